@@ -1,0 +1,142 @@
+//! Element types, under the names Keras gives them.
+
+use std::fmt;
+
+use crate::base::{Error, Result};
+
+/// The element type of a tensor.
+///
+/// Three roles are kept apart. The *stored* type is this enum: what a file or a user's array holds.
+/// The *lane* ([`DType::lane`]) is the 32-bit word in which a value is computed, on the host and on
+/// every device. A value whose stored type is narrower than its lane is rounded to the stored type
+/// after each operation, so results do not depend on how a device happens to keep it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum DType {
+    Float64,
+    Float32,
+    Float16,
+    BFloat16,
+    Int64,
+    Int32,
+    Int16,
+    Int8,
+    UInt64,
+    UInt32,
+    UInt16,
+    UInt8,
+    Bool,
+}
+
+/// The word in which values are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lane {
+    /// 32-bit IEEE float: all floating types.
+    F32,
+    /// 32-bit signed integer: the signed types.
+    I32,
+    /// 32-bit unsigned integer: the unsigned types, and booleans as 0 or 1.
+    U32,
+}
+
+impl DType {
+    /// Every dtype, widest first within its kind.
+    pub const ALL: [DType; 13] = [
+        DType::Float64,
+        DType::Float32,
+        DType::Float16,
+        DType::BFloat16,
+        DType::Int64,
+        DType::Int32,
+        DType::Int16,
+        DType::Int8,
+        DType::UInt64,
+        DType::UInt32,
+        DType::UInt16,
+        DType::UInt8,
+        DType::Bool,
+    ];
+
+    /// The name Keras writes, such as `"float32"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            DType::Float64 => "float64",
+            DType::Float32 => "float32",
+            DType::Float16 => "float16",
+            DType::BFloat16 => "bfloat16",
+            DType::Int64 => "int64",
+            DType::Int32 => "int32",
+            DType::Int16 => "int16",
+            DType::Int8 => "int8",
+            DType::UInt64 => "uint64",
+            DType::UInt32 => "uint32",
+            DType::UInt16 => "uint16",
+            DType::UInt8 => "uint8",
+            DType::Bool => "bool",
+        }
+    }
+
+    /// The dtype Keras calls `name`.
+    pub fn from_name(name: &str) -> Result<DType> {
+        DType::ALL.into_iter().find(|d| d.name() == name).ok_or_else(|| Error::DType {
+            context: "dtype name".into(),
+            found: name.into(),
+            expected: "one of float16, bfloat16, float32, float64, (u)int8 to (u)int64, bool"
+                .into(),
+        })
+    }
+
+    /// Size of one element in bytes, as stored.
+    pub fn size(self) -> usize {
+        match self {
+            DType::Float64 | DType::Int64 | DType::UInt64 => 8,
+            DType::Float32 | DType::Int32 | DType::UInt32 => 4,
+            DType::Float16 | DType::BFloat16 | DType::Int16 | DType::UInt16 => 2,
+            DType::Int8 | DType::UInt8 | DType::Bool => 1,
+        }
+    }
+
+    /// The word in which values of this type are computed.
+    pub fn lane(self) -> Lane {
+        if self.is_float() {
+            Lane::F32
+        } else if self.is_signed_int() {
+            Lane::I32
+        } else {
+            Lane::U32
+        }
+    }
+
+    pub fn is_float(self) -> bool {
+        matches!(self, DType::Float64 | DType::Float32 | DType::Float16 | DType::BFloat16)
+    }
+
+    pub fn is_signed_int(self) -> bool {
+        matches!(self, DType::Int64 | DType::Int32 | DType::Int16 | DType::Int8)
+    }
+
+    pub fn is_unsigned_int(self) -> bool {
+        matches!(self, DType::UInt64 | DType::UInt32 | DType::UInt16 | DType::UInt8)
+    }
+
+    pub fn is_int(self) -> bool {
+        self.is_signed_int() || self.is_unsigned_int()
+    }
+}
+
+impl Lane {
+    /// The WGSL name of the word.
+    pub fn wgsl(self) -> &'static str {
+        match self {
+            Lane::F32 => "f32",
+            Lane::I32 => "i32",
+            Lane::U32 => "u32",
+        }
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,86 @@
+//! Nested structures of values, the pytrees in which Keras passes inputs and outputs.
+
+/// A value, a list, or a mapping in insertion order, to any depth.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Nested<T> {
+    /// Keras's `None` where a value may be left out.
+    None,
+    Leaf(T),
+    List(Vec<Nested<T>>),
+    Dict(Vec<(String, Nested<T>)>),
+}
+
+impl<T> Nested<T> {
+    /// A list of leaves; a single leaf stays bare.
+    pub fn from_leaves(mut leaves: Vec<T>) -> Nested<T> {
+        match leaves.len() {
+            1 => leaves.pop().map_or(Nested::None, Nested::Leaf),
+            _ => Nested::List(leaves.into_iter().map(Nested::Leaf).collect()),
+        }
+    }
+
+    /// The leaves in Keras's flattening order: lists by position, mappings by sorted key.
+    pub fn flatten(&self) -> Vec<&T> {
+        let mut out = Vec::new();
+        self.visit(&mut |leaf| out.push(leaf));
+        out
+    }
+
+    fn visit<'a>(&'a self, f: &mut dyn FnMut(&'a T)) {
+        match self {
+            Nested::None => {}
+            Nested::Leaf(t) => f(t),
+            Nested::List(items) => items.iter().for_each(|n| n.visit(f)),
+            Nested::Dict(items) => sorted(items).into_iter().for_each(|(_, n)| n.visit(f)),
+        }
+    }
+
+    /// The same structure with every leaf replaced; leaves are visited in flattening order.
+    pub fn try_map<U, E>(
+        &self,
+        f: &mut dyn FnMut(&T) -> std::result::Result<U, E>,
+    ) -> std::result::Result<Nested<U>, E> {
+        Ok(match self {
+            Nested::None => Nested::None,
+            Nested::Leaf(t) => Nested::Leaf(f(t)?),
+            Nested::List(items) => {
+                Nested::List(items.iter().map(|n| n.try_map(f)).collect::<Result<_, E>>()?)
+            }
+            Nested::Dict(items) => {
+                let mut mapped = Vec::with_capacity(items.len());
+                for (key, n) in sorted(items) {
+                    mapped.push((key.clone(), n.try_map(f)?));
+                }
+                Nested::Dict(mapped)
+            }
+        })
+    }
+
+    /// The leaf, when the structure is exactly one.
+    pub fn leaf(&self) -> Option<&T> {
+        match self {
+            Nested::Leaf(t) => Some(t),
+            _ => None,
+        }
+    }
+}
+
+fn sorted<T>(items: &[(String, Nested<T>)]) -> Vec<&(String, Nested<T>)> {
+    let mut items: Vec<_> = items.iter().collect();
+    items.sort_by(|a, b| a.0.cmp(&b.0));
+    items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mappings_flatten_by_sorted_key() {
+        let n = Nested::Dict(vec![
+            ("b".into(), Nested::Leaf(1)),
+            ("a".into(), Nested::List(vec![Nested::Leaf(2), Nested::None, Nested::Leaf(3)])),
+        ]);
+        assert_eq!(n.flatten(), [&2, &3, &1]);
+    }
+}

@@ -1,0 +1,5 @@
+//! Keras models on any GPU.
+#![forbid(unsafe_code)]
+
+pub mod base;
+pub mod tensor;

@@ -1,0 +1,109 @@
+//! Elements in their 32-bit lane.
+
+use crate::base::dtype::Lane;
+use crate::base::{DType, Shape, Spec};
+
+/// The words of an [`Array`], one per element.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Words {
+    F32(Vec<f32>),
+    I32(Vec<i32>),
+    U32(Vec<u32>),
+}
+
+/// A host value in the form in which it is computed: one 32-bit word per element.
+///
+/// Words are always in the range of the stored dtype: a float16 array holds only numbers that
+/// float16 can represent, a boolean array only 0 and 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    pub spec: Spec,
+    pub words: Words,
+}
+
+impl Array {
+    pub fn f32(shape: impl Into<Shape>, words: Vec<f32>) -> Array {
+        Array { spec: Spec::new(shape, DType::Float32), words: Words::F32(words) }
+    }
+
+    /// Zeros of a spec.
+    pub fn zeros(spec: Spec) -> Array {
+        let words = Words::zeros(spec.dtype.lane(), spec.shape.len());
+        Array { spec, words }
+    }
+
+    pub fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The float words; empty for the integer lanes.
+    pub fn as_f32(&self) -> &[f32] {
+        match &self.words {
+            Words::F32(v) => v,
+            _ => &[],
+        }
+    }
+
+    /// Element `i` as an index: the value for integers, the truncated value for floats.
+    pub fn index(&self, i: usize) -> i64 {
+        match &self.words {
+            Words::F32(v) => v[i] as i64,
+            Words::I32(v) => i64::from(v[i]),
+            Words::U32(v) => i64::from(v[i]),
+        }
+    }
+
+    /// The raw bytes of the words, as a device holds them.
+    pub fn word_bytes(&self) -> &[u8] {
+        match &self.words {
+            Words::F32(v) => bytemuck::cast_slice(v),
+            Words::I32(v) => bytemuck::cast_slice(v),
+            Words::U32(v) => bytemuck::cast_slice(v),
+        }
+    }
+
+    /// An array from the words a device holds.
+    pub fn from_word_bytes(spec: Spec, bytes: &[u8]) -> Array {
+        let words = match spec.dtype.lane() {
+            Lane::F32 => Words::F32(bytemuck::pod_collect_to_vec(bytes)),
+            Lane::I32 => Words::I32(bytemuck::pod_collect_to_vec(bytes)),
+            Lane::U32 => Words::U32(bytemuck::pod_collect_to_vec(bytes)),
+        };
+        Array { spec, words }
+    }
+}
+
+impl Words {
+    pub fn zeros(lane: Lane, len: usize) -> Words {
+        match lane {
+            Lane::F32 => Words::F32(vec![0.0; len]),
+            Lane::I32 => Words::I32(vec![0; len]),
+            Lane::U32 => Words::U32(vec![0; len]),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        match self {
+            Words::F32(v) => v.len(),
+            Words::I32(v) => v.len(),
+            Words::U32(v) => v.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A new array of words: element `i` is this one's element `at(i)`.
+    pub fn pick(&self, len: usize, at: impl Fn(usize) -> usize) -> Words {
+        match self {
+            Words::F32(v) => Words::F32((0..len).map(|i| v[at(i)]).collect()),
+            Words::I32(v) => Words::I32((0..len).map(|i| v[at(i)]).collect()),
+            Words::U32(v) => Words::U32((0..len).map(|i| v[at(i)]).collect()),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Values in host memory.
+//!
+//! [`Tensor`] holds elements as stored (two bytes for a float16); it is what users pass and get, and
+//! what files hold. [`Array`] holds the same elements in their 32-bit lane, ready to compute with.
+//! [`Variable`] is a model's weight, wherever its bytes are.
+
+mod array;
+pub mod convert;
+mod variable;
+
+use std::sync::Arc;
+
+pub use array::{Array, Words};
+pub use variable::{Resident, Variable, VariableId};
+
+use crate::base::{DType, Error, Result, Shape, Source, Spec};
+
+/// Elements in host memory, row-major, little-endian, in their stored dtype. Cloning is cheap.
+#[derive(Clone, PartialEq)]
+pub struct Tensor {
+    spec: Spec,
+    bytes: Arc<Vec<u8>>,
+}
+
+/// A Rust type that is the stored form of a dtype.
+pub trait Element: bytemuck::Pod {
+    const DTYPE: DType;
+}
+
+macro_rules! elements {
+    ($($t:ty => $d:ident),*) => { $(impl Element for $t { const DTYPE: DType = DType::$d; })* };
+}
+elements!(f64 => Float64, f32 => Float32, half::f16 => Float16, half::bf16 => BFloat16,
+    i64 => Int64, i32 => Int32, i16 => Int16, i8 => Int8,
+    u64 => UInt64, u32 => UInt32, u16 => UInt16, u8 => UInt8);
+
+impl Tensor {
+    /// A tensor over bytes in the stored dtype.
+    pub fn from_bytes(spec: Spec, bytes: Vec<u8>) -> Result<Tensor> {
+        if bytes.len() != spec.bytes() {
+            return Err(Error::shape(
+                "tensor from bytes",
+                format!("{} bytes", bytes.len()),
+                format!("{} bytes for {spec}", spec.bytes()),
+            ));
+        }
+        Ok(Tensor { spec, bytes: Arc::new(bytes) })
+    }
+
+    /// A tensor of the dtype that `T` is the stored form of.
+    pub fn new<T: Element>(shape: impl Into<Shape>, elements: &[T]) -> Result<Tensor> {
+        let bytes = bytemuck::cast_slice(elements).to_vec();
+        Tensor::from_bytes(Spec::new(shape, T::DTYPE), bytes)
+    }
+
+    /// A boolean tensor.
+    pub fn from_bools(shape: impl Into<Shape>, elements: &[bool]) -> Result<Tensor> {
+        let bytes = elements.iter().map(|&b| u8::from(b)).collect();
+        Tensor::from_bytes(Spec::new(shape, DType::Bool), bytes)
+    }
+
+    /// One float32.
+    pub fn scalar(value: f32) -> Tensor {
+        let spec = Spec::new([], DType::Float32);
+        Tensor { spec, bytes: Arc::new(value.to_le_bytes().to_vec()) }
+    }
+
+    /// Zeros (false for booleans).
+    pub fn zeros(spec: Spec) -> Tensor {
+        let bytes = vec![0; spec.bytes()];
+        Tensor { spec, bytes: Arc::new(bytes) }
+    }
+
+    /// All bytes of a source, read into host memory.
+    pub fn from_source(source: &dyn Source) -> Result<Tensor> {
+        let mut bytes = vec![0; source.spec().bytes()];
+        source.read(0, &mut bytes)?;
+        Tensor::from_bytes(source.spec().clone(), bytes)
+    }
+
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    pub fn shape(&self) -> &Shape {
+        &self.spec.shape
+    }
+
+    pub fn dtype(&self) -> DType {
+        self.spec.dtype
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.spec.shape.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.spec.shape.is_empty()
+    }
+
+    /// The elements as stored.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The elements, when `T` is the stored form of the tensor's dtype.
+    pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
+        if T::DTYPE != self.dtype() {
+            return Err(Error::DType {
+                context: "reading a tensor's elements".into(),
+                found: self.dtype().name().into(),
+                expected: T::DTYPE.name().into(),
+            });
+        }
+        Ok(bytemuck::pod_collect_to_vec(&self.bytes))
+    }
+
+    /// The same elements under another shape of the same length.
+    pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Tensor> {
+        let shape = shape.into();
+        if shape.len() != self.len() {
+            return Err(Error::shape(
+                "reshape",
+                format!("{} to {shape}", self.shape()),
+                format!("{} elements", self.len()),
+            ));
+        }
+        Ok(Tensor { spec: Spec::new(shape, self.dtype()), bytes: self.bytes.clone() })
+    }
+
+    /// Rows `start..start + count` along the first axis.
+    pub fn rows(&self, start: usize, count: usize) -> Result<Tensor> {
+        let total = *self.shape().first().ok_or_else(|| {
+            Error::shape("rows of a tensor", self.shape().to_string(), "at least one axis")
+        })?;
+        let stop = start.checked_add(count).filter(|&stop| stop <= total).ok_or_else(|| {
+            Error::shape(
+                "rows of a tensor",
+                format!("{start} + {count}"),
+                format!("at most {total}"),
+            )
+        })?;
+        let row = self.bytes.len() / total.max(1);
+        let bytes = self.bytes[start * row..stop * row].to_vec();
+        Tensor::from_bytes(Spec::new(self.shape().with(0, count), self.dtype()), bytes)
+    }
+}
+
+impl Source for Tensor {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
+        let piece = self.bytes.get(offset..offset.saturating_add(buf.len())).ok_or_else(|| {
+            Error::Internal(format!("read of {} bytes at {offset} of {}", buf.len(), self.spec))
+        })?;
+        buf.copy_from_slice(piece);
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown: Vec<f64> = self.iter_f64().take(8).collect();
+        let more = if self.len() > 8 { ", …" } else { "" };
+        write!(f, "Tensor {} {shown:?}{more}", self.spec)
+    }
+}
