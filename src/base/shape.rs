@@ -52,7 +52,7 @@ impl Shape {
 
     /// Row-major strides in elements.
     pub fn strides(&self) -> Vec<usize> {
-        let mut strides = vec![1; self.0.len()];
+        let mut strides = vec![1usize; self.0.len()];
         for i in (1..self.0.len()).rev() {
             strides[i - 1] = strides[i].saturating_mul(self.0[i]);
         }
