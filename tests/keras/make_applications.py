@@ -33,8 +33,8 @@ def randomize(model, rng, calibration):
     norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization):
-            layer.mean.assign(rng.uniform(0.4, 0.5, layer.mean.shape))
-            layer.variance.assign(rng.uniform(0.04, 0.06, layer.variance.shape))
+            layer.adapt_mean.assign(rng.uniform(0.4, 0.5, layer.adapt_mean.shape))
+            layer.adapt_variance.assign(rng.uniform(0.04, 0.06, layer.adapt_variance.shape))
             layer.finalize_state()
     for variable in model.trainable_variables:
         if variable.name == "gamma":
