@@ -1,5 +1,9 @@
 //! Keras models on any GPU.
 #![forbid(unsafe_code)]
 
+pub mod activations;
 pub mod base;
+pub mod graph;
+pub mod initializers;
+pub mod layers;
 pub mod tensor;
