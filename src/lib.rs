@@ -6,4 +6,5 @@ pub mod base;
 pub mod graph;
 pub mod initializers;
 pub mod layers;
+pub mod program;
 pub mod tensor;
