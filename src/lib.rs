@@ -2,4 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod base;
+pub mod gpu;
+pub mod kernels;
 pub mod tensor;
