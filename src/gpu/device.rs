@@ -277,6 +277,27 @@ impl Choice {
 }
 
 impl Caps {
+    /// The least that every adapter offers: WebGPU's default limits and no features.
+    pub fn minimum() -> Caps {
+        let limits = wgpu::Limits::default();
+        Caps {
+            name: "minimum".into(),
+            driver: String::new(),
+            backend: String::new(),
+            kind: Kind::Other,
+            max_storage_binding: limits.max_storage_buffer_binding_size,
+            max_buffer: limits.max_buffer_size,
+            max_bindings: limits.max_storage_buffers_per_shader_stage as usize,
+            max_workgroup_size: limits.max_compute_invocations_per_workgroup,
+            workgroup_memory: limits.max_compute_workgroup_storage_size,
+            max_groups: limits.max_compute_workgroups_per_dimension,
+            f16: false,
+            subgroups: false,
+            timestamps: false,
+            pipeline_cache: false,
+        }
+    }
+
     fn of(adapter: &wgpu::Adapter) -> Caps {
         let info = adapter.get_info();
         let limits = adapter.limits();

@@ -19,7 +19,17 @@ macro_rules! embed {
 }
 
 /// Every file under `shaders/`, by its path without the ending.
-pub const FILES: &[(&str, &str)] = embed!["lib/index",];
+pub const FILES: &[(&str, &str)] = embed![
+    "lib/a_scalar",
+    "lib/a_vec4",
+    "lib/b_scalar",
+    "lib/b_vec4",
+    "lib/block",
+    "lib/index",
+    "matmul_block",
+    "matmul_tile",
+    "matmul_vec",
+];
 
 const MARK: &str = "//# ";
 

@@ -4,6 +4,15 @@
 //! so it works on any machine. Extents are never part of the shader text, only of the parameters:
 //! one text, and so one pipeline, serves all sizes. All sums are float32 in a fixed order.
 
+mod build;
+mod matmul;
+pub mod matmul_block;
+pub mod matmul_tile;
+pub mod matmul_vec;
+
+pub use build::fold;
+pub use matmul::{MatMul, choose_matmul};
+
 pub use crate::gpu::Launch;
 
 /// Binding of an epilogue's first own operand in kernels with two inputs: matmul, convolution.
