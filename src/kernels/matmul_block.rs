@@ -2,7 +2,7 @@
 
 use crate::base::Result;
 use crate::gpu::Caps;
-use crate::kernels::build::{Kernel, words};
+use crate::kernels::build::{Kernel, operands, words};
 use crate::kernels::{Epilogue, Launch, MatMul};
 
 const WORKGROUP: usize = 16;
@@ -39,10 +39,7 @@ pub fn launch(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Laun
             "const WG = {WORKGROUP}u;\nconst A_TRANSPOSED = {};\nconst B_TRANSPOSED = {};\n",
             problem.transpose_a, problem.transpose_b
         ),
-        modules: vec![
-            ("operand_a", if aligned_a { "lib/a_vec4" } else { "lib/a_scalar" }),
-            ("operand_b", if aligned_b { "lib/b_vec4" } else { "lib/b_scalar" }),
-        ],
+        modules: operands([aligned_a, aligned_b]),
         params: &Params { m, n, k, a_stride, b_stride, row_blocks, col_blocks, blocks: count },
         groups: blocks.div_ceil(WORKGROUP),
         inputs: 2,
