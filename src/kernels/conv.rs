@@ -2,7 +2,7 @@
 
 use crate::base::Result;
 use crate::gpu::{Caps, Kind};
-use crate::kernels::build::words;
+use crate::kernels::build::{is_fours, words};
 use crate::kernels::{
     Epilogue, Launch, MatMul, choose_matmul, conv_block, conv_depthwise, conv_direct,
     conv_filter_grad, conv_gemm,
@@ -161,7 +161,7 @@ impl Conv {
     /// Whether four channels of the source, and of a line of the second operand, can be read at
     /// once.
     pub(super) fn alignment(&self) -> [bool; 2] {
-        let fours = |numbers: &[usize]| numbers.iter().all(|n| n % 4 == 0);
+        let fours = |numbers: &[usize]| numbers.iter().all(|&n| is_fours(n));
         let filters = self.out_channels / self.groups.max(1);
         match self.kind {
             ConvKind::Forward => {

@@ -2,7 +2,7 @@
 
 use crate::base::Result;
 use crate::gpu::Caps;
-use crate::kernels::build::{Kernel, operands, words};
+use crate::kernels::build::{Kernel, is_fours, operands, words};
 use crate::kernels::{Epilogue, Launch, MatMul};
 
 const WORKGROUP: usize = 16;
@@ -29,9 +29,9 @@ pub fn launch(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Laun
     let blocks = batch * row_blocks * col_blocks;
     let [a_stride, b_stride] = words([problem.a_stride(), problem.b_stride()])?;
     let [row_blocks, col_blocks, count] = words([row_blocks, col_blocks, blocks])?;
+    let aligned_a = is_fours(k) && (!problem.transpose_a || is_fours(m));
+    let aligned_b = is_fours(k) && (problem.transpose_b || is_fours(n));
     let [m, n, k] = words([m, n, k])?;
-    let aligned_a = k % 4 == 0 && (!problem.transpose_a || m % 4 == 0);
-    let aligned_b = k % 4 == 0 && (problem.transpose_b || n % 4 == 0);
     Kernel {
         name: "matmul_block",
         label: problem.label("matmul_block"),
