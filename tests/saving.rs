@@ -190,9 +190,9 @@ with h5py.File(io.BytesIO(bytes), "r") as file:
     def show(path, item):
         attributes = {key: item.attrs[key] for key in sorted(item.attrs)}
         if isinstance(item, h5py.Dataset):
-            print(path, attributes, item.dtype, item.shape, item[()].tobytes().hex(), sep="|")
+            print(path, attributes, item.dtype, item.shape, item[()].tobytes().hex(), sep="\t")
         else:
-            print(path, attributes, len(item), sep="|")
+            print(path, attributes, len(item), sep="\t")
     file.visititems(show)
 "#;
 
@@ -207,15 +207,15 @@ fn h5py_reads_what_is_written() {
     let mut expected = 0;
     for plan in plans() {
         let attributes = plan.name.map_or("{}".into(), |name| format!("{{'name': '{name}'}}"));
-        let group = format!("{}|{attributes}|{}", plan.path, plan.datasets.len());
+        let group = format!("{}\t{attributes}\t{}", plan.path, plan.datasets.len());
         assert!(listing.contains(&group), "{group}");
         for (key, source) in &plan.datasets {
-            let line = format!("{}/{key}|{}", plan.path, describe(source.as_ref()));
+            let line = format!("{}/{key}\t{}", plan.path, describe(source.as_ref()));
             assert!(listing.contains(&line), "{line}");
             expected += 1;
         }
     }
-    assert_eq!(listing.iter().filter(|line| line.matches('|').count() == 4).count(), expected);
+    assert_eq!(listing.iter().filter(|line| line.matches('\t').count() == 4).count(), expected);
 }
 
 fn run(python: &str, path: &Path) -> std::collections::HashSet<String> {
@@ -231,5 +231,5 @@ fn describe(source: &dyn Source) -> String {
     let dtype = if bfloat16 { "|V2" } else { dtype.name() };
     let tensor = Tensor::from_source(source).unwrap();
     let hex: String = tensor.bytes().iter().map(|b| format!("{b:02x}")).collect();
-    format!("{attributes}|{dtype}|{shape}|{hex}")
+    format!("{attributes}\t{dtype}\t{shape}\t{hex}")
 }

@@ -186,7 +186,7 @@ mod tests {
             ("GroupedQueryAttention", "grouped_query_attention"),
             ("_Private-Class", "__private_class"),
             ("XAaBb", "x_aa_bb"),
-            ("AaBBCc", "aa_b_b_cc"),
+            ("AaBBCc", "aa_bb_cc"),
         ] {
             assert_eq!(snake_case(class), snake, "{class}");
         }
