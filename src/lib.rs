@@ -9,4 +9,5 @@ pub mod initializers;
 pub mod kernels;
 pub mod layers;
 pub mod program;
+pub mod saving;
 pub mod tensor;
