@@ -3,7 +3,9 @@
 
 pub mod activations;
 pub mod base;
+pub mod gpu;
 pub mod graph;
 pub mod initializers;
+pub mod kernels;
 pub mod layers;
 pub mod tensor;
