@@ -26,6 +26,7 @@ pub const FILES: &[(&str, &str)] = embed![
     "lib/b_vec4",
     "lib/block",
     "lib/index",
+    "lib/math",
     "matmul_block",
     "matmul_tile",
     "matmul_vec",
