@@ -1,5 +1,5 @@
 //! Keras models on any GPU.
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 pub mod activations;
 pub mod base;
@@ -8,6 +8,7 @@ pub mod graph;
 pub mod initializers;
 pub mod kernels;
 pub mod layers;
+pub mod manual;
 pub mod program;
 pub mod saving;
 pub mod tensor;

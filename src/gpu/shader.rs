@@ -33,6 +33,7 @@ pub const FILES: &[(&str, &str)] = embed![
     "lib/block_b",
     "lib/conv",
     "lib/index",
+    "lib/math",
     "lib/nan",
     "lib/pool",
     "matmul_block",
