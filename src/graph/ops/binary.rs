@@ -20,7 +20,8 @@ pub struct BinaryRow {
     pub name: &'static str,
     /// WGSL expression of `a` and `b` for the float lane.
     pub wgsl: &'static str,
-    /// WGSL expression for the integer lanes; empty where the function takes floats only.
+    /// WGSL expression for the integer lanes, in which `LANE` stands for i32 or u32; empty where
+    /// the function takes floats only.
     pub wgsl_int: &'static str,
     pub host: fn(f64, f64) -> f64,
     pub host_int: fn(i64, i64) -> i64,
@@ -42,19 +43,11 @@ const fn row(
 
 const fn test(
     name: &'static str,
-    wgsl: &'static str,
+    (wgsl, wgsl_int): (&'static str, &'static str),
     host: fn(f64, f64) -> f64,
     host_int: fn(i64, i64) -> i64,
 ) -> BinaryRow {
-    BinaryRow {
-        name,
-        wgsl,
-        wgsl_int: wgsl,
-        host,
-        host_int,
-        vjp: |_, _, _, _| (None, None),
-        test: true,
-    }
+    BinaryRow { name, wgsl, wgsl_int, host, host_int, vjp: |_, _, _, _| (None, None), test: true }
 }
 
 /// Where one operand is chosen, its share of the gradient; ties are split evenly, as in Keras.
@@ -96,14 +89,14 @@ pub const BINARY: &[BinaryRow] = &[
     ),
     row(
         "floor_div",
-        ("floor(a / b)", "floor_div_i(a, b)"),
+        ("floor_div_f32(a, b)", "floor_div_LANE(a, b)"),
         |a, b| (a / b).floor(),
         |a, b| if b == 0 { 0 } else { (a - a.rem_euclid(b) - excess(a, b)) / b },
         |_, _, _, _| (None, None),
     ),
     row(
         "mod",
-        ("floor_mod(a, b)", "floor_mod_i(a, b)"),
+        ("floor_mod_f32(a, b)", "floor_mod_LANE(a, b)"),
         |a, b| {
             if b.is_infinite() && a.is_finite() && a * b >= 0.0 {
                 a
@@ -114,7 +107,7 @@ pub const BINARY: &[BinaryRow] = &[
         |a, b| if b == 0 { 0 } else { a.rem_euclid(b) + excess(a, b) },
         |g, a, b, _| (Some(g), Some(-(g * a.binary("floor_div", b)))),
     ),
-    row("pow", ("safe_pow(a, b)", "int_pow(a, b)"), f64::powf, int_pow, |g, a, b, y| {
+    row("pow", ("safe_pow(a, b)", "int_pow_LANE(a, b)"), f64::powf, int_pow, |g, a, b, y| {
         let zero = g.like(0.0);
         let by_base = b.binary("eq", zero).select(zero, g * b * a.binary("pow", b - 1.0));
         let by_power = a.binary("gt", zero).select(g * y * a.unary("log"), zero);
@@ -136,12 +129,42 @@ pub const BINARY: &[BinaryRow] = &[
             (Some(g * b / square), Some(-(g * a / square)))
         },
     ),
-    test("eq", "u32(a == b)", |a, b| f64::from(a == b), |a, b| i64::from(a == b)),
-    test("ne", "u32(a != b)", |a, b| f64::from(a != b), |a, b| i64::from(a != b)),
-    test("lt", "u32(a < b)", |a, b| f64::from(a < b), |a, b| i64::from(a < b)),
-    test("le", "u32(a <= b)", |a, b| f64::from(a <= b), |a, b| i64::from(a <= b)),
-    test("gt", "u32(a > b)", |a, b| f64::from(a > b), |a, b| i64::from(a > b)),
-    test("ge", "u32(a >= b)", |a, b| f64::from(a >= b), |a, b| i64::from(a >= b)),
+    test(
+        "eq",
+        ("u32(comparable(a, b) && a == b)", "u32(a == b)"),
+        |a, b| f64::from(a == b),
+        |a, b| i64::from(a == b),
+    ),
+    test(
+        "ne",
+        ("u32(!(comparable(a, b) && a == b))", "u32(a != b)"),
+        |a, b| f64::from(a != b),
+        |a, b| i64::from(a != b),
+    ),
+    test(
+        "lt",
+        ("u32(comparable(a, b) && a < b)", "u32(a < b)"),
+        |a, b| f64::from(a < b),
+        |a, b| i64::from(a < b),
+    ),
+    test(
+        "le",
+        ("u32(comparable(a, b) && a <= b)", "u32(a <= b)"),
+        |a, b| f64::from(a <= b),
+        |a, b| i64::from(a <= b),
+    ),
+    test(
+        "gt",
+        ("u32(comparable(a, b) && a > b)", "u32(a > b)"),
+        |a, b| f64::from(a > b),
+        |a, b| i64::from(a > b),
+    ),
+    test(
+        "ge",
+        ("u32(comparable(a, b) && a >= b)", "u32(a >= b)"),
+        |a, b| f64::from(a >= b),
+        |a, b| i64::from(a >= b),
+    ),
     row("and", ("", "a & b"), |_, _| 0.0, |a, b| a & b, |_, _, _, _| (None, None)),
     row("or", ("", "a | b"), |_, _| 0.0, |a, b| a | b, |_, _, _, _| (None, None)),
     row("xor", ("", "a ^ b"), |_, _| 0.0, |a, b| a ^ b, |_, _, _, _| (None, None)),

@@ -14,7 +14,8 @@ pub struct Unary {
 /// What is to know of a function of one element.
 pub struct UnaryRow {
     pub name: &'static str,
-    /// WGSL expression of `x`; functions come from `shaders/lib/math.wgsl`.
+    /// WGSL expression of `x`; functions come from `shaders/lib/math.wgsl`. `LANE` stands for the
+    /// name of the lane: f32, i32 or u32.
     pub wgsl: &'static str,
     pub host: fn(f64) -> f64,
     /// Gradient from the incoming gradient `g`, the input `x` and the output `y`.
@@ -49,14 +50,14 @@ const fn row(
 
 /// All functions of one element.
 pub const UNARY: &[UnaryRow] = &[
-    row("neg", Number, "-x", |x| -x, |g, _, _| Some(-g)),
+    row("neg", Number, "neg_LANE(x)", |x| -x, |g, _, _| Some(-g)),
     row("abs", Number, "abs(x)", f64::abs, |g, x, _| Some(g * x.unary("sign"))),
-    row("sign", Number, "sign_of(x)", math::sign, |_, _, _| None),
+    row("sign", Number, "sign_LANE(x)", math::sign, |_, _, _| None),
     row("floor", Float, "floor(x)", f64::floor, |_, _, _| None),
     row("ceil", Float, "ceil(x)", f64::ceil, |_, _, _| None),
     row("round", Float, "round(x)", f64::round_ties_even, |_, _, _| None),
     row("trunc", Float, "trunc(x)", f64::trunc, |_, _, _| None),
-    row("sqrt", Float, "sqrt(x)", f64::sqrt, |g, _, y| Some(g * 0.5 / y)),
+    row("sqrt", Float, "safe_sqrt(x)", f64::sqrt, |g, _, y| Some(g * 0.5 / y)),
     row("rsqrt", Float, "safe_rsqrt(x)", |x| 1.0 / x.sqrt(), |g, x, y| Some(g * y * -0.5 / x)),
     row("recip", Float, "1.0 / x", f64::recip, |g, _, y| Some(-(g * y * y))),
     row("exp", Float, "safe_exp(x)", f64::exp, |g, _, y| Some(g * y)),
@@ -72,7 +73,7 @@ pub const UNARY: &[UnaryRow] = &[
     row("acos", Float, "safe_acos(x)", f64::acos, |g, x, _| {
         Some(-(g * (-(x * x) + 1.0).unary("rsqrt")))
     }),
-    row("atan", Float, "atan(x)", f64::atan, |g, x, _| Some(g / (x * x + 1.0))),
+    row("atan", Float, "safe_atan(x)", f64::atan, |g, x, _| Some(g / (x * x + 1.0))),
     row("sinh", Float, "safe_sinh(x)", f64::sinh, |g, x, _| Some(g * x.unary("cosh"))),
     row("cosh", Float, "safe_cosh(x)", f64::cosh, |g, x, _| Some(g * x.unary("sinh"))),
     row("tanh", Float, "safe_tanh(x)", f64::tanh, |g, _, y| Some(g * (-(y * y) + 1.0))),
@@ -87,9 +88,9 @@ pub const UNARY: &[UnaryRow] = &[
     row("erf", Float, "safe_erf(x)", math::erf, |g, x, _| {
         Some(g * (-(x * x)).unary("exp") * std::f64::consts::FRAC_2_SQRT_PI)
     }),
-    row("isnan", Test, "is_nan(x)", |x| f64::from(x.is_nan()), |_, _, _| None),
-    row("isinf", Test, "is_inf(x)", |x| f64::from(x.is_infinite()), |_, _, _| None),
-    row("isfinite", Test, "is_finite(x)", |x| f64::from(x.is_finite()), |_, _, _| None),
+    row("isnan", Test, "u32(is_nan(x))", |x| f64::from(x.is_nan()), |_, _, _| None),
+    row("isinf", Test, "u32(is_inf(x))", |x| f64::from(x.is_infinite()), |_, _, _| None),
+    row("isfinite", Test, "u32(is_finite(x))", |x| f64::from(x.is_finite()), |_, _, _| None),
     row("not", Bool, "1u - x", |x| 1.0 - x, |_, _, _| None),
 ];
 
