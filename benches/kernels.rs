@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant};
 
 use keraunos::base::Result;
-use keraunos::gpu::{Buffer, Caps, Choice, Gpu, Launch, Recording, Step};
-use keraunos::kernels::{Epilogue, MatMul, matmul_block, matmul_tile, matmul_vec};
+use keraunos::gpu::{Buffer, Caps, Choice, Gpu, Recording, Step};
+use keraunos::kernels::*;
 
 fn main() -> Result<()> {
     let choice = std::env::var("KERAUNOS_ADAPTER").map_or(Choice::AnyGpu, Choice::Named);
@@ -15,10 +15,16 @@ fn main() -> Result<()> {
     for (m, n, k) in [(512, 512, 512), (1024, 1024, 1024), (1, 1024, 1024), (1000, 10, 784)] {
         matmul(&gpu, m, n, k)?;
     }
+    for (size, channels, kernel, stride, groups) in
+        [(56, [64, 64], 3, 1, 1), (224, [3, 64], 7, 2, 1), (28, [128, 128], 3, 1, 128)]
+    {
+        conv(&gpu, size, channels, kernel, stride, groups)?;
+    }
     Ok(())
 }
 
 type Launcher = fn(&MatMul, &Caps, &Epilogue) -> Result<Launch>;
+type ConvLauncher = fn(&Conv, &Caps, &Epilogue) -> Result<Launch>;
 
 fn matmul(gpu: &Gpu, m: usize, n: usize, k: usize) -> Result<()> {
     let (transpose_a, transpose_b) = (false, false);
@@ -30,6 +36,45 @@ fn matmul(gpu: &Gpu, m: usize, n: usize, k: usize) -> Result<()> {
         measure(gpu, launch, &[m * k, k * n], m * n, 2.0 * (m * n * k) as f64)?;
     }
     Ok(())
+}
+
+/// A convolution with "same" padding and its two gradients.
+fn conv(
+    gpu: &Gpu,
+    size: usize,
+    channels: [usize; 2],
+    kernel: usize,
+    stride: usize,
+    groups: usize,
+) -> Result<()> {
+    let output = size.div_ceil(stride);
+    let [inner, outer] = channels;
+    let problem = Conv {
+        batch: 1,
+        input: [1, size, size],
+        in_channels: inner,
+        output: [1, output, output],
+        out_channels: outer,
+        kernel: [1, kernel, kernel],
+        stride: [1, stride, stride],
+        dilation: [1; 3],
+        pad: [0, (kernel - 1) / 2, (kernel - 1) / 2],
+        groups,
+        kind: ConvKind::Forward,
+    };
+    let x = size * size * inner;
+    let y = output * output * outer;
+    let w = kernel * kernel * inner / groups * outer;
+    let flops = 2.0 * (y * kernel * kernel * inner / groups) as f64;
+    let launchers: [ConvLauncher; 2] = [choose_conv, conv_gemm::launch];
+    for launcher in launchers {
+        let launch = launcher(&problem, gpu.caps(), &Epilogue::identity())?;
+        measure(gpu, launch, &[x, w], y, flops)?;
+    }
+    let input_grad = Conv { kind: ConvKind::InputGrad, ..problem };
+    measure(gpu, choose_conv(&input_grad, gpu.caps(), &Epilogue::identity())?, &[y, w], x, flops)?;
+    let filter_grad = Conv { kind: ConvKind::FilterGrad, ..problem };
+    measure(gpu, choose_conv(&filter_grad, gpu.caps(), &Epilogue::identity())?, &[x, y], w, flops)
 }
 
 /// Runs one launch over inputs and an output of some elements, and reports its speed.
@@ -54,7 +99,7 @@ fn measure(gpu: &Gpu, launch: Launch, inputs: &[usize], output: usize, flops: f6
         best = best.min(run.elapsed());
     }
     let rate = flops / best.as_secs_f64() / 1e9;
-    println!("{label:<44} first {first:>9.1?}  best {best:>9.1?}  {rate:>8.2} GFLOP/s");
+    println!("{label:<52} first {first:>9.1?}  best {best:>9.1?}  {rate:>8.2} GFLOP/s");
     Ok(())
 }
 

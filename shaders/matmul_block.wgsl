@@ -7,12 +7,11 @@
 // Prelude   WG: invocations per workgroup; A_TRANSPOSED, B_TRANSPOSED.
 // Modules   operand_a, operand_b: lib/[ab]_vec4 where the extents allow it, else lib/[ab]_scalar.
 // Accuracy  float32; four products at a time are summed, then added to the running sum.
-//
-// A block is a mat4x4 whose columns are the block's rows, so C += A * B reads `c += b * a`.
 
 #import lib/index
 #import operand_a
 #import operand_b
+#import lib/block_b
 
 struct Params {
     m: u32,
@@ -53,28 +52,6 @@ fn block_of_a(base: u32, row: u32, k: u32) -> mat4x4<f32> {
     );
 }
 
-// Rows k..k + 3 of B, columns col..col + 3.
-fn block_of_b(base: u32, k: u32, col: u32) -> mat4x4<f32> {
-    if B_TRANSPOSED {
-        let left = params.k - k;
-        let last = params.n - 1u;
-        return transpose(mat4x4(
-            load_b(base + min(col, last) * params.k + k, left),
-            load_b(base + min(col + 1u, last) * params.k + k, left),
-            load_b(base + min(col + 2u, last) * params.k + k, left),
-            load_b(base + min(col + 3u, last) * params.k + k, left),
-        ));
-    }
-    let left = params.n - min(col, params.n);
-    let i = base + k * params.n + min(col, params.n - 1u);
-    return mat4x4(
-        load_b(i, select(0u, left, k < params.k)),
-        load_b(i + params.n, select(0u, left, k + 1u < params.k)),
-        load_b(i + 2u * params.n, select(0u, left, k + 2u < params.k)),
-        load_b(i + 3u * params.n, select(0u, left, k + 3u < params.k)),
-    );
-}
-
 @compute @workgroup_size(WG)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -90,6 +67,7 @@ fn main(
     let batch = block / params.col_blocks / params.row_blocks;
     let a_base = batch * params.a_stride;
     let b_base = batch * params.b_stride;
+    let line = select(params.n, params.k, B_TRANSPOSED);
 
     var c00 = mat4x4<f32>();
     var c01 = mat4x4<f32>();
@@ -98,16 +76,15 @@ fn main(
     for (var k = 0u; k < params.k; k += 4u) {
         let a0 = block_of_a(a_base, row, k);
         let a1 = block_of_a(a_base, row + 4u, k);
-        let b0 = block_of_b(b_base, k, col);
-        let b1 = block_of_b(b_base, k, col + 4u);
+        let b0 = block_of_b(b_base, line, k, col, params.k, params.n);
+        let b1 = block_of_b(b_base, line, k, col + 4u, params.k, params.n);
         c00 += b0 * a0;
         c01 += b1 * a0;
         c10 += b0 * a1;
         c11 += b1 * a1;
     }
-    let base = batch * params.m * params.n;
-    store_block(c00, base, batch, row, col, params.m, params.n);
-    store_block(c01, base, batch, row, col + 4u, params.m, params.n);
-    store_block(c10, base, batch, row + 4u, col, params.m, params.n);
-    store_block(c11, base, batch, row + 4u, col + 4u, params.m, params.n);
+    store_block(c00, batch, row, col, params.m, params.n, params.n);
+    store_block(c01, batch, row, col + 4u, params.m, params.n, params.n);
+    store_block(c10, batch, row + 4u, col, params.m, params.n, params.n);
+    store_block(c11, batch, row + 4u, col + 4u, params.m, params.n, params.n);
 }

@@ -113,6 +113,5 @@ fn main(
         }
         workgroupBarrier();
     }
-    let base = batch * params.m * params.n;
-    store_block(c, base, batch, row + y * 4u, col + x * 4u, params.m, params.n);
+    store_block(c, batch, row + y * 4u, col + x * 4u, params.m, params.n, params.n);
 }

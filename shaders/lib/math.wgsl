@@ -7,6 +7,8 @@
 // relative error (Lawson's iteration on Chebyshev nodes); largest errors are in the manual's
 // chapter on numerics.
 
+#import lib/nan
+
 const SIGN = 0x80000000u;
 const LN2_HIGH = 0.693359375; // 10 bits: its product with an exponent is exact
 const LN2_LOW = -2.1219444e-4;
@@ -28,10 +30,6 @@ fn not_a_number() -> f32 {
 
 fn magnitude(x: f32) -> u32 {
     return bitcast<u32>(x) & 0x7fffffffu;
-}
-
-fn is_nan(x: f32) -> bool {
-    return magnitude(x) > 0x7f800000u;
 }
 
 fn is_inf(x: f32) -> bool {

@@ -20,16 +20,28 @@ macro_rules! embed {
 
 /// Every file under `shaders/`, by its path without the ending.
 pub const FILES: &[(&str, &str)] = embed![
+    "conv_block",
+    "conv_depthwise",
+    "conv_direct",
+    "conv_filter_grad",
+    "conv_gemm",
     "lib/a_scalar",
     "lib/a_vec4",
     "lib/b_scalar",
     "lib/b_vec4",
     "lib/block",
+    "lib/block_b",
+    "lib/conv",
     "lib/index",
     "lib/math",
+    "lib/nan",
+    "lib/pool",
     "matmul_block",
     "matmul_tile",
     "matmul_vec",
+    "pool",
+    "pool_grad",
+    "pool_max_grad",
 ];
 
 const MARK: &str = "//# ";

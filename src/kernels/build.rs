@@ -41,6 +41,20 @@ impl<P: bytemuck::Pod> Kernel<'_, P> {
     }
 }
 
+/// The modules of both operands, by whether four elements of each can be read at once.
+pub(super) fn operands([a, b]: [bool; 2]) -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("operand_a", if a { "lib/a_vec4" } else { "lib/a_scalar" }),
+        ("operand_b", if b { "lib/b_vec4" } else { "lib/b_scalar" }),
+    ]
+}
+
+/// Whether an extent is whole groups of four elements. An empty one is not: its buffer is too small
+/// to be bound as an array of four.
+pub(super) fn is_fours(extent: usize) -> bool {
+    extent > 0 && extent.is_multiple_of(4)
+}
+
 /// A grid of at least `groups` workgroups, as few more as folding needs; `lib/index.wgsl` has the
 /// other half.
 pub fn fold(groups: usize, caps: &Caps, label: &str) -> Result<[u32; 3]> {

@@ -2,7 +2,7 @@
 
 use crate::base::Result;
 use crate::gpu::Caps;
-use crate::kernels::build::{Kernel, words};
+use crate::kernels::build::{Kernel, is_fours, operands, words};
 use crate::kernels::{Epilogue, Launch, MatMul};
 
 const WORKGROUP: usize = 16;
@@ -29,9 +29,9 @@ pub fn launch(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Laun
     let blocks = batch * row_blocks * col_blocks;
     let [a_stride, b_stride] = words([problem.a_stride(), problem.b_stride()])?;
     let [row_blocks, col_blocks, count] = words([row_blocks, col_blocks, blocks])?;
+    let aligned_a = is_fours(k) && (!problem.transpose_a || is_fours(m));
+    let aligned_b = is_fours(k) && (problem.transpose_b || is_fours(n));
     let [m, n, k] = words([m, n, k])?;
-    let aligned_a = k % 4 == 0 && (!problem.transpose_a || m % 4 == 0);
-    let aligned_b = k % 4 == 0 && (problem.transpose_b || n % 4 == 0);
     Kernel {
         name: "matmul_block",
         label: problem.label("matmul_block"),
@@ -39,10 +39,7 @@ pub fn launch(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Laun
             "const WG = {WORKGROUP}u;\nconst A_TRANSPOSED = {};\nconst B_TRANSPOSED = {};\n",
             problem.transpose_a, problem.transpose_b
         ),
-        modules: vec![
-            ("operand_a", if aligned_a { "lib/a_vec4" } else { "lib/a_scalar" }),
-            ("operand_b", if aligned_b { "lib/b_vec4" } else { "lib/b_scalar" }),
-        ],
+        modules: operands([aligned_a, aligned_b]),
         params: &Params { m, n, k, a_stride, b_stride, row_blocks, col_blocks, blocks: count },
         groups: blocks.div_ceil(WORKGROUP),
         inputs: 2,

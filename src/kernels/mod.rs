@@ -5,13 +5,23 @@
 //! one text, and so one pipeline, serves all sizes. All sums are float32 in a fixed order.
 
 mod build;
+mod conv;
+pub mod conv_block;
+pub mod conv_depthwise;
+pub mod conv_direct;
+pub mod conv_filter_grad;
+pub mod conv_gemm;
 mod matmul;
 pub mod matmul_block;
 pub mod matmul_tile;
 pub mod matmul_vec;
+pub mod pool;
+pub mod pool_grad;
 
 pub use build::fold;
+pub use conv::{Conv, ConvKind, choose_conv};
 pub use matmul::{MatMul, choose_matmul};
+pub use pool::{Pool, PoolMode};
 
 pub use crate::gpu::Launch;
 
