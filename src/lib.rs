@@ -8,4 +8,5 @@ pub mod graph;
 pub mod initializers;
 pub mod kernels;
 pub mod layers;
+pub mod manual;
 pub mod tensor;

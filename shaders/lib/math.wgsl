@@ -81,7 +81,15 @@ fn sign_u32(x: u32) -> u32 {
     return min(x, 1u);
 }
 
+// Whether a small number divided by an infinite one is just below zero, not zero or above.
+fn just_below_zero(a: f32, b: f32) -> bool {
+    return magnitude(a) != 0u && is_negative(a) != is_negative(b);
+}
+
 fn floor_div_f32(a: f32, b: f32) -> f32 {
+    if is_inf(b) && is_finite(a) {
+        return select(0.0, -1.0, just_below_zero(a, b));
+    }
     // The quotient may be rounded across an integer: 49 * (1 / 49) is below 1 on many devices.
     let nearest = round(a / b);
     let rest = fma(-nearest, b, a);
@@ -90,9 +98,10 @@ fn floor_div_f32(a: f32, b: f32) -> f32 {
 }
 
 fn floor_mod_f32(a: f32, b: f32) -> f32 {
-    let rest = fma(-floor_div_f32(a, b), b, a);
-    let same_side = magnitude(a) == 0u || is_negative(a) == is_negative(b);
-    return select(rest, select(b, a, same_side), is_inf(b) && is_finite(a));
+    if is_inf(b) && is_finite(a) {
+        return select(a, b, just_below_zero(a, b));
+    }
+    return fma(-floor_div_f32(a, b), b, a);
 }
 
 // Division by zero gives zero, as on the host.

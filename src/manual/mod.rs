@@ -1,0 +1,3 @@
+//! Chapters for those who read or change this crate.
+
+pub mod numerics;
