@@ -1,5 +1,5 @@
 //! Keras models on any GPU.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod activations;
 pub mod base;
@@ -10,5 +10,6 @@ pub mod kernels;
 pub mod layers;
 pub mod manual;
 pub mod program;
+pub mod runtime;
 pub mod saving;
 pub mod tensor;

@@ -7,6 +7,8 @@
 // relative error (Lawson's iteration on Chebyshev nodes); largest errors are in the manual's
 // chapter on numerics.
 
+#import lib/nan
+
 const SIGN = 0x80000000u;
 const LN2_HIGH = 0.693359375; // 10 bits: its product with an exponent is exact
 const LN2_LOW = -2.1219444e-4;
@@ -28,10 +30,6 @@ fn not_a_number() -> f32 {
 
 fn magnitude(x: f32) -> u32 {
     return bitcast<u32>(x) & 0x7fffffffu;
-}
-
-fn is_nan(x: f32) -> bool {
-    return magnitude(x) > 0x7f800000u;
 }
 
 fn is_inf(x: f32) -> bool {
@@ -83,7 +81,15 @@ fn sign_u32(x: u32) -> u32 {
     return min(x, 1u);
 }
 
+// Whether a small number divided by an infinite one is just below zero, not zero or above.
+fn just_below_zero(a: f32, b: f32) -> bool {
+    return magnitude(a) != 0u && is_negative(a) != is_negative(b);
+}
+
 fn floor_div_f32(a: f32, b: f32) -> f32 {
+    if is_inf(b) && is_finite(a) {
+        return select(0.0, -1.0, just_below_zero(a, b));
+    }
     // The quotient may be rounded across an integer: 49 * (1 / 49) is below 1 on many devices.
     let nearest = round(a / b);
     let rest = fma(-nearest, b, a);
@@ -92,9 +98,10 @@ fn floor_div_f32(a: f32, b: f32) -> f32 {
 }
 
 fn floor_mod_f32(a: f32, b: f32) -> f32 {
-    let rest = fma(-floor_div_f32(a, b), b, a);
-    let same_side = magnitude(a) == 0u || is_negative(a) == is_negative(b);
-    return select(rest, select(b, a, same_side), is_inf(b) && is_finite(a));
+    if is_inf(b) && is_finite(a) {
+        return select(a, b, just_below_zero(a, b));
+    }
+    return fma(-floor_div_f32(a, b), b, a);
 }
 
 // Division by zero gives zero, as on the host.

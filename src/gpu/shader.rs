@@ -20,6 +20,7 @@ macro_rules! embed {
 
 /// Every file under `shaders/`, by its path without the ending.
 pub const FILES: &[(&str, &str)] = embed![
+    "arg_reduce",
     "conv_block",
     "conv_depthwise",
     "conv_direct",
@@ -36,12 +37,15 @@ pub const FILES: &[(&str, &str)] = embed![
     "lib/math",
     "lib/nan",
     "lib/pool",
+    "map",
     "matmul_block",
     "matmul_tile",
     "matmul_vec",
     "pool",
     "pool_grad",
     "pool_max_grad",
+    "reduce",
+    "reduce_group",
 ];
 
 const MARK: &str = "//# ";

@@ -215,6 +215,17 @@ impl Graph {
         inner.trace.nodes.len() - 1
     }
 
+    /// An operation on values, with all its attributes.
+    pub fn apply<'g>(&'g self, op: impl Into<Op>, inputs: &[Value<'g>]) -> Value<'g> {
+        let ids: Vec<NodeId> = inputs.iter().map(|v| v.id()).collect();
+        self.push(op.into(), &ids)
+    }
+
+    /// The value of a node that this graph has.
+    pub fn at(&self, id: NodeId) -> Value<'_> {
+        self.value(id)
+    }
+
     pub(crate) fn value(&self, id: NodeId) -> Value<'_> {
         Value::new(self, id)
     }
@@ -230,14 +241,6 @@ impl Graph {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-/// The constant a node holds, if it is one.
-pub(crate) fn constant_of(node: &Node) -> Option<&Tensor> {
-    match &node.op {
-        Op::Constant(c) => Some(&c.tensor),
-        _ => None,
     }
 }
 

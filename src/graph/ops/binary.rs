@@ -90,20 +90,14 @@ pub const BINARY: &[BinaryRow] = &[
     row(
         "floor_div",
         ("floor_div_f32(a, b)", "floor_div_LANE(a, b)"),
-        |a, b| (a / b).floor(),
+        floor_div,
         |a, b| if b == 0 { 0 } else { (a - a.rem_euclid(b) - excess(a, b)) / b },
         |_, _, _, _| (None, None),
     ),
     row(
         "mod",
         ("floor_mod_f32(a, b)", "floor_mod_LANE(a, b)"),
-        |a, b| {
-            if b.is_infinite() && a.is_finite() && a * b >= 0.0 {
-                a
-            } else {
-                a - b * (a / b).floor()
-            }
-        },
+        floor_mod,
         |a, b| if b == 0 { 0 } else { a.rem_euclid(b) + excess(a, b) },
         |g, a, b, _| (Some(g), Some(-(g * a.binary("floor_div", b)))),
     ),
@@ -173,6 +167,23 @@ pub const BINARY: &[BinaryRow] = &[
 /// What Euclid's remainder lacks to Python's, whose sign is the divisor's.
 fn excess(a: i64, b: i64) -> i64 {
     if b < 0 && a.rem_euclid(b) != 0 { b } else { 0 }
+}
+
+fn floor_div(a: f64, b: f64) -> f64 {
+    if b.is_infinite() && a.is_finite() {
+        if a * b.signum() < 0.0 { -1.0 } else { 0.0 }
+    } else {
+        (a / b).floor()
+    }
+}
+
+/// Python's remainder: its sign is the divisor's.
+fn floor_mod(a: f64, b: f64) -> f64 {
+    match (b.is_infinite() && a.is_finite(), a * b.signum() < 0.0) {
+        (true, true) => b,
+        (true, false) => a,
+        _ => a - b * (a / b).floor(),
+    }
 }
 
 fn int_pow(a: i64, b: i64) -> i64 {
