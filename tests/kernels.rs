@@ -364,6 +364,7 @@ fn filter_gradients() {
     for p in awkward_convolutions() {
         let p = Conv { kind: ConvKind::FilterGrad, ..p };
         check_conv(p, conv_filter_grad::launch);
+        check_conv(p, conv_filter_grad_split::launch);
         check_conv(p, choose_conv);
     }
 }

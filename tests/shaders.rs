@@ -52,6 +52,7 @@ fn launches() -> Vec<Launch> {
             let eight = Conv { in_channels: 8, out_channels: 8, ..conv(kind, 8) };
             all.push(conv_depthwise::launch(&eight, &caps, &identity));
         }
+        all.push(conv_filter_grad_split::launch(&conv(ConvKind::FilterGrad, 2), &caps, &identity));
         all.push(conv_filter_grad::launch(&conv(ConvKind::FilterGrad, 1), &caps, &identity));
     }
     for mode in [PoolMode::Max, PoolMode::AverageValid, PoolMode::Sum] {

@@ -1,5 +1,6 @@
 //! Choice of an adapter, the open device, and what is known of both.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::error::quote;
@@ -188,9 +189,17 @@ impl Gpu {
 
     /// Drives callbacks; blocks when asked to wait.
     pub(super) fn poll(&self, how: wgpu::PollType) -> Result<()> {
-        let polled = self.0.device.poll(how);
+        // wgpu panics where a driver reports the loss of the device to a waiting call.
+        let wait = AssertUnwindSafe(|| self.0.device.poll(how));
+        let polled = catch_unwind(wait);
+        if polled.is_err() {
+            lock(&self.0.status.lost).get_or_insert_with(|| "it failed while waited for".into());
+        }
         self.check()?;
-        polled.map(|_| ()).map_err(|e| Error::Device(format!("waiting for the device: {e}")))
+        polled
+            .unwrap_or(Ok(wgpu::PollStatus::Poll))
+            .map(|_| ())
+            .map_err(|e| Error::Device(format!("waiting for the device: {e}")))
     }
 
     /// The device, for making commands and objects.
