@@ -35,6 +35,7 @@ pub const FILES: &[(&str, &str)] = embed![
     "lib/conv",
     "lib/filter_grad",
     "lib/index",
+    "lib/math",
     "lib/nan",
     "lib/pool",
     "matmul_block",
