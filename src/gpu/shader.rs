@@ -36,7 +36,6 @@ pub const FILES: &[(&str, &str)] = embed![
     "lib/filter_grad",
     "lib/index",
     "lib/math",
-    "lib/nan",
     "lib/pool",
     "matmul_block",
     "matmul_tile",
