@@ -70,8 +70,8 @@ pub struct Params {
 ///
 /// The rule: where the filter has one tap and nothing is skipped, it is a matrix product. One
 /// channel per group is the depthwise kernel, or, with unsuitable channels, the direct one, which
-/// also serves groups of fewer than four output channels. Everything else, and the filter's gradient, is
-/// register blocks on a software adapter and uses workgroup memory on a GPU.
+/// also serves groups of fewer than four output channels. Everything else, and the gradient of the
+/// filter, works in registers alone on a software adapter and in workgroup memory on a GPU.
 ///
 /// # Errors
 /// [`crate::base::Error::Limit`] when an extent does not fit 32 bits.
