@@ -266,6 +266,9 @@ impl Writer<'_, '_> {
             .filter(outside)
             .map(|axis| (source[axis].clone(), shape[axis] as i64))
             .collect();
+        if bounds.is_empty() {
+            return self.value(input, &source);
+        }
         let outer = std::mem::replace(&mut self.guarded, true);
         let x = self.value(input, &source)?;
         self.guarded = outer;
