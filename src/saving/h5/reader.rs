@@ -1,5 +1,6 @@
 //! Reading HDF5 files: groups by path, datasets as sources.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hdf5_pure::{Error as H5Error, FormatError};
@@ -13,8 +14,8 @@ use crate::saving::bytes::ReadAt;
 use crate::saving::limits::check;
 use crate::saving::store::{Group, Store, compare_keys};
 
-/// How deep the groups of a file are listed; Keras nests two levels per nested model.
-const MAX_DEPTH: usize = 128;
+/// How deep groups are listed. Keras goes two levels down for each model or layer in another.
+const MAX_DEPTH: usize = 64;
 
 /// The name of the groups that hold variables.
 const VARIABLES: &str = "vars";
@@ -49,9 +50,13 @@ impl H5File {
     /// # Errors
     /// [`Error::Hdf5`] if it is not an HDF5 file or its head is damaged.
     pub fn open(bytes: Arc<dyn ReadAt>, member: &str, limits: &Limits) -> Result<H5File> {
+        let error = |what| Error::Hdf5 { member: member.into(), what };
         let file = hdf5_pure::File::from_source(Bytes(bytes.clone()));
-        let file =
-            file.map_err(|e| Error::Hdf5 { member: member.into(), what: quote(&e.to_string()) })?;
+        let file = file.map_err(|e| error(quote(&e.to_string())))?;
+        let (expected, found) = (file.superblock().eof_address, bytes.len());
+        if expected > found {
+            return Err(error(format!("the file is cut: {found} bytes of {expected}")));
+        }
         Ok(H5File { file, bytes, member: member.into(), limits: limits.clone() })
     }
 
@@ -119,22 +124,23 @@ impl Store for H5File {
 
     fn groups(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let mut pending = vec![(String::new(), self.file.root())];
-        // Hard links can make circles, hence the bounds on visits and depth.
+        let mut pending = VecDeque::from([(String::new(), self.file.root())]);
+        // Hard links can make circles, hence the bounds on visits and depth. Going level by level, the groups
+        // of an honest model come before the endless ones.
         for _visit in 0..self.limits.h5_groups {
-            let Some((path, group)) = pending.pop() else { break };
-            let depth = path.split('/').count();
-            if let Ok(children) = group.iter_groups().map(Vec::from_iter)
-                && depth < MAX_DEPTH
+            let Some((path, group)) = pending.pop_front() else { break };
+            if path.split('/').count() < MAX_DEPTH
+                && let Ok(children) = group.iter_groups()
             {
-                let at =
-                    |name: String| if path.is_empty() { name } else { format!("{path}/{name}") };
-                pending.extend(children.into_iter().rev().map(|(name, child)| (at(name), child)));
+                let room = self.limits.h5_groups.saturating_sub(pending.len());
+                let at = |name| if path.is_empty() { name } else { format!("{path}/{name}") };
+                pending.extend(children.take(room).map(|(name, child)| (at(name), child)));
             }
             if path.rsplit('/').next() == Some(VARIABLES) {
                 found.push(path);
             }
         }
+        found.sort_by(|a, b| a.split('/').cmp(b.split('/')));
         found
     }
 }
