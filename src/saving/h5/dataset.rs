@@ -89,7 +89,9 @@ impl Source for Contiguous {
     fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
         check_range(&self.spec, offset, buf.len())?;
         let width = self.spec.dtype.size();
-        if self.fix == Fix::Nothing || (offset % width == 0 && buf.len() % width == 0) {
+        if self.fix == Fix::Nothing
+            || (offset.is_multiple_of(width) && buf.len().is_multiple_of(width))
+        {
             self.bytes.read_at(self.address + offset as u64, buf)?;
             self.fix.apply(width, buf);
             return Ok(());
@@ -179,5 +181,62 @@ impl Source for Rows {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hdf5_pure::FileBuilder;
+
+    use super::*;
+    use crate::base::DType;
+    use crate::saving::Limits;
+    use crate::tensor::Tensor;
+
+    /// More than three windows of rows, the last one short.
+    const SHAPE: [u64; 2] = [3_500, 1_000];
+
+    fn values() -> Vec<f32> {
+        (0..3_500_000).map(|i| i as f32).collect()
+    }
+
+    fn open(build: impl FnOnce(&mut hdf5_pure::DatasetBuilder)) -> Arc<dyn Source> {
+        let mut file = FileBuilder::new();
+        build(file.create_dataset("x"));
+        let file = H5File::open(Arc::new(file.finish().unwrap()), "test", &Limits::default());
+        file.unwrap().dataset("x").unwrap().unwrap()
+    }
+
+    #[test]
+    fn chunked_data_is_read_in_windows() {
+        let source = open(|x| {
+            x.with_f32_data(&values()).with_shape(&SHAPE).with_chunks(&[128, 333]).with_deflate(1);
+        });
+        let expected = Tensor::new([3_500, 1_000], &values()).unwrap();
+        assert!(Tensor::from_source(source.as_ref()).unwrap() == expected);
+        let mut streamed = Vec::new();
+        crate::base::stream::copy(source.as_ref(), &mut streamed).unwrap();
+        assert!(streamed == expected.bytes());
+        for offset in [0, 1, 4_095_999, 13_999_993] {
+            let mut piece = [0; 7];
+            source.read(offset, &mut piece).unwrap();
+            assert_eq!(piece, expected.bytes()[offset..offset + 7]);
+        }
+        assert!(source.read(13_999_994, &mut [0; 7]).is_err());
+    }
+
+    #[test]
+    fn pieces_that_split_elements_are_put_in_order() {
+        let bytes: Vec<u8> = (1..=16).collect();
+        let spec = Spec::new([4], DType::Float32);
+        let source = Contiguous { spec, fix: Fix::Swap, bytes: Arc::new(bytes), address: 0 };
+        let mut all = [0; 16];
+        source.read(0, &mut all).unwrap();
+        assert_eq!(all[..5], [4, 3, 2, 1, 8]);
+        for (offset, len) in [(0, 3), (3, 2), (5, 11), (4, 4)] {
+            let mut piece = vec![0; len];
+            source.read(offset, &mut piece).unwrap();
+            assert_eq!(piece, all[offset..offset + len]);
+        }
     }
 }
