@@ -17,12 +17,15 @@ pub mod npz;
 pub mod saveable;
 pub mod store;
 pub mod walk;
+pub mod weights_file;
 
 pub use archive::{Archive, Member, Method};
 pub use archive_writer::{Contents, WriteOptions, write_archive};
 pub use bytes::ReadAt;
 pub use json::Json;
 pub use limits::Limits;
+pub use load::load_into;
 pub use saveable::{Child, Kind, Saveable};
 pub use store::{Group, GroupPlan, Store};
 pub use walk::{Saved, walk};
+pub use weights_file::{open_weights, write_weights};
