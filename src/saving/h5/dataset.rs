@@ -25,7 +25,7 @@ pub(super) fn open(file: &H5File, path: &str, dataset: Dataset) -> Result<Arc<dy
     let bytes = spec.bytes() as u64;
     let what = || format!("the dataset '{path}' of shape {} in bytes", spec.shape);
     check(what, bytes, file.limits.h5_dataset(file.bytes.len()), "h5_ratio")?;
-    let layout = dataset.layout().map_err(|e| file.error(path, &e.to_string()))?;
+    let layout = dataset.layout().map_err(|e| file.damaged(path, &e))?;
     match layout {
         Layout::Contiguous { address: Some(address), size } => {
             let end = address.checked_add(bytes);
@@ -44,14 +44,14 @@ pub(super) fn open(file: &H5File, path: &str, dataset: Dataset) -> Result<Arc<dy
         Layout::Virtual => Err(file.error(path, "is a virtual dataset, made of other files")),
         _ => {
             // Reading no rows refuses data that lies in other files.
-            dataset.read_raw_rows(0, 0).map_err(|e| file.error(path, &e.to_string()))?;
+            dataset.read_raw_rows(0, 0).map_err(|e| file.damaged(path, &e))?;
             Ok(Arc::new(Rows::new(file, path, dataset, spec, fix, 1)))
         }
     }
 }
 
 fn shape_of(file: &H5File, path: &str, dataset: &Dataset) -> Result<Shape> {
-    let extents = dataset.shape().map_err(|e| file.error(path, &e.to_string()))?;
+    let extents = dataset.shape().map_err(|e| file.damaged(path, &e))?;
     let extents: Option<Vec<usize>> = extents.iter().map(|&d| usize::try_from(d).ok()).collect();
     let shape = extents.map(Shape::from).filter(|shape| shape.checked_len().is_ok());
     shape.ok_or_else(|| file.error(path, "has more elements than a tensor can have"))
@@ -67,7 +67,7 @@ fn check_chunks(file: &H5File, path: &str, dataset: &Dataset, chunk: &[u64]) -> 
     if filters.len() > MAX_FILTERS {
         return Err(file.error(path, &format!("has {} filters", filters.len())));
     }
-    let element = dataset.element_size().map_err(|e| file.error(path, &e.to_string()))?;
+    let element = dataset.element_size().map_err(|e| file.damaged(path, &e))?;
     let bytes = chunk.iter().fold(element, |n, &d| n.saturating_mul(d));
     let what = || format!("a chunk of the dataset '{path}' in bytes");
     check(what, bytes, file.limits.h5_chunk_bytes, "h5_chunk_bytes")
@@ -141,13 +141,14 @@ impl Rows {
     fn read_window(&self, first: usize) -> Result<Vec<u8>> {
         let error = |what: String| Error::Hdf5 {
             member: self.member.clone(),
-            what: format!("'{}': {}", quote(&self.path), what),
+            what: format!("'/{}' {what}", quote(&self.path)),
         };
         let read = self.dataset.read_raw_rows(first as u64, self.window as u64);
-        let mut bytes = read.map_err(|e| error(quote(&e.to_string())))?;
+        let mut bytes =
+            read.map_err(|e| error(format!("cannot be read: {}", quote(&e.to_string()))))?;
         let rows = self.spec.shape.first().copied().unwrap_or(1) - first;
         if bytes.len() != rows.min(self.window) * self.row_bytes {
-            return Err(error(format!("{} bytes were read for {}", bytes.len(), self.spec)));
+            return Err(error(format!("gave {} bytes for {}", bytes.len(), self.spec)));
         }
         self.fix.apply(self.spec.dtype.size(), &mut bytes);
         Ok(bytes)

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hdf5_pure::{Error as H5Error, FormatError};
+use hdf5_pure::{AttrValue, Error as H5Error, FormatError};
 
 use super::dataset;
 use super::datatype::text;
@@ -62,8 +62,13 @@ impl H5File {
 
     /// An error about the object at a path.
     pub(super) fn error(&self, path: &str, what: &str) -> Error {
-        let what = format!("'{}': {}", quote(path), quote(what));
+        let what = format!("'/{}' {what}", quote(path));
         Error::Hdf5 { member: self.member.clone(), what }
+    }
+
+    /// The object at a path cannot be read.
+    pub(super) fn damaged(&self, path: &str, error: &H5Error) -> Error {
+        self.error(path, &format!("cannot be read: {}", quote(&error.to_string())))
     }
 
     fn find(&self, path: &str) -> Result<Option<hdf5_pure::Group>> {
@@ -73,7 +78,7 @@ impl H5File {
         match self.file.group(path) {
             Ok(group) => Ok(Some(group)),
             Err(H5Error::Format(FormatError::PathNotFound(_))) => Ok(None),
-            Err(e) => Err(self.error(path, &e.to_string())),
+            Err(e) => Err(self.damaged(path, &e)),
         }
     }
 
@@ -85,7 +90,7 @@ impl H5File {
         match self.file.dataset(path) {
             Ok(found) => dataset::open(self, path, found).map(Some),
             Err(H5Error::Format(FormatError::PathNotFound(_))) => Ok(None),
-            Err(e) => Err(self.error(path, &e.to_string())),
+            Err(e) => Err(self.damaged(path, &e)),
         }
     }
 
@@ -96,11 +101,16 @@ impl H5File {
     /// If it is damaged or holds something else.
     pub fn texts(&self, path: &str, attribute: &str) -> Result<Option<Vec<String>>> {
         let Some(group) = self.find(path)? else { return Ok(None) };
-        let attributes = group.attrs().map_err(|e| self.error(path, &e.to_string()))?;
+        let attributes = group.attrs().map_err(|e| self.damaged(path, &e))?;
         let Some(value) = attributes.get(attribute) else { return Ok(None) };
+        // NumPy has no empty list of texts, so Keras writes an empty one of numbers.
+        if matches!(value, AttrValue::F64Array(numbers) if numbers.is_empty()) {
+            return Ok(Some(Vec::new()));
+        }
         let texts = value.as_strings().map(<[String]>::to_vec);
         let texts = texts.or_else(|| text(value).map(|text| vec![text]));
-        let not_text = || self.error(path, &format!("attribute '{attribute}' is not text"));
+        let not_text =
+            || self.error(path, &format!("has an attribute '{attribute}' that is not text"));
         texts.ok_or_else(not_text).map(Some)
     }
 }
@@ -108,7 +118,7 @@ impl H5File {
 impl Store for H5File {
     fn group(&self, path: &str) -> Result<Option<Group>> {
         let Some(group) = self.find(path)? else { return Ok(None) };
-        let found = group.iter_datasets().map_err(|e| self.error(path, &e.to_string()))?;
+        let found = group.iter_datasets().map_err(|e| self.damaged(path, &e))?;
         let what = || format!("datasets in the group '{}'", quote(path));
         check(what, found.len() as u64, self.limits.h5_datasets as u64, "h5_datasets")?;
         let mut datasets = Vec::with_capacity(found.len());
