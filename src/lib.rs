@@ -1,6 +1,15 @@
 //! Keras models on any GPU.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+pub mod activations;
 pub mod base;
+pub mod gpu;
+pub mod graph;
+pub mod initializers;
+pub mod kernels;
+pub mod layers;
+pub mod manual;
+pub mod program;
+pub mod runtime;
 pub mod saving;
 pub mod tensor;

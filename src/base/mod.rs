@@ -3,6 +3,7 @@
 
 pub mod dtype;
 pub mod error;
+pub mod naming;
 pub mod nested;
 pub mod shape;
 pub mod spec;

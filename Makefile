@@ -1,0 +1,70 @@
+# Two commands, `make demo` and `make test`. Each installs what it misses first.
+#
+# KERAUNOS_PYTHON   a Python with Keras to use instead of making .venv; `none` goes without Keras
+#                   (the cross-checks then say that they were skipped)
+# KERAUNOS_SHARED   folder of recorded Keras cases; default: ../shared where it exists
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: demo test help tools vulkan keras recordings
+
+VENV := .venv
+RECORDED := target/keras
+STARTED := $(shell date +%s)
+KERAS_SCRIPTS := tests/keras
+
+ifndef KERAUNOS_PYTHON
+KERAUNOS_PYTHON := $(CURDIR)/$(VENV)/bin/python
+KERAS_STAMP := $(VENV)/installed
+endif
+ifndef KERAUNOS_SHARED
+KERAUNOS_SHARED := $(realpath ../shared)
+endif
+export KERAUNOS_PYTHON KERAUNOS_SHARED
+# Software Vulkan compiles shaders slowly and keeps them here; a home folder may not be writable.
+export MESA_SHADER_CACHE_DIR ?= $(CURDIR)/target/mesa-shader-cache
+
+help: ## These lines
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/'
+
+demo: tools vulkan ## Runs a model written by real Keras on the GPU and on the host, saves it, compares
+	cargo build --release
+	tests/demo.sh target/release/keraunos
+	cargo run --release --quiet --example documentation
+
+test: tools vulkan keras recordings ## Checks the style and runs all tests, real Keras included
+	@mkdir -p target
+	cargo fmt --all -- --check
+	cargo clippy --all-targets -- -D warnings
+	cargo test --no-fail-fast 2>&1 | tee target/test.log
+	@tests/total.sh target/test.log $(STARTED)
+
+tools:
+	@tests/install.sh compiler
+
+vulkan:
+	@tests/install.sh vulkan
+
+keras: $(KERAS_STAMP)
+
+$(VENV)/installed: $(KERAS_SCRIPTS)/requirements.txt
+	@tests/install.sh venv
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# Models too large to be committed; the small ones are in tests/models.
+ifneq ($(KERAUNOS_PYTHON),none)
+recordings: tests/models/manifest.json $(RECORDED)/applications $(RECORDED)/big.keras
+endif
+
+tests/models/manifest.json: | keras
+	"$(KERAUNOS_PYTHON)" $(KERAS_SCRIPTS)/make_models.py $(@D)
+
+$(RECORDED)/applications: $(KERAS_SCRIPTS)/make_applications.py | keras
+	"$(KERAUNOS_PYTHON)" $< $(@D)
+	@touch $@
+
+$(RECORDED)/big.keras: $(KERAS_SCRIPTS)/make_big.py | keras
+	"$(KERAUNOS_PYTHON)" $< $@

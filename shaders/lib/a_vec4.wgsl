@@ -1,0 +1,8 @@
+// The left operand where every line of it that is read together starts at a multiple of 4.
+
+@group(0) @binding(0) var<storage, read> a: array<vec4<f32>>;
+
+// Elements i to i + 3; i is a multiple of 4 and all four exist.
+fn load_a(i: u32, left: u32) -> vec4<f32> {
+    return a[i / 4u];
+}

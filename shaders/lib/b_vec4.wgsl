@@ -1,0 +1,8 @@
+// The right operand where every line of it that is read together starts at a multiple of 4.
+
+@group(0) @binding(1) var<storage, read> b: array<vec4<f32>>;
+
+// Elements i to i + 3; i is a multiple of 4 and all four exist.
+fn load_b(i: u32, left: u32) -> vec4<f32> {
+    return b[i / 4u];
+}

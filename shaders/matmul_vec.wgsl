@@ -1,0 +1,82 @@
+// matmul_vec: out[b,m,n] = epilogue( sum_k A[b,m,k] * B[b,k,n] ), for at most four rows
+//
+// Shapes    as matmul_block, with M <= 4.
+// Grid      one workgroup per 32 columns of one batch element.
+// Memory    32 x 8 partial sums of four rows, 4 KiB of workgroup memory, filled before it is read.
+// Accuracy  float32; eight partial sums over every eighth k, then added in order.
+//
+// B is read once, which is all that such a product costs: neighbours read neighbouring elements of
+// B, along its columns or along k, as it lies in memory.
+
+#import lib/index
+
+struct Params {
+    m: u32,
+    n: u32,
+    k: u32,
+    a_stride: u32,
+    b_stride: u32,
+    a_row: u32,
+    a_k: u32,
+    b_k: u32,
+    b_col: u32,
+    col_tiles: u32,
+    tiles: u32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+#import epilogue
+@group(0) @binding(2) var<storage, read_write> out: array<Out>;
+
+const COLS = 32u;
+const SLICES = 8u;
+
+var<workgroup> partial: array<array<vec4<f32>, COLS>, SLICES>;
+
+// Element k of all rows; rows that do not exist repeat the last one and are not stored.
+fn column_of_a(base: u32, k: u32) -> vec4<f32> {
+    let rows = min(vec4(0u, 1u, 2u, 3u), vec4(params.m - 1u));
+    let i = vec4(base + k * params.a_k) + rows * params.a_row;
+    return vec4(a[i.x], a[i.y], a[i.z], a[i.w]);
+}
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let tile = linear_group(group, groups);
+    if tile >= params.tiles {
+        return;
+    }
+    let batch = tile / params.col_tiles;
+    let along_k = params.b_k == 1u;
+    let x = select(lane % COLS, lane / SLICES, along_k);
+    let slice = select(lane / COLS, lane % SLICES, along_k);
+    let col = tile % params.col_tiles * COLS + x;
+
+    var sum = vec4(0.0);
+    if col < params.n {
+        let b_base = batch * params.b_stride + col * params.b_col;
+        for (var k = slice; k < params.k; k += SLICES) {
+            sum += column_of_a(batch * params.a_stride, k) * b[b_base + k * params.b_k];
+        }
+    }
+    partial[slice][x] = sum;
+    workgroupBarrier();
+
+    // The first 128 invocations finish one element each.
+    let row = lane / COLS;
+    let at = tile % params.col_tiles * COLS + lane % COLS;
+    if row < params.m && at < params.n {
+        var total = 0.0;
+        for (var s = 0u; s < SLICES; s++) {
+            total += partial[s][lane % COLS][row];
+        }
+        out[(batch * params.m + row) * params.n + at] = epilogue(total, batch, row, at);
+    }
+}

@@ -1,0 +1,29 @@
+//! One dispatch, before any device is involved.
+
+use std::sync::Arc;
+
+/// One dispatch as data: text, parameters, grid and what it binds.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// Name of the kernel, which is the name of its shader file.
+    pub kernel: &'static str,
+    /// What profilers and error messages call this dispatch.
+    pub label: String,
+    /// The whole shader text, as [`crate::gpu::shader::compose`] returns it; entry point `main`.
+    pub source: Arc<str>,
+    /// Words of the uniform struct at group 1, binding 0; empty when the kernel has none.
+    pub params: Vec<u32>,
+    /// Words of the uniform at group 1, binding 1, the epilogue's; empty when it has none.
+    pub extra: Vec<u32>,
+    /// Workgroups per dimension; a zero means that there is nothing to do.
+    pub grid: [u32; 3],
+    /// Number of storage buffers, bound at group 0 from 0 on.
+    pub bindings: usize,
+    /// The first buffer that is written.
+    pub first_output: usize,
+    /// How many buffers are written, from `first_output` on; the others are only read.
+    pub outputs: usize,
+    /// Whether the kernel writes its workgroup memory before it reads it, so that the driver need
+    /// not clear it first.
+    pub fills_workgroup_memory: bool,
+}

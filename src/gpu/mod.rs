@@ -1,0 +1,21 @@
+//! The device layer: adapters, buffers, staging, shader text, pipelines and recorded dispatches.
+//!
+//! Nothing here knows what a kernel computes. A [`Launch`] describes one dispatch as data; a
+//! [`Recording`] turns a list of them into command buffers.
+
+mod buffer;
+mod device;
+mod launch;
+mod memory;
+mod pipeline;
+mod recording;
+mod resident;
+pub mod shader;
+mod staging;
+
+pub use buffer::Buffer;
+pub use device::{Caps, Choice, Gpu, Kind, adapters};
+pub use launch::Launch;
+pub use pipeline::Pipeline;
+pub use recording::{Recording, Step};
+pub use resident::DeviceTensor;

@@ -1,0 +1,170 @@
+//! Compute pipelines, cached by their text, and the layouts of what they bind.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use rayon::prelude::*;
+
+use crate::base::{Error, Result};
+use crate::gpu::device::lock;
+use crate::gpu::{Gpu, Launch, shader};
+
+/// A compiled kernel and the layouts of its two bind groups.
+#[derive(Debug)]
+pub struct Pipeline {
+    pub(super) raw: wgpu::ComputePipeline,
+    pub(super) layout: Arc<Layout>,
+}
+
+/// Layouts of a kernel's bind groups: storage buffers, then parameters.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) buffers: wgpu::BindGroupLayout,
+    pub(super) params: wgpu::BindGroupLayout,
+    pipeline: wgpu::PipelineLayout,
+}
+
+/// What decides a [`Layout`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Shape {
+    bindings: usize,
+    first_output: usize,
+    outputs: usize,
+    params: bool,
+    extra: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    source: Arc<str>,
+    shape: Shape,
+    fills_workgroup_memory: bool,
+}
+
+/// The pipelines of one device.
+#[derive(Default)]
+pub(super) struct Pipelines {
+    made: Mutex<HashMap<Key, Arc<Pipeline>>>,
+    layouts: Mutex<HashMap<Shape, Arc<Layout>>>,
+}
+
+impl Gpu {
+    /// The pipelines of some launches; those not made yet are compiled in parallel.
+    ///
+    /// # Errors
+    /// [`Error::Device`] with file and line when a shader is not accepted.
+    pub fn pipelines(&self, launches: &[&Launch]) -> Result<Vec<Arc<Pipeline>>> {
+        let cache = self.pipeline_cache();
+        let keys: Vec<Key> = launches.iter().map(|launch| Key::of(launch)).collect();
+        let mut missing: HashMap<&Key, &Launch> =
+            keys.iter().zip(launches.iter().copied()).collect();
+        missing.retain(|key, _| !lock(&cache.made).contains_key(key));
+        let fresh = missing
+            .into_par_iter()
+            .map(|(key, launch)| Ok((key.clone(), Arc::new(self.compile(key, launch)?))))
+            .collect::<Result<Vec<_>>>()?;
+        let mut made = lock(&cache.made);
+        made.extend(fresh);
+        keys.iter()
+            .map(|key| made.get(key).cloned())
+            .collect::<Option<_>>()
+            .ok_or_else(|| Error::Internal("a pipeline is missing after its creation".into()))
+    }
+
+    fn compile(&self, key: &Key, launch: &Launch) -> Result<Pipeline> {
+        let layout = self.layout(key.shape)?;
+        let module = self.shader_module(launch)?;
+        let raw = self.guarded(&format!("pipeline of '{}'", launch.kernel), || {
+            self.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(launch.kernel),
+                layout: Some(&layout.pipeline),
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    zero_initialize_workgroup_memory: !key.fills_workgroup_memory,
+                    ..Default::default()
+                },
+                cache: None,
+            })
+        })?;
+        Ok(Pipeline { raw, layout })
+    }
+
+    /// Bounds checks stay on: indices may come from data.
+    fn shader_module(&self, launch: &Launch) -> Result<wgpu::ShaderModule> {
+        self.check()?;
+        let scope = self.device().push_error_scope(wgpu::ErrorFilter::Validation);
+        let module = self.device().create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(launch.kernel),
+            source: wgpu::ShaderSource::Wgsl(launch.source.as_ref().into()),
+        });
+        let Some(error) = pollster::block_on(scope.pop()) else {
+            return Ok(module);
+        };
+        let info = pollster::block_on(module.get_compilation_info());
+        let place = info
+            .messages
+            .iter()
+            .find_map(|message| message.location)
+            .map(|at| shader::locate(&launch.source, at.line_number as usize))
+            .unwrap_or_else(|| launch.kernel.into());
+        Err(Error::Device(format!("shader {place}: {error}")))
+    }
+
+    fn layout(&self, shape: Shape) -> Result<Arc<Layout>> {
+        if let Some(layout) = lock(&self.pipeline_cache().layouts).get(&shape) {
+            return Ok(layout.clone());
+        }
+        let made =
+            self.guarded("layout of bindings", || Arc::new(make_layout(self.device(), shape)))?;
+        Ok(lock(&self.pipeline_cache().layouts).entry(shape).or_insert(made).clone())
+    }
+}
+
+impl Key {
+    fn of(launch: &Launch) -> Key {
+        Key {
+            source: launch.source.clone(),
+            shape: Shape {
+                bindings: launch.bindings,
+                first_output: launch.first_output,
+                outputs: launch.outputs,
+                params: !launch.params.is_empty(),
+                extra: !launch.extra.is_empty(),
+            },
+            fills_workgroup_memory: launch.fills_workgroup_memory,
+        }
+    }
+}
+
+fn make_layout(device: &wgpu::Device, shape: Shape) -> Layout {
+    let written = shape.first_output..shape.first_output + shape.outputs;
+    let buffers: Vec<_> = (0..shape.bindings)
+        .map(|i| entry(i, wgpu::BufferBindingType::Storage { read_only: !written.contains(&i) }))
+        .collect();
+    let uniforms = [shape.params, shape.extra];
+    let params: Vec<_> = (0..uniforms.len())
+        .filter(|&i| uniforms[i])
+        .map(|i| entry(i, wgpu::BufferBindingType::Uniform))
+        .collect();
+    let group = |label, entries: &[wgpu::BindGroupLayoutEntry]| {
+        let label = Some(label);
+        device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries })
+    };
+    let (buffers, params) = (group("buffers", &buffers), group("params", &params));
+    let pipeline = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: None,
+        bind_group_layouts: &[Some(&buffers), Some(&params)],
+        immediate_size: 0,
+    });
+    Layout { buffers, params, pipeline }
+}
+
+fn entry(binding: usize, ty: wgpu::BufferBindingType) -> wgpu::BindGroupLayoutEntry {
+    wgpu::BindGroupLayoutEntry {
+        binding: binding as u32,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+        count: None,
+    }
+}

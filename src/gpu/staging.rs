@@ -1,0 +1,302 @@
+//! Bytes between host and device through two small rings of mapped buffers.
+//!
+//! A ring is made when it is first needed and then lives as long as the device, so the host memory
+//! of all transfers together is bounded: 4 × 4 MiB in each direction and one chunk for reading and
+//! converting. After an error a ring may hold half a transfer; it is dropped and made anew.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::base::stream::CHUNK;
+use crate::base::{Error, Result, ResultExt, Source};
+use crate::gpu::{Buffer, Gpu};
+use crate::tensor::convert::bytes_to_words;
+
+const SLOTS: usize = 4;
+const SLOT_BYTES: u64 = CHUNK as u64;
+/// Elements of a piece whose stored form differs from the device's words.
+const CONVERTED: usize = CHUNK / 16;
+/// Writes up to this size ride along with the next submit, without a submit of their own.
+const SMALL: usize = 64 << 10;
+
+impl Gpu {
+    /// Streams a source into a buffer, one 32-bit word per element.
+    ///
+    /// # Errors
+    /// Those of the source; [`Error::DType`] for 64-bit integers that do not fit a word.
+    pub fn upload(&self, source: &dyn Source, to: &Buffer) -> Result<()> {
+        self.with_write_ring(|ring| {
+            ring.stream(self, source, to)?;
+            ring.flush(self)
+        })
+    }
+
+    /// Streams many sources; small ones share staging buffers and submits.
+    pub fn upload_many(&self, items: &[(Arc<dyn Source>, Buffer)]) -> Result<()> {
+        self.with_write_ring(|ring| {
+            for (source, to) in items {
+                ring.stream(self, source.as_ref(), to).at(|| to.label().into())?;
+            }
+            ring.flush(self)
+        })
+    }
+
+    /// Writes words, as the device holds them, to the start of a buffer.
+    pub fn upload_words(&self, words: &[u8], to: &Buffer) -> Result<()> {
+        to.check_range(0, words.len() as u64)?;
+        if words.len() <= SMALL {
+            self.check()?;
+            self.queue().write_buffer(to.raw(), 0, words);
+            return self.check();
+        }
+        self.with_write_ring(|ring| {
+            ring.push(self, words, to, 0)?;
+            ring.flush(self)
+        })
+    }
+
+    /// Hands the bytes of a range of a buffer to `into`, in order, in pieces of at most 4 MiB, with
+    /// the next copies under way meanwhile. `into` must not download from this device.
+    pub fn download(
+        &self,
+        from: &Buffer,
+        offset: u64,
+        bytes: u64,
+        into: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        from.check_range(offset, bytes)?;
+        let mut guard = self.read_ring();
+        let mut ring = match guard.take() {
+            Some(ring) => ring,
+            None => ReadRing::new(self)?,
+        };
+        ring.run(self, from, offset..offset + bytes, into)?;
+        *guard = Some(ring);
+        Ok(())
+    }
+
+    fn with_write_ring(&self, work: impl FnOnce(&mut WriteRing) -> Result<()>) -> Result<()> {
+        let mut guard = self.write_ring();
+        let mut ring = match guard.take() {
+            Some(ring) => ring,
+            None => WriteRing::new(self)?,
+        };
+        work(&mut ring)?;
+        *guard = Some(ring);
+        Ok(())
+    }
+}
+
+/// A mappable buffer and how far its mapping is.
+struct Slot {
+    raw: wgpu::Buffer,
+    mapping: Arc<AtomicU8>,
+    /// The submission that must end before the mapping can.
+    busy: Option<wgpu::SubmissionIndex>,
+}
+
+const PENDING: u8 = 0;
+const MAPPED: u8 = 1;
+const FAILED: u8 = 2;
+
+impl Slot {
+    fn ring(gpu: &Gpu, label: &str, usage: wgpu::BufferUsages) -> Result<Vec<Slot>> {
+        let slot = |_| {
+            let raw = gpu.create_raw(SLOT_BYTES, label, usage)?;
+            Ok(Slot { raw, mapping: Arc::new(AtomicU8::new(PENDING)), busy: None })
+        };
+        (0..SLOTS).map(slot).collect()
+    }
+
+    /// Asks for a mapping, to be ready after `busy`.
+    fn map(&mut self, mode: wgpu::MapMode, busy: Option<wgpu::SubmissionIndex>) {
+        self.busy = busy;
+        self.mapping.store(PENDING, Ordering::Release);
+        let mapping = self.mapping.clone();
+        self.raw.map_async(mode, .., move |result| {
+            let state = if result.is_ok() { MAPPED } else { FAILED };
+            mapping.store(state, Ordering::Release);
+        });
+    }
+
+    /// Waits for the mapping.
+    fn wait(&mut self, gpu: &Gpu) -> Result<()> {
+        if self.mapping.load(Ordering::Acquire) == PENDING {
+            let submission_index = self.busy.take();
+            gpu.poll(wgpu::PollType::Wait { submission_index, timeout: None })?;
+        }
+        match self.mapping.load(Ordering::Acquire) {
+            MAPPED => Ok(()),
+            _ => Err(Error::Device("a staging buffer could not be mapped".into())),
+        }
+    }
+}
+
+/// Staging buffers on their way to the device.
+pub(super) struct WriteRing {
+    slots: Vec<Slot>,
+    current: usize,
+    /// Bytes used in the current slot; 0 means that its mapping was not waited for yet.
+    filled: u64,
+    copies: Vec<Copy>,
+    stored: Vec<u8>,
+    words: Vec<u8>,
+}
+
+/// A piece of the current slot and where it goes.
+struct Copy {
+    from: u64,
+    to: Buffer,
+    offset: u64,
+    bytes: u64,
+}
+
+impl WriteRing {
+    fn new(gpu: &Gpu) -> Result<WriteRing> {
+        let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
+        let mut slots = Slot::ring(gpu, "upload staging", usage)?;
+        slots.iter_mut().for_each(|slot| slot.map(wgpu::MapMode::Write, None));
+        Ok(WriteRing {
+            slots,
+            current: 0,
+            filled: 0,
+            copies: Vec::new(),
+            stored: Vec::new(),
+            words: Vec::new(),
+        })
+    }
+
+    fn stream(&mut self, gpu: &Gpu, source: &dyn Source, to: &Buffer) -> Result<()> {
+        let (dtype, len) = (source.spec().dtype, source.spec().shape.len());
+        to.check_range(0, (len as u64).saturating_mul(4))?;
+        let size = dtype.size();
+        let as_words = size == 4;
+        let step = if as_words { CHUNK / 4 } else { CONVERTED };
+        // Mapped memory is write-only, so a source reads into ordinary memory first.
+        let mut stored = std::mem::take(&mut self.stored);
+        stored.resize(stored.len().max(step.min(len) * size), 0);
+        let mut words = std::mem::take(&mut self.words);
+        for start in (0..len).step_by(step) {
+            let piece = &mut stored[..step.min(len - start) * size];
+            source.read(start * size, piece)?;
+            if as_words {
+                self.push(gpu, piece, to, start as u64 * 4)?;
+            } else {
+                bytes_to_words(dtype, piece, &mut words)?;
+                self.push(gpu, &words, to, start as u64 * 4)?;
+            }
+        }
+        (self.stored, self.words) = (stored, words);
+        Ok(())
+    }
+
+    fn push(&mut self, gpu: &Gpu, mut words: &[u8], to: &Buffer, mut offset: u64) -> Result<()> {
+        while !words.is_empty() {
+            if self.filled >= SLOT_BYTES {
+                self.flush(gpu)?;
+            }
+            let slot = &mut self.slots[self.current];
+            if self.filled == 0 {
+                slot.wait(gpu)?;
+            }
+            let bytes = (words.len() as u64).min(SLOT_BYTES - self.filled);
+            let (piece, rest) = words.split_at(bytes as usize);
+            slot.raw
+                .get_mapped_range_mut(self.filled..self.filled + bytes)
+                .map_err(|e| Error::Device(format!("staging: {e}")))?
+                .copy_from_slice(piece);
+            self.copies.push(Copy { from: self.filled, to: to.clone(), offset, bytes });
+            self.filled = (self.filled + bytes).next_multiple_of(wgpu::MAP_ALIGNMENT);
+            offset += bytes;
+            words = rest;
+        }
+        Ok(())
+    }
+
+    /// Sends the current slot on its way.
+    fn flush(&mut self, gpu: &Gpu) -> Result<()> {
+        if self.copies.is_empty() {
+            return Ok(());
+        }
+        let slot = &mut self.slots[self.current];
+        slot.raw.unmap();
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        for copy in self.copies.drain(..) {
+            let (to, bytes) = (copy.to.raw(), copy.bytes);
+            encoder.copy_buffer_to_buffer(&slot.raw, copy.from, to, copy.offset, bytes);
+        }
+        let index = gpu.submit(encoder)?;
+        slot.map(wgpu::MapMode::Write, Some(index));
+        self.current = (self.current + 1) % self.slots.len();
+        self.filled = 0;
+        Ok(())
+    }
+}
+
+/// Staging buffers on their way from the device.
+pub(super) struct ReadRing {
+    slots: Vec<Slot>,
+}
+
+impl ReadRing {
+    fn new(gpu: &Gpu) -> Result<ReadRing> {
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        Ok(ReadRing { slots: Slot::ring(gpu, "download staging", usage)? })
+    }
+
+    fn run(
+        &mut self,
+        gpu: &Gpu,
+        from: &Buffer,
+        range: std::ops::Range<u64>,
+        into: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut free: VecDeque<usize> = (0..self.slots.len()).collect();
+        let mut under_way: VecDeque<(usize, u64)> = VecDeque::new();
+        let mut next = range.start;
+        while next < range.end || !under_way.is_empty() {
+            while next < range.end
+                && let Some(slot) = free.pop_front()
+            {
+                let bytes = SLOT_BYTES.min(range.end - next);
+                self.issue(gpu, slot, from, next, bytes)?;
+                under_way.push_back((slot, bytes));
+                next += bytes;
+            }
+            if let Some((slot, bytes)) = under_way.pop_front() {
+                self.collect(gpu, slot, bytes, into)?;
+                free.push_back(slot);
+            }
+        }
+        Ok(())
+    }
+
+    fn issue(&mut self, gpu: &Gpu, slot: usize, from: &Buffer, at: u64, bytes: u64) -> Result<()> {
+        let slot = &mut self.slots[slot];
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(from.raw(), at, &slot.raw, 0, bytes);
+        let index = gpu.submit(encoder)?;
+        slot.map(wgpu::MapMode::Read, Some(index));
+        Ok(())
+    }
+
+    fn collect(
+        &mut self,
+        gpu: &Gpu,
+        slot: usize,
+        bytes: u64,
+        into: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let slot = &mut self.slots[slot];
+        slot.wait(gpu)?;
+        let view = slot
+            .raw
+            .get_mapped_range(..bytes)
+            .map_err(|e| Error::Device(format!("staging: {e}")))?;
+        into(&view)?;
+        drop(view);
+        slot.raw.unmap();
+        Ok(())
+    }
+}

@@ -1,0 +1,259 @@
+//! The traced graph: what layers write their mathematics into.
+//!
+//! A [`Graph`] is an arena of [`Node`]s in creation order, so ids are already topologically sorted
+//! and every pass is a loop over a vector. [`Value`] is a `Copy` handle with the operators of
+//! mathematics. Nothing is computed while tracing.
+//!
+//! Errors are *sticky*: the first wrong shape or dtype is kept, with the layer path in which it
+//! happened, and [`Graph::freeze`](crate::program::Program) returns it. Layer code stays formulas.
+
+pub mod eval;
+pub mod grad;
+pub mod math;
+pub mod op;
+pub mod ops;
+mod value;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::base::{DType, Error, Result, Shape, Spec};
+use crate::tensor::{Array, Tensor, Variable, VariableId};
+
+pub use op::{FusionClass, Op, OpDef, Vjp};
+pub use value::Value;
+
+use ops::{Constant, Input, Read};
+
+/// Index of a node; inputs of a node have smaller ids.
+pub type NodeId = usize;
+
+/// One operation and what it gives.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub op: Op,
+    pub inputs: Vec<NodeId>,
+    pub spec: Spec,
+    /// Path of the layer that wrote it, such as `model/conv1`.
+    pub scope: Arc<str>,
+}
+
+/// Everything written during one trace.
+#[derive(Clone, Default)]
+pub struct Trace {
+    pub nodes: Vec<Node>,
+    /// Model inputs in order.
+    pub inputs: Vec<Spec>,
+    /// Variables that were read or assigned.
+    pub variables: HashMap<VariableId, Variable>,
+    /// New values of variables, taken when the program has run.
+    pub assigns: Vec<(Variable, NodeId)>,
+}
+
+#[derive(Default)]
+struct Inner {
+    trace: Trace,
+    interned: HashMap<(Op, Vec<NodeId>), NodeId>,
+    scopes: Vec<Arc<str>>,
+    error: Option<Error>,
+}
+
+/// An arena that a trace writes into.
+#[derive(Default)]
+pub struct Graph {
+    inner: RefCell<Inner>,
+}
+
+impl Graph {
+    pub fn new() -> Graph {
+        Graph::default()
+    }
+
+    /// The next model input.
+    pub fn input(&self, spec: Spec) -> Value<'_> {
+        let index = {
+            let mut inner = self.inner.borrow_mut();
+            inner.trace.inputs.push(spec.clone());
+            inner.trace.inputs.len() - 1
+        };
+        self.push(Op::Input(Input { index, spec }), &[])
+    }
+
+    /// The value a variable has when the program runs, or the value assigned earlier in this trace.
+    pub fn read(&self, variable: &Variable) -> Value<'_> {
+        let assigned = {
+            let mut inner = self.inner.borrow_mut();
+            inner.trace.variables.insert(variable.id(), variable.clone());
+            let assigns = inner.trace.assigns.iter().rev();
+            assigns.into_iter().find(|(v, _)| v.id() == variable.id()).map(|(_, id)| *id)
+        };
+        match assigned {
+            Some(id) => self.value(id),
+            None => {
+                self.push(Op::Read(Read { id: variable.id(), spec: variable.spec().clone() }), &[])
+            }
+        }
+    }
+
+    /// Sets a variable when the program has run; later reads in this trace see the new value.
+    pub fn assign(&self, variable: &Variable, value: Value<'_>) {
+        if value.spec() != *variable.spec() {
+            self.fail(Error::shape(
+                format!("assign to variable '{}'", variable.name()),
+                value.spec().to_string(),
+                variable.spec().to_string(),
+            ));
+            return;
+        }
+        let mut inner = self.inner.borrow_mut();
+        inner.trace.variables.insert(variable.id(), variable.clone());
+        inner.trace.assigns.push((variable.clone(), value.id()));
+    }
+
+    /// A constant tensor.
+    pub fn constant(&self, tensor: Tensor) -> Value<'_> {
+        self.push(Op::Constant(Constant { tensor }), &[])
+    }
+
+    /// A scalar constant, rounded to `dtype`.
+    pub fn scalar(&self, value: f64, dtype: DType) -> Value<'_> {
+        match Tensor::new([], &[value]) {
+            Ok(tensor) => self.constant(tensor.cast(dtype)),
+            Err(error) => self.failed(error),
+        }
+    }
+
+    /// Runs `f` with one more level in the layer path of new nodes.
+    pub fn scope<T>(&self, name: &str, f: impl FnOnce() -> T) -> T {
+        {
+            let mut inner = self.inner.borrow_mut();
+            let path = match inner.scopes.last() {
+                Some(outer) => format!("{outer}/{name}"),
+                None => name.to_owned(),
+            };
+            inner.scopes.push(path.into());
+        }
+        let result = f();
+        self.inner.borrow_mut().scopes.pop();
+        result
+    }
+
+    /// Remembers an error of the code that is tracing; the first one is kept.
+    pub fn fail(&self, error: Error) {
+        let mut inner = self.inner.borrow_mut();
+        if inner.error.is_none() {
+            let place = inner.scopes.last().map(ToString::to_string);
+            inner.error = Some(match place {
+                Some(place) => Error::At { place, source: Box::new(error) },
+                None => error,
+            });
+        }
+    }
+
+    /// Remembers an error and returns a placeholder, so that tracing can go on.
+    pub fn failed(&self, error: Error) -> Value<'_> {
+        self.fail(error);
+        let tensor = Tensor::scalar(0.0);
+        let op = Op::Constant(Constant { tensor });
+        let spec = Spec::new([], DType::Float32);
+        let id = self.append(op, Vec::new(), spec);
+        self.value(id)
+    }
+
+    /// The value or a placeholder for its error.
+    pub fn ok<'g>(&'g self, value: Result<Value<'g>>) -> Value<'g> {
+        value.unwrap_or_else(|error| self.failed(error))
+    }
+
+    /// Whether an error has been remembered.
+    pub fn has_failed(&self) -> bool {
+        self.inner.borrow().error.is_some()
+    }
+
+    /// Ends the trace.
+    ///
+    /// # Errors
+    /// The first error that happened while tracing.
+    pub fn finish(self) -> Result<Trace> {
+        let inner = self.inner.into_inner();
+        match inner.error {
+            Some(error) => Err(error),
+            None => Ok(inner.trace),
+        }
+    }
+
+    pub(crate) fn push(&self, op: Op, inputs: &[NodeId]) -> Value<'_> {
+        if self.has_failed() {
+            // Shapes downstream of an error mean nothing: do not look at them.
+            return self.failed(Error::Internal("an earlier error".into()));
+        }
+        let key = (op, inputs.to_vec());
+        if let Some(&id) = self.inner.borrow().interned.get(&key) {
+            return self.value(id);
+        }
+        let (op, inputs) = key;
+        let spec = {
+            let inner = self.inner.borrow();
+            let specs: Vec<&Spec> = inputs.iter().map(|&i| &inner.trace.nodes[i].spec).collect();
+            op.def().infer(&specs).and_then(|spec| spec.shape.checked_len().map(|_| spec))
+        };
+        match spec {
+            Ok(spec) => {
+                let id = self.append(op.clone(), inputs.clone(), spec);
+                self.inner.borrow_mut().interned.insert((op, inputs), id);
+                self.value(id)
+            }
+            Err(error) => self.failed(error),
+        }
+    }
+
+    fn append(&self, op: Op, inputs: Vec<NodeId>, spec: Spec) -> NodeId {
+        let mut inner = self.inner.borrow_mut();
+        let scope = inner.scopes.last().cloned().unwrap_or_else(|| "".into());
+        inner.trace.nodes.push(Node { op, inputs, spec, scope });
+        inner.trace.nodes.len() - 1
+    }
+
+    /// An operation on values, with all its attributes.
+    pub fn apply<'g>(&'g self, op: impl Into<Op>, inputs: &[Value<'g>]) -> Value<'g> {
+        let ids: Vec<NodeId> = inputs.iter().map(|v| v.id()).collect();
+        self.push(op.into(), &ids)
+    }
+
+    /// The value of a node that this graph has.
+    pub fn at(&self, id: NodeId) -> Value<'_> {
+        self.value(id)
+    }
+
+    pub(crate) fn value(&self, id: NodeId) -> Value<'_> {
+        Value::new(self, id)
+    }
+
+    pub(crate) fn with_node<T>(&self, id: NodeId, f: impl FnOnce(&Node) -> T) -> T {
+        f(&self.inner.borrow().trace.nodes[id])
+    }
+
+    /// Number of nodes written so far.
+    pub fn len(&self) -> usize {
+        self.inner.borrow().trace.nodes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Shape and words of a host value, checked against each other in debug builds.
+pub(crate) fn array(spec: Spec, words: crate::tensor::Words) -> Array {
+    debug_assert_eq!(spec.shape.len(), words.len());
+    Array { spec, words }.round_to_dtype()
+}
+
+/// The multi-index of a linear position, written into `index`.
+pub(crate) fn unravel(mut position: usize, shape: &Shape, index: &mut [usize]) {
+    for (i, &extent) in index.iter_mut().zip(shape.iter()).rev() {
+        *i = position % extent;
+        position /= extent;
+    }
+}

@@ -1,0 +1,338 @@
+//! `keras.initializers`: how weights start.
+//!
+//! An initializer gives a [`Source`]: nothing is computed until the weight is first needed, so a
+//! model that is loaded from a file never computes its initial values. Every element depends only on
+//! the seed and its position, so pieces can be read in any order.
+
+mod random;
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::base::error::quote;
+use crate::base::{DType, Error, Result, Shape, Source, Spec};
+use crate::layers::config::{Config, Json};
+use crate::tensor::Tensor;
+
+use random::RandomSource;
+pub(crate) use random::{Distribution, fresh_seed};
+
+/// What the elements of a new weight are.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Initializer {
+    /// `Zeros`, `Ones`, `Constant`.
+    Constant(f64),
+    /// `Identity`: ones on the diagonal of a matrix, times a gain.
+    Identity(f64),
+    /// The random initializers with fixed bounds.
+    Random { distribution: Distribution, seed: Option<u64> },
+    /// `VarianceScaling` and the initializers named after people, which are settings of it.
+    VarianceScaling {
+        scale: f64,
+        mode: FanMode,
+        distribution: ScaledDistribution,
+        seed: Option<u64>,
+    },
+    /// A name of Keras's table that this version cannot compute; files load, new weights fail.
+    Named(&'static str),
+}
+
+/// Which count of connections scales the variance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FanMode {
+    In,
+    Out,
+    Average,
+}
+
+/// The shape of a scaled distribution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScaledDistribution {
+    Uniform,
+    TruncatedNormal,
+    UntruncatedNormal,
+}
+
+type Row = (&'static str, &'static str, fn() -> Json, fn(&Config) -> Result<Initializer>);
+
+fn seed(config: &Config) -> Result<Option<u64>> {
+    match config.get("seed") {
+        Json::Null => Ok(None),
+        // A SeedGenerator record: its state is not saved by Keras, so a fresh one is as good.
+        Json::Object(_) => Ok(None),
+        value => {
+            value.as_i64().map(|s| Some(s as u64)).ok_or_else(|| config.bad("seed", "an integer"))
+        }
+    }
+}
+
+fn random(config: &Config, distribution: Distribution) -> Result<Initializer> {
+    Ok(Initializer::Random { distribution, seed: seed(config)? })
+}
+
+fn scaled(
+    config: &Config,
+    scale: f64,
+    mode: FanMode,
+    distribution: ScaledDistribution,
+) -> Result<Initializer> {
+    Ok(Initializer::VarianceScaling { scale, mode, distribution, seed: seed(config)? })
+}
+
+fn variance_scaling(config: &Config) -> Result<Initializer> {
+    let modes = [("fan_in", FanMode::In), ("fan_out", FanMode::Out), ("fan_avg", FanMode::Average)];
+    let distributions = [
+        ("uniform", ScaledDistribution::Uniform),
+        ("truncated_normal", ScaledDistribution::TruncatedNormal),
+        ("normal", ScaledDistribution::TruncatedNormal),
+        ("untruncated_normal", ScaledDistribution::UntruncatedNormal),
+    ];
+    let mode = config.choice("mode", &modes)?;
+    scaled(config, config.float("scale")?, mode, config.choice("distribution", &distributions)?)
+}
+
+fn seeded() -> Json {
+    json!({"seed": null})
+}
+
+fn normal(config: &Config) -> Result<(f64, f64)> {
+    Ok((config.float("mean")?, config.float("stddev")?))
+}
+
+/// Class name, string name, constructor defaults, constructor.
+const INITIALIZERS: &[Row] = &[
+    ("Zeros", "zeros", || json!({}), |_| Ok(Initializer::Constant(0.0))),
+    ("Ones", "ones", || json!({}), |_| Ok(Initializer::Constant(1.0))),
+    (
+        "Constant",
+        "constant",
+        || json!({"value": 0.0}),
+        |c| match c.get("value") {
+            Json::Object(_) | Json::Array(_) => Ok(Initializer::Named("Constant of an array")),
+            _ => Ok(Initializer::Constant(c.float("value")?)),
+        },
+    ),
+    (
+        "Identity",
+        "identity",
+        || json!({"gain": 1.0}),
+        |c| Ok(Initializer::Identity(c.float("gain")?)),
+    ),
+    (
+        "RandomUniform",
+        "random_uniform",
+        || json!({"minval": -0.05, "maxval": 0.05, "seed": null}),
+        |c| {
+            let (low, high) = (c.float("minval")?, c.float("maxval")?);
+            random(c, Distribution::Uniform { low, high })
+        },
+    ),
+    (
+        "RandomNormal",
+        "random_normal",
+        || json!({"mean": 0.0, "stddev": 0.05, "seed": null}),
+        |c| {
+            let (mean, stddev) = normal(c)?;
+            random(c, Distribution::Normal { mean, stddev })
+        },
+    ),
+    (
+        "TruncatedNormal",
+        "truncated_normal",
+        || json!({"mean": 0.0, "stddev": 0.05, "seed": null}),
+        |c| {
+            let (mean, stddev) = normal(c)?;
+            random(c, Distribution::TruncatedNormal { mean, stddev })
+        },
+    ),
+    (
+        "VarianceScaling",
+        "variance_scaling",
+        || json!({"scale": 1.0, "mode": "fan_in", "distribution": "truncated_normal", "seed": null}),
+        variance_scaling,
+    ),
+    ("GlorotUniform", "glorot_uniform", seeded, |c| {
+        scaled(c, 1.0, FanMode::Average, ScaledDistribution::Uniform)
+    }),
+    ("GlorotNormal", "glorot_normal", seeded, |c| {
+        scaled(c, 1.0, FanMode::Average, ScaledDistribution::TruncatedNormal)
+    }),
+    ("HeUniform", "he_uniform", seeded, |c| {
+        scaled(c, 2.0, FanMode::In, ScaledDistribution::Uniform)
+    }),
+    ("HeNormal", "he_normal", seeded, |c| {
+        scaled(c, 2.0, FanMode::In, ScaledDistribution::TruncatedNormal)
+    }),
+    ("LecunUniform", "lecun_uniform", seeded, |c| {
+        scaled(c, 1.0, FanMode::In, ScaledDistribution::Uniform)
+    }),
+    ("LecunNormal", "lecun_normal", seeded, |c| {
+        scaled(c, 1.0, FanMode::In, ScaledDistribution::TruncatedNormal)
+    }),
+    (
+        "Orthogonal",
+        "orthogonal",
+        || json!({"gain": 1.0, "seed": null}),
+        |c| {
+            (c.float("gain")?, seed(c)?);
+            Ok(Initializer::Named("Orthogonal"))
+        },
+    ),
+];
+
+/// Class names of older Keras versions.
+const ALIASES: &[(&str, &str)] =
+    &[("OrthogonalInitializer", "Orthogonal"), ("IdentityInitializer", "Identity")];
+
+impl Initializer {
+    pub const ZEROS: Initializer = Initializer::Constant(0.0);
+    pub const ONES: Initializer = Initializer::Constant(1.0);
+
+    /// The initializer under a config key: a name, a record, or null for zeros.
+    pub fn from_config(config: &Config, key: &str) -> Result<Initializer> {
+        let owner = || format!("{} ({key})", config.owner());
+        match config.get(key) {
+            Json::Null => Ok(Initializer::ZEROS),
+            Json::String(name) => {
+                let row = INITIALIZERS.iter().find(|r| r.1 == name.to_lowercase() || r.0 == name);
+                let row = row.ok_or_else(|| config.bad(key, "the name of a Keras initializer"))?;
+                (row.3)(&Config::new(owner(), serde_json::Map::new(), (row.2)()))
+            }
+            Json::Object(record) => Initializer::from_record(owner(), record),
+            _ => Err(config.bad(key, "an initializer")),
+        }
+    }
+
+    fn from_record(owner: String, record: &serde_json::Map<String, Json>) -> Result<Initializer> {
+        let text = |key: &str| record.get(key).and_then(Json::as_str).unwrap_or("");
+        let class = text("class_name");
+        let class = ALIASES.iter().find(|(old, _)| *old == class).map_or(class, |(_, new)| new);
+        let known = text("module").is_empty() || text("module").starts_with("keras.");
+        let row = INITIALIZERS.iter().find(|r| known && r.0 == class);
+        let (Some(row), Some(Json::Object(config))) = (row, record.get("config")) else {
+            return Err(Error::UnknownClass {
+                kind: "initializer",
+                name: quote(class),
+                module: quote(text("module")),
+                hint: format!("in {owner}; expected a class of keras.initializers"),
+            });
+        };
+        let config = Config::new(owner, config.clone(), (row.2)());
+        let initializer = (row.3)(&config)?;
+        config.finish()?;
+        Ok(initializer)
+    }
+
+    /// The elements of a weight of this shape, computed when read.
+    pub fn source(&self, shape: Shape, dtype: DType) -> Result<Arc<dyn Source>> {
+        let spec = Spec::new(shape, dtype);
+        let distribution = match self {
+            Initializer::Constant(value) => Distribution::Constant(*value),
+            Initializer::Identity(gain) => {
+                return Ok(Arc::new(identity(&spec, *gain)?));
+            }
+            Initializer::Random { distribution, .. } => *distribution,
+            Initializer::VarianceScaling { scale, mode, distribution, .. } => {
+                scaled_distribution(&spec.shape, *scale, *mode, *distribution)
+            }
+            Initializer::Named(name) => Distribution::Unsupported(name),
+        };
+        let seed = match self {
+            Initializer::Random { seed, .. } | Initializer::VarianceScaling { seed, .. } => *seed,
+            _ => Some(0),
+        };
+        Ok(Arc::new(RandomSource::new(spec, distribution, seed.unwrap_or_else(fresh_seed))))
+    }
+}
+
+fn identity(spec: &Spec, gain: f64) -> Result<Tensor> {
+    let &[rows, columns] = spec.shape.as_slice() else {
+        let expected = "a matrix";
+        return Err(Error::shape("identity initializer", spec.shape.to_string(), expected));
+    };
+    let at = |i: usize| if i / columns == i % columns { gain } else { 0.0 };
+    let elements: Vec<f64> = (0..rows * columns).map(at).collect();
+    Ok(Tensor::new(spec.shape.clone(), &elements)?.cast(spec.dtype))
+}
+
+/// Fans of a weight as Keras counts them: the last two axes are in and out, the others a window.
+fn fans(shape: &Shape) -> (f64, f64) {
+    match shape.as_slice() {
+        [] => (1.0, 1.0),
+        [n] => (*n as f64, *n as f64),
+        [window @ .., fan_in, fan_out] => {
+            let window = window.iter().product::<usize>() as f64;
+            (*fan_in as f64 * window, *fan_out as f64 * window)
+        }
+    }
+}
+
+fn scaled_distribution(
+    shape: &Shape,
+    scale: f64,
+    mode: FanMode,
+    distribution: ScaledDistribution,
+) -> Distribution {
+    let (fan_in, fan_out) = fans(shape);
+    let fan = match mode {
+        FanMode::In => fan_in,
+        FanMode::Out => fan_out,
+        FanMode::Average => f64::midpoint(fan_in, fan_out),
+    };
+    let variance = scale / fan.max(1.0);
+    match distribution {
+        // The standard deviation of a normal cut at two of its own is 0.8796.
+        ScaledDistribution::TruncatedNormal => Distribution::TruncatedNormal {
+            mean: 0.0,
+            stddev: variance.sqrt() / 0.879_625_661_034_239_78,
+        },
+        ScaledDistribution::UntruncatedNormal => {
+            Distribution::Normal { mean: 0.0, stddev: variance.sqrt() }
+        }
+        ScaledDistribution::Uniform => {
+            let bound = (3.0 * variance).sqrt();
+            Distribution::Uniform { low: -bound, high: bound }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(initializer: &Initializer, shape: &[usize]) -> Vec<f64> {
+        let source = initializer.source(shape.into(), DType::Float32).unwrap();
+        Tensor::from_source(source.as_ref()).unwrap().iter_f64().collect()
+    }
+
+    #[test]
+    fn scaled_distributions_have_the_stated_variance() {
+        for distribution in [
+            ScaledDistribution::Uniform,
+            ScaledDistribution::TruncatedNormal,
+            ScaledDistribution::UntruncatedNormal,
+        ] {
+            let mode = FanMode::Average;
+            let initializer =
+                Initializer::VarianceScaling { scale: 2.0, mode, distribution, seed: Some(7) };
+            let x = values(&initializer, &[200, 300]);
+            let mean = x.iter().sum::<f64>() / x.len() as f64;
+            let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / x.len() as f64;
+            assert!(mean.abs() < 1e-3, "{distribution:?}: mean {mean}");
+            assert!((variance / (2.0 / 250.0) - 1.0).abs() < 0.02, "{distribution:?}: {variance}");
+        }
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_elements_whatever_the_pieces() {
+        let distribution = Distribution::TruncatedNormal { mean: 1.0, stddev: 2.0 };
+        let initializer = Initializer::Random { distribution, seed: Some(3) };
+        let source = initializer.source([1000].into(), DType::Float32).unwrap();
+        let whole = Tensor::from_source(source.as_ref()).unwrap();
+        let mut piece = vec![0; 400];
+        source.read(1200, &mut piece).unwrap();
+        assert_eq!(piece, whole.bytes()[1200..1600]);
+        assert!(whole.iter_f64().all(|x| (x - 1.0).abs() <= 4.0));
+    }
+}

@@ -1,0 +1,64 @@
+//! Hand-written kernels: each is a `.wgsl` file under `shaders/` and a launcher of the same name.
+//!
+//! A launcher turns a problem (extents, strides, flags) into a [`Launch`]; it involves no device,
+//! so it works on any machine. Extents are never part of the shader text, only of the parameters:
+//! one text, and so one pipeline, serves all sizes. All sums are float32 in a fixed order.
+
+mod build;
+mod conv;
+pub mod conv_block;
+pub mod conv_depthwise;
+pub mod conv_direct;
+pub mod conv_filter_grad;
+pub mod conv_gemm;
+mod epilogue;
+mod expr;
+pub mod map;
+mod matmul;
+pub mod matmul_block;
+pub mod matmul_tile;
+pub mod matmul_vec;
+pub mod pool;
+pub mod pool_grad;
+pub mod reduce;
+
+pub use build::fold;
+pub use conv::{Conv, ConvKind, choose_conv};
+pub use epilogue::epilogue;
+pub use matmul::{MatMul, choose_matmul};
+pub use pool::{Pool, PoolMode};
+
+pub use crate::gpu::Launch;
+
+/// Binding of an epilogue's first own operand in kernels with two inputs: matmul, convolution.
+pub const CONTRACTION_OPERAND: usize = 3;
+/// Binding of an epilogue's first own operand in kernels with one input: pooling.
+pub const WINDOW_OPERAND: usize = 2;
+
+/// Generated text applied to each output element of a contraction or window kernel.
+///
+/// The text defines `alias Out = f32;` (or `i32`, `u32`) and
+/// `fn epilogue(acc: f32, b: u32, row: u32, col: u32) -> Out`. The output is an array of `Out`, and
+/// the element lies at `(b * rows + row) * cols + col`; convolutions and pooling have `b = 0`, a
+/// row for each batch element and position, and a column for each channel. Own operands are
+/// declared as `@group(0) @binding(N) var<storage, read> …` from [`CONTRACTION_OPERAND`] or
+/// [`WINDOW_OPERAND`] on; if `params` is not empty, as
+/// `@group(1) @binding(1) var<uniform> ep: array<vec4<i32>, K>`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Epilogue {
+    /// The WGSL text.
+    pub source: String,
+    /// Number of own operands.
+    pub operands: usize,
+    /// Words of the uniform `ep`, four to an element.
+    pub params: Vec<u32>,
+}
+
+impl Epilogue {
+    /// The result as it is, in float32.
+    pub fn identity() -> Epilogue {
+        let source = "alias Out = f32;\n\
+            fn epilogue(acc: f32, b: u32, row: u32, col: u32) -> Out { return acc; }\n";
+        Epilogue { source: source.into(), operands: 0, params: Vec::new() }
+    }
+}

@@ -1,0 +1,164 @@
+//! The arguments of a call: tensors and constants, positional and by keyword.
+
+use crate::base::{Error, Nested, Result};
+use crate::graph::Value;
+use crate::layers::config::Json;
+
+/// One argument: a structure of tensors and plain values.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arg<T> {
+    Tensor(T),
+    /// A plain value from the config: null, a number, a string.
+    Plain(Json),
+    List(Vec<Arg<T>>),
+    Dict(Vec<(String, Arg<T>)>),
+}
+
+/// All arguments of one call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallArgs<T> {
+    pub positional: Vec<Arg<T>>,
+    pub keyword: Vec<(String, Arg<T>)>,
+}
+
+impl<T> Default for CallArgs<T> {
+    fn default() -> Self {
+        CallArgs { positional: Vec::new(), keyword: Vec::new() }
+    }
+}
+
+/// The arguments a layer's `call` gets.
+pub type Args<'g> = CallArgs<Value<'g>>;
+
+impl<T> Arg<T> {
+    /// The same structure with every tensor replaced.
+    pub fn try_map<U>(&self, f: &mut dyn FnMut(&T) -> Result<U>) -> Result<Arg<U>> {
+        Ok(match self {
+            Arg::Tensor(t) => Arg::Tensor(f(t)?),
+            Arg::Plain(json) => Arg::Plain(json.clone()),
+            Arg::List(items) => {
+                Arg::List(items.iter().map(|a| a.try_map(f)).collect::<Result<_>>()?)
+            }
+            Arg::Dict(items) => Arg::Dict(
+                items.iter().map(|(k, a)| Ok((k.clone(), a.try_map(f)?))).collect::<Result<_>>()?,
+            ),
+        })
+    }
+
+    /// Calls `f` for every tensor, in order.
+    pub fn visit(&self, f: &mut dyn FnMut(&T)) {
+        match self {
+            Arg::Tensor(t) => f(t),
+            Arg::Plain(_) => {}
+            Arg::List(items) => items.iter().for_each(|a| a.visit(f)),
+            Arg::Dict(items) => items.iter().for_each(|(_, a)| a.visit(f)),
+        }
+    }
+
+    /// The argument as a structure of tensors; `None` where a plain value other than null stands.
+    pub fn nested(&self) -> Option<Nested<T>>
+    where
+        T: Clone,
+    {
+        Some(match self {
+            Arg::Tensor(t) => Nested::Leaf(t.clone()),
+            Arg::Plain(Json::Null) => Nested::None,
+            Arg::Plain(_) => return None,
+            Arg::List(items) => Nested::List(items.iter().map(Arg::nested).collect::<Option<_>>()?),
+            Arg::Dict(items) => Nested::Dict(
+                items.iter().map(|(k, a)| Some((k.clone(), a.nested()?))).collect::<Option<_>>()?,
+            ),
+        })
+    }
+}
+
+impl<T: Clone> From<&Nested<T>> for Arg<T> {
+    fn from(nested: &Nested<T>) -> Arg<T> {
+        match nested {
+            Nested::None => Arg::Plain(Json::Null),
+            Nested::Leaf(t) => Arg::Tensor(t.clone()),
+            Nested::List(items) => Arg::List(items.iter().map(Arg::from).collect()),
+            Nested::Dict(items) => {
+                Arg::Dict(items.iter().map(|(k, n)| (k.clone(), Arg::from(n))).collect())
+            }
+        }
+    }
+}
+
+impl<T> CallArgs<T> {
+    /// A call with one positional argument.
+    pub fn one(arg: impl Into<Arg<T>>) -> CallArgs<T> {
+        CallArgs { positional: vec![arg.into()], keyword: Vec::new() }
+    }
+
+    /// The same call with every tensor replaced.
+    pub fn try_map<U>(&self, f: &mut dyn FnMut(&T) -> Result<U>) -> Result<CallArgs<U>> {
+        Ok(CallArgs {
+            positional: self.positional.iter().map(|a| a.try_map(f)).collect::<Result<_>>()?,
+            keyword: self
+                .keyword
+                .iter()
+                .map(|(k, a)| Ok((k.clone(), a.try_map(f)?)))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    /// Calls `f` for every tensor of the call, in order.
+    pub fn visit(&self, f: &mut dyn FnMut(&T)) {
+        self.positional.iter().for_each(|a| a.visit(f));
+        self.keyword.iter().for_each(|(_, a)| a.visit(f));
+    }
+
+    /// The argument at a position or under its keyword; null counts as absent.
+    pub fn get(&self, position: usize, keyword: &str) -> Option<&Arg<T>> {
+        let named = || self.keyword.iter().find(|(k, _)| k == keyword).map(|(_, a)| a);
+        let arg = self.positional.get(position).or_else(named);
+        arg.filter(|a| !matches!(a, Arg::Plain(Json::Null)))
+    }
+
+    /// A keyword's argument; null counts as absent.
+    pub fn keyword(&self, keyword: &str) -> Option<&Arg<T>> {
+        self.get(usize::MAX, keyword)
+    }
+}
+
+impl<'g> Args<'g> {
+    /// The only tensor of a layer's first argument.
+    pub fn input(&self) -> Result<Value<'g>> {
+        match self.get(0, "inputs") {
+            Some(Arg::Tensor(v)) => Ok(*v),
+            Some(Arg::List(items)) => match items.as_slice() {
+                [Arg::Tensor(v)] => Ok(*v),
+                _ => Err(Error::shape("call", format!("{} tensors", items.len()), "one tensor")),
+            },
+            other => Err(Error::shape("call", format!("{other:?}"), "one tensor")),
+        }
+    }
+
+    /// The tensors of a layer's first argument, which is a list.
+    pub fn inputs(&self) -> Result<Vec<Value<'g>>> {
+        let tensor = |arg: &Arg<Value<'g>>| match arg {
+            Arg::Tensor(v) => Ok(*v),
+            other => Err(Error::shape("call", format!("{other:?}"), "a list of tensors")),
+        };
+        match self.get(0, "inputs") {
+            Some(Arg::List(items)) => items.iter().map(tensor).collect(),
+            Some(arg) => Ok(vec![tensor(arg)?]),
+            None => Err(Error::shape("call", "no input", "a list of tensors")),
+        }
+    }
+
+    /// The tensor of a keyword, when it is given.
+    pub fn tensor(&self, position: usize, keyword: &str) -> Option<Value<'g>> {
+        match self.get(position, keyword) {
+            Some(Arg::Tensor(v)) => Some(*v),
+            _ => None,
+        }
+    }
+}
+
+impl<T> From<Vec<T>> for Arg<T> {
+    fn from(tensors: Vec<T>) -> Arg<T> {
+        Arg::List(tensors.into_iter().map(Arg::Tensor).collect())
+    }
+}

@@ -1,0 +1,169 @@
+//! Reading a Keras config: every key is taken once with a type, and none is left over.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+use serde_json::{Map, Value as JsonValue};
+
+use crate::base::error::quote;
+use crate::base::{Error, Result};
+
+/// A JSON value, as configs hold them.
+pub type Json = JsonValue;
+
+/// The `config` of one object, with the constructor's defaults behind it.
+///
+/// Readers name the object and the key in their errors. [`Config::finish`] refuses keys nobody
+/// asked for, so that no setting of a file is silently ignored.
+pub struct Config {
+    owner: String,
+    given: Map<String, Json>,
+    defaults: Map<String, Json>,
+    taken: RefCell<HashSet<String>>,
+}
+
+impl Config {
+    /// The config of an object that errors call `owner`.
+    pub fn new(owner: String, given: Map<String, Json>, defaults: Json) -> Config {
+        let defaults = match defaults {
+            Json::Object(map) => map,
+            _ => Map::new(),
+        };
+        Config { owner, given, defaults, taken: RefCell::default() }
+    }
+
+    /// How errors call the object.
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+
+    /// The value of a key; the constructor's default, or null, where the file has none.
+    pub fn get(&self, key: &str) -> &Json {
+        const NULL: &Json = &Json::Null;
+        self.taken.borrow_mut().insert(key.to_owned());
+        self.given.get(key).or_else(|| self.defaults.get(key)).unwrap_or(NULL)
+    }
+
+    /// An error about a key.
+    pub fn bad(&self, key: &str, expected: &str) -> Error {
+        let found = self.given.get(key).or_else(|| self.defaults.get(key));
+        Error::Config {
+            owner: self.owner.clone(),
+            key: key.into(),
+            found: found.map_or("missing".into(), |v| quote(&v.to_string())),
+            expected: expected.into(),
+        }
+    }
+
+    pub fn is_null(&self, key: &str) -> bool {
+        self.get(key).is_null()
+    }
+
+    pub fn bool(&self, key: &str) -> Result<bool> {
+        match self.get(key) {
+            Json::Bool(b) => Ok(*b),
+            Json::Number(n) if n.as_u64() == Some(0) => Ok(false),
+            Json::Number(n) if n.as_u64() == Some(1) => Ok(true),
+            _ => Err(self.bad(key, "true or false")),
+        }
+    }
+
+    /// A boolean, or `None` for null.
+    pub fn optional_bool(&self, key: &str) -> Result<Option<bool>> {
+        if self.is_null(key) { Ok(None) } else { self.bool(key).map(Some) }
+    }
+
+    pub fn int(&self, key: &str) -> Result<i64> {
+        as_int(self.get(key)).ok_or_else(|| self.bad(key, "an integer"))
+    }
+
+    /// A positive count.
+    pub fn size(&self, key: &str) -> Result<usize> {
+        as_size(self.get(key)).filter(|&n| n > 0).ok_or_else(|| self.bad(key, POSITIVE))
+    }
+
+    pub fn optional_size(&self, key: &str) -> Result<Option<usize>> {
+        if self.is_null(key) { Ok(None) } else { self.size(key).map(Some) }
+    }
+
+    /// `rank` positive counts; one number stands for all.
+    pub fn sizes(&self, key: &str, rank: usize) -> Result<Vec<usize>> {
+        let sizes = match self.get(key) {
+            Json::Array(items) => items.iter().map(as_size).collect::<Option<Vec<_>>>(),
+            one => as_size(one).map(|n| vec![n; rank]),
+        };
+        sizes
+            .filter(|s| s.len() == rank && !s.contains(&0))
+            .ok_or_else(|| self.bad(key, &format!("{rank} positive integers")))
+    }
+
+    /// Integers; one number counts as a list of one.
+    pub fn ints(&self, key: &str) -> Result<Vec<i64>> {
+        let ints = match self.get(key) {
+            Json::Array(items) => items.iter().map(as_int).collect::<Option<Vec<_>>>(),
+            one => as_int(one).map(|n| vec![n]),
+        };
+        ints.ok_or_else(|| self.bad(key, "integers"))
+    }
+
+    /// A finite or infinite number; NaN too, where Keras writes one.
+    pub fn float(&self, key: &str) -> Result<f64> {
+        as_float(self.get(key)).ok_or_else(|| self.bad(key, "a number"))
+    }
+
+    pub fn optional_float(&self, key: &str) -> Result<Option<f64>> {
+        if self.is_null(key) { Ok(None) } else { self.float(key).map(Some) }
+    }
+
+    pub fn str(&self, key: &str) -> Result<&str> {
+        self.get(key).as_str().ok_or_else(|| self.bad(key, "a string"))
+    }
+
+    pub fn optional_str(&self, key: &str) -> Result<Option<&str>> {
+        if self.is_null(key) { Ok(None) } else { self.str(key).map(Some) }
+    }
+
+    /// One of a few words.
+    pub fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Result<T> {
+        let word = self.get(key).as_str();
+        choices.iter().find(|(name, _)| Some(*name) == word).map(|(_, value)| *value).ok_or_else(
+            || {
+                let names: Vec<_> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+                self.bad(key, &names.join(" or "))
+            },
+        )
+    }
+
+    /// Refuses keys that nobody has taken, unless they are null: a constructor of this version does
+    /// not have them, so what they mean is not known.
+    pub fn finish(&self) -> Result<()> {
+        let taken = self.taken.borrow();
+        match self.given.iter().find(|(key, value)| !value.is_null() && !taken.contains(*key)) {
+            None => Ok(()),
+            Some((key, value)) => Err(Error::Config {
+                owner: self.owner.clone(),
+                key: quote(key),
+                found: quote(&value.to_string()),
+                expected: "no such key: this version does not know it and will not ignore it"
+                    .into(),
+            }),
+        }
+    }
+}
+
+const POSITIVE: &str = "a positive integer";
+
+/// An integer; a whole float counts, as Python code often writes one.
+fn as_int(value: &Json) -> Option<i64> {
+    value
+        .as_i64()
+        .or_else(|| value.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 9e15).map(|f| f as i64))
+}
+
+fn as_size(value: &Json) -> Option<usize> {
+    as_int(value).and_then(|n| usize::try_from(n).ok()).filter(|&n| n <= u32::MAX as usize)
+}
+
+fn as_float(value: &Json) -> Option<f64> {
+    value.as_f64()
+}

@@ -1,0 +1,76 @@
+//! What a layer's `call` may touch besides its inputs.
+
+use crate::base::{DType, Error, Result};
+use crate::graph::{Graph, Value};
+use crate::layers::{Arg, Args, Layer, Outputs};
+use crate::tensor::Variable;
+
+/// The surroundings of a call: the graph it writes into, the mode, and access to variables.
+#[derive(Clone, Copy)]
+pub struct Context<'g> {
+    graph: &'g Graph,
+    training: bool,
+    compute: DType,
+}
+
+impl<'g> Context<'g> {
+    /// A context that traces into `graph`, for inference or for training.
+    pub fn new(graph: &'g Graph, training: bool) -> Context<'g> {
+        Context { graph, training, compute: DType::Float32 }
+    }
+
+    pub fn graph(&self) -> &'g Graph {
+        self.graph
+    }
+
+    /// Whether a training step is traced.
+    pub fn training(&self) -> bool {
+        self.training
+    }
+
+    /// The dtype in which the layer computes.
+    pub fn compute_dtype(&self) -> DType {
+        self.compute
+    }
+
+    /// The value of a variable; a floating one is cast to the layer's compute dtype.
+    pub fn read(&self, variable: &Variable) -> Value<'g> {
+        let value = self.graph.read(variable);
+        if value.dtype().is_float() { value.cast(self.compute) } else { value }
+    }
+
+    /// The value of a variable that `build` was to make.
+    pub fn weight(&self, variable: &Option<Variable>, name: &str) -> Result<Value<'g>> {
+        let missing = || Error::Internal(format!("variable '{name}' is used before it is built"));
+        variable.as_ref().map(|v| self.read(v)).ok_or_else(missing)
+    }
+
+    /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype.
+    pub fn call(&self, layer: &dyn Layer, args: &Args<'g>) -> Result<Outputs<'g>> {
+        let base = layer.base();
+        for (keyword, arg) in &args.keyword {
+            let accepted = keyword == "inputs" || layer.keywords().contains(&keyword.as_str());
+            if !accepted && !is_idle(keyword, arg) {
+                return Err(Error::Unsupported(format!(
+                    "layer '{}' ({}) called with argument '{keyword}'",
+                    base.name, base.class_name
+                )));
+            }
+        }
+        let compute = base.policy.compute;
+        let inner = Context { compute, ..*self };
+        let cast = |v: &Value<'g>| {
+            Ok(if base.autocast && v.dtype().is_float() { v.cast(compute) } else { *v })
+        };
+        self.graph.scope(&base.name, || layer.call(&inner, &args.try_map(&mut { cast })?))
+    }
+}
+
+/// Whether leaving an argument out changes nothing: null, and `training` when it is false.
+fn is_idle(keyword: &str, arg: &Arg<Value<'_>>) -> bool {
+    match arg {
+        Arg::Plain(json) if json.is_null() => true,
+        Arg::Plain(json) => keyword == "training" && json.as_bool() == Some(false),
+        _ => false,
+    }
+}

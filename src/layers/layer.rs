@@ -1,0 +1,189 @@
+//! What every layer is.
+
+use std::sync::Arc;
+
+use crate::base::{DType, Error, Nested, Result, Shape, Source, Spec, SymbolicShape};
+use crate::graph::Value;
+use crate::initializers::Initializer;
+use crate::layers::config::Config;
+use crate::layers::{Args, CallArgs, Context, DTypePolicy};
+use crate::tensor::Variable;
+
+/// What a call gives: one value, or a structure of them.
+pub type Outputs<'g> = Nested<Value<'g>>;
+
+/// Shape, possibly with unknown extents, and dtype of a symbolic tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SymbolicSpec {
+    pub shape: SymbolicShape,
+    pub dtype: DType,
+}
+
+/// A layer of a model: it makes its variables from input shapes and writes its mathematics on graph
+/// values. Constructors read the layer's config; its shape function is its `call`, traced.
+pub trait Layer: Send + Sync {
+    fn base(&self) -> &LayerBase;
+    fn base_mut(&mut self) -> &mut LayerBase;
+
+    /// Makes variables and sub-layers, in Keras's order, for inputs of these shapes. Called once.
+    /// A layer without variables needs none.
+    fn build(&mut self, _inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
+        Ok(())
+    }
+
+    /// The layer's mathematics.
+    fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>>;
+
+    /// Sub-layers under Keras's Python attribute names (`cell`, `_query_dense`); `layers` of a model
+    /// is a list.
+    fn children(&self) -> Vec<(String, Vec<Arc<dyn Layer>>)> {
+        Vec::new()
+    }
+
+    /// Keyword arguments of `call` that the layer makes use of.
+    fn keywords(&self) -> &'static [&'static str] {
+        &[]
+    }
+}
+
+/// The two accessors of [`Layer`], for a struct whose `LayerBase` is at `self.base`, or elsewhere.
+macro_rules! layer_base {
+    () => {
+        layer_base!(base);
+    };
+    ($($field:ident).+) => {
+        fn base(&self) -> &$crate::layers::LayerBase {
+            &self.$($field).+
+        }
+
+        fn base_mut(&mut self) -> &mut $crate::layers::LayerBase {
+            &mut self.$($field).+
+        }
+    };
+}
+pub(crate) use layer_base;
+
+/// What all layers have.
+pub struct LayerBase {
+    pub class_name: &'static str,
+    pub name: String,
+    pub trainable: bool,
+    pub policy: DTypePolicy,
+    /// Whether floating inputs are cast to the compute dtype.
+    pub autocast: bool,
+    pub built: bool,
+    /// The layer's own variables in creation order.
+    pub variables: Vec<Variable>,
+}
+
+impl LayerBase {
+    /// Reads the keys that every layer has: `name`, `trainable`, `dtype`.
+    pub fn new(class_name: &'static str, config: &Config) -> Result<LayerBase> {
+        let name = match config.optional_str("name")? {
+            Some(name) if name.contains('/') => {
+                return Err(config.bad("name", "a name without '/'"));
+            }
+            Some(name) => name.to_owned(),
+            None => crate::base::naming::snake_case(class_name),
+        };
+        Ok(LayerBase {
+            class_name,
+            name,
+            trainable: config.optional_bool("trainable")?.unwrap_or(true),
+            policy: DTypePolicy::from_config(config)?,
+            autocast: true,
+            built: false,
+            variables: Vec::new(),
+        })
+    }
+
+    /// Makes a trainable variable of the policy's variable dtype.
+    pub fn add_weight(
+        &mut self,
+        name: &str,
+        shape: impl Into<Shape>,
+        initializer: &Initializer,
+    ) -> Result<Variable> {
+        self.add_variable(name, Spec::new(shape, self.policy.variable), initializer, true)
+    }
+
+    /// Makes a variable that training does not touch by gradient, such as a moving mean.
+    pub fn add_non_trainable(
+        &mut self,
+        name: &str,
+        shape: impl Into<Shape>,
+        initializer: &Initializer,
+    ) -> Result<Variable> {
+        self.add_variable(name, Spec::new(shape, self.policy.variable), initializer, false)
+    }
+
+    /// Makes an integer that training does not touch by gradient.
+    pub fn add_counter(&mut self, name: &str) -> Result<Variable> {
+        self.add_variable(name, Spec::new([], DType::Int32), &Initializer::ZEROS, false)
+    }
+
+    fn add_variable(
+        &mut self,
+        name: &str,
+        spec: Spec,
+        initializer: &Initializer,
+        trainable: bool,
+    ) -> Result<Variable> {
+        spec.shape.checked_len()?;
+        let initial: Arc<dyn Source> = initializer.source(spec.shape, spec.dtype)?;
+        let variable = Variable::new(name, trainable, initial);
+        self.variables.push(variable.clone());
+        Ok(variable)
+    }
+
+    /// The layer's variables in the order of a weights file: trainable ones first.
+    pub fn saved_variables(&self) -> Vec<Variable> {
+        let (mut first, rest): (Vec<_>, Vec<_>) =
+            self.variables.iter().cloned().partition(Variable::trainable);
+        first.extend(rest);
+        first
+    }
+}
+
+impl CallArgs<SymbolicSpec> {
+    /// The shape of the only tensor of the first argument.
+    pub fn input_shape(&self) -> Result<&SymbolicShape> {
+        match self.input_shapes().as_slice() {
+            [one] => Ok(one),
+            all => Err(Error::shape("build", format!("{} tensors", all.len()), "one tensor")),
+        }
+    }
+
+    /// The shapes of the tensors of the first argument.
+    pub fn input_shapes(&self) -> Vec<&SymbolicShape> {
+        fn collect<'a>(arg: &'a crate::layers::Arg<SymbolicSpec>, to: &mut Vec<&'a SymbolicShape>) {
+            match arg {
+                crate::layers::Arg::Tensor(spec) => to.push(&spec.shape),
+                crate::layers::Arg::Plain(_) => {}
+                crate::layers::Arg::List(items) => items.iter().for_each(|a| collect(a, to)),
+                crate::layers::Arg::Dict(items) => items.iter().for_each(|(_, a)| collect(a, to)),
+            }
+        }
+        let mut shapes = Vec::new();
+        if let Some(arg) = self.get(0, "inputs") {
+            collect(arg, &mut shapes);
+        }
+        shapes
+    }
+}
+
+impl SymbolicShape {
+    /// The extent of an axis (negative: from the back), which must be known to make variables.
+    pub fn known(&self, axis: i64) -> Result<usize> {
+        let i = crate::base::shape::normalize_axis(axis, self.rank())?;
+        self.0[i].ok_or_else(|| {
+            Error::shape("build", format!("input shape {self}"), format!("axis {axis} to be known"))
+        })
+    }
+}
+
+impl<'g> From<Value<'g>> for Outputs<'g> {
+    fn from(value: Value<'g>) -> Outputs<'g> {
+        Nested::Leaf(value)
+    }
+}

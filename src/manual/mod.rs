@@ -1,0 +1,4 @@
+//! The manual: chapters that explain how things are done here, kept beside the code.
+
+pub mod architecture;
+pub mod numerics;

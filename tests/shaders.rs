@@ -1,0 +1,183 @@
+//! Every kernel variant is composed and validated without a device, under the limits that every
+//! adapter offers, and its parameters are compared with what the launcher sends.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use keraunos::gpu::{Caps, shader};
+use keraunos::kernels::*;
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+
+/// Launches that together use every variant of every kernel.
+fn launches() -> Vec<Launch> {
+    let mut all = Vec::new();
+    let (caps, identity) = (Caps::minimum(), Epilogue::identity());
+    for (m, n, k) in [(64, 64, 64), (3, 5, 7), (64, 63, 64), (63, 64, 64)] {
+        for (transpose_a, transpose_b) in
+            [(false, false), (false, true), (true, false), (true, true)]
+        {
+            let p = MatMul {
+                batch: 2,
+                m,
+                n,
+                k,
+                a_batch: true,
+                b_batch: false,
+                transpose_a,
+                transpose_b,
+            };
+            all.push(matmul_block::launch(&p, &caps, &identity));
+            all.push(matmul_tile::launch(&p, &caps, &identity));
+            all.push(matmul_vec::launch(&MatMul { m: 4, ..p }, &caps, &identity));
+        }
+    }
+    for (channels, stride) in [(8, 1), (6, 2)] {
+        let conv = |kind, groups| Conv {
+            batch: 1,
+            input: [1, 9, 9],
+            in_channels: channels,
+            output: [1, 9 / stride, 9 / stride],
+            out_channels: channels,
+            kernel: [1, 3, 3],
+            stride: [1, stride, stride],
+            dilation: [1; 3],
+            pad: [0, 1, 1],
+            groups,
+            kind,
+        };
+        for kind in [ConvKind::Forward, ConvKind::InputGrad] {
+            all.push(conv_block::launch(&conv(kind, 1), &caps, &identity));
+            all.push(conv_gemm::launch(&conv(kind, 2), &caps, &identity));
+            all.push(conv_direct::launch(&conv(kind, channels), &caps, &identity));
+            let eight = Conv { in_channels: 8, out_channels: 8, ..conv(kind, 8) };
+            all.push(conv_depthwise::launch(&eight, &caps, &identity));
+        }
+        all.push(conv_filter_grad::launch(&conv(ConvKind::FilterGrad, 1), &caps, &identity));
+    }
+    for mode in [PoolMode::Max, PoolMode::AverageValid, PoolMode::Sum] {
+        let p = Pool {
+            batch: 1,
+            input: [1, 8, 8],
+            channels: 3,
+            output: [1, 4, 4],
+            window: [1, 2, 2],
+            stride: [1, 2, 2],
+            pad: [0; 3],
+            mode,
+        };
+        all.push(pool::launch(&p, &caps, &identity));
+        all.push(pool_grad::launch(&p, &caps, &identity));
+    }
+    all.into_iter().collect::<Result<_, _>>().unwrap()
+}
+
+fn module_of(launch: &Launch) -> naga::Module {
+    naga::front::wgsl::parse_str(&launch.source).unwrap_or_else(|e| {
+        let line = e.location(&launch.source).map_or(0, |at| at.line_number as usize);
+        panic!("{} at {}: {e}", launch.kernel, shader::locate(&launch.source, line))
+    })
+}
+
+#[test]
+fn every_variant_is_valid_without_any_feature() {
+    for launch in launches() {
+        let module = module_of(&launch);
+        Validator::new(ValidationFlags::all(), Capabilities::empty())
+            .validate(&module)
+            .unwrap_or_else(|e| panic!("{}: {}", launch.label, e.emit_to_string(&launch.source)));
+    }
+}
+
+#[test]
+fn every_variant_stays_inside_the_least_limits() {
+    let caps = Caps::minimum();
+    for launch in launches() {
+        let module = module_of(&launch);
+        let entry = module.entry_points.iter().find(|e| e.name == "main").unwrap();
+        let invocations: u32 = entry.workgroup_size.iter().product();
+        assert!(invocations <= caps.max_workgroup_size, "{}: {invocations}", launch.label);
+        let mut layouter = naga::proc::Layouter::default();
+        layouter.update(module.to_ctx()).unwrap();
+        let shared: u32 = module
+            .global_variables
+            .iter()
+            .filter(|(_, v)| v.space == naga::AddressSpace::WorkGroup)
+            .map(|(_, v)| layouter[v.ty].size)
+            .sum();
+        assert!(shared <= caps.workgroup_memory, "{}: {shared} bytes", launch.label);
+        assert_eq!(shared > 0, launch.fills_workgroup_memory, "{}", launch.label);
+        assert!(launch.bindings <= caps.max_bindings, "{}", launch.label);
+    }
+}
+
+#[test]
+fn bindings_and_parameters_are_those_of_the_launch() {
+    for launch in launches() {
+        let module = module_of(&launch);
+        let mut buffers = BTreeSet::new();
+        for (_, variable) in module.global_variables.iter() {
+            let Some(at) = &variable.binding else { continue };
+            match variable.space {
+                naga::AddressSpace::Uniform => {
+                    assert_eq!((at.group, at.binding), (1, 0), "{}", launch.label);
+                    let size = module.types[variable.ty].inner.size(module.to_ctx());
+                    assert_eq!(size as usize, launch.params.len() * 4, "{}", launch.label);
+                }
+                naga::AddressSpace::Storage { access } => {
+                    assert_eq!(at.group, 0, "{}", launch.label);
+                    let written = access.contains(naga::StorageAccess::STORE);
+                    let outputs = launch.first_output..launch.first_output + launch.outputs;
+                    assert_eq!(
+                        written,
+                        outputs.contains(&(at.binding as usize)),
+                        "{}",
+                        launch.label
+                    );
+                    buffers.insert(at.binding as usize);
+                }
+                _ => panic!("{}: a binding that is no buffer", launch.label),
+            }
+        }
+        assert!(buffers.into_iter().eq(0..launch.bindings), "{}", launch.label);
+    }
+}
+
+#[test]
+fn no_shader_file_is_left_out() {
+    let mut on_disk = BTreeSet::new();
+    collect(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders")), "", &mut on_disk);
+    let embedded: BTreeSet<String> = shader::FILES.iter().map(|(name, _)| (*name).into()).collect();
+    assert_eq!(on_disk, embedded);
+    let mut used: BTreeSet<String> = BTreeSet::new();
+    for launch in launches() {
+        for line in launch.source.lines() {
+            if let Some((name, _)) =
+                line.strip_prefix("//# ").and_then(|mark| mark.rsplit_once(' '))
+            {
+                used.insert(name.into());
+            }
+        }
+    }
+    // Modules that stand for one of several files appear under the import's name.
+    for (import, files) in [
+        ("operand_a", ["lib/a_scalar", "lib/a_vec4"]),
+        ("operand_b", ["lib/b_scalar", "lib/b_vec4"]),
+    ] {
+        assert!(used.contains(import));
+        used.extend(files.map(String::from));
+    }
+    let unused: Vec<_> = embedded.difference(&used).collect();
+    assert!(unused.is_empty(), "no launch in this test uses {unused:?}");
+}
+
+fn collect(folder: &Path, prefix: &str, into: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("{prefix}{}", path.file_stem().unwrap().to_str().unwrap());
+        if path.is_dir() {
+            collect(&path, &format!("{name}/"), into);
+        } else if path.extension().is_some_and(|e| e == "wgsl") {
+            into.insert(name);
+        }
+    }
+}
