@@ -86,10 +86,18 @@ const EVERYTHING: &[&str] = &[""];
 /// Outside crates that only some places may name.
 const KEPT_TO: &[(&str, &[&str])] = &[
     ("wgpu", &["gpu", "kernels", "runtime"]),
-    // Keras objects read JSON through `layers::config`; two places make records in Rust.
+    // Keras objects read JSON through `layers::config`; a few places make records in Rust.
     (
         "serde_json",
-        &["saving", "layers::config", "layers::builder", "initializers", "models", "cli"],
+        &[
+            "saving",
+            "layers::config",
+            "layers::builder",
+            "initializers",
+            "operations",
+            "models",
+            "cli",
+        ],
     ),
 ];
 
