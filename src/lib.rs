@@ -3,6 +3,8 @@
 
 pub mod activations;
 pub mod base;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod gpu;
 pub mod graph;
 pub mod initializers;
