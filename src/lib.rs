@@ -9,4 +9,6 @@ pub mod initializers;
 pub mod kernels;
 pub mod layers;
 pub mod manual;
+pub mod program;
+pub mod saving;
 pub mod tensor;

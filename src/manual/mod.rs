@@ -1,3 +1,4 @@
-//! Chapters for those who read or change this crate.
+//! The manual: chapters that explain how things are done here, kept beside the code.
 
+pub mod architecture;
 pub mod numerics;

@@ -85,11 +85,11 @@ def numbered(arrays, letter):
     return {f"{letter}{i}": array for i, array in enumerate(arrays)}
 
 
-def read_inputs(path):
-    """The arrays `x0`, `x1`, ... of an npz file, in order."""
+def read_arrays(path, letter):
+    """The arrays `x0`, `x1`, ... of an npz file, in order, where `letter` is "x"."""
     with np.load(path) as arrays:
-        count = sum(key.startswith("x") for key in arrays.files)
-        return [arrays[f"x{i}"] for i in range(count)]
+        count = sum(key.startswith(letter) for key in arrays.files)
+        return [arrays[f"{letter}{i}"] for i in range(count)]
 
 
 def write_npz(path, arrays):

@@ -1,11 +1,13 @@
 """Real Keras as the judge of the files that keraunos writes.
 
-judge.py same ORIGINAL.keras COPY.keras INPUTS.npz   the copy is the same model in the same state
-judge.py predict MODEL.keras INPUTS.npz OUT.npz      Keras's own predictions, as y0, y1, ...
-judge.py close MODEL.keras INPUTS.npz [--rtol R]     Keras gives the recorded y0, y1, ... for x0, ...
-judge.py h5 A B                                      two weights files (.h5, or inside .keras) have
-                                                     equal groups, attributes, dtypes, shapes, data
+judge.py same ORIGINAL.keras COPY.keras INPUTS.npz ...   the copy is the same model, in equal state
+judge.py predict MODEL.keras INPUTS.npz OUT.npz ...      writes Keras's predictions as y0, y1, ...
+judge.py close MODEL.keras RECORDED.npz ...              Keras gives y0, y1, ... for x0, x1, ...
+judge.py outputs RECORDED.npz OURS.npz ...               y0, y1, ... of both are close
+judge.py h5 A B ...                                      weights files (.h5, or in a .keras) have
+                                                         equal groups, attributes, dtypes and data
 
+Every command takes one group of files after another, because importing Keras takes seconds.
 Exit code 0 when all holds, 1 with one line per difference otherwise.
 """
 
@@ -22,6 +24,9 @@ import keras
 import numpy as np
 
 WEIGHTS = "model.weights.h5"
+
+# Two float32 implementations that add in different orders; the largest absolute output is 1.
+TOLERANCE = 1e-4
 
 
 def json_differences(a, b, place=""):
@@ -50,7 +55,6 @@ def short(value):
 
 def array_difference(what, a, b):
     """No line when two arrays are equal in dtype, shape and every bit."""
-    a, b = np.asarray(a), np.asarray(b)
     if (a.dtype, a.shape) != (b.dtype, b.shape):
         return [f"{what}: {a.dtype}{a.shape} became {b.dtype}{b.shape}"]
     if a.tobytes() == b.tobytes():
@@ -72,7 +76,8 @@ def variable_differences(kind, before, after):
     for a, b in zip(before, after):
         if a.path != b.path:
             found.append(f"{kind}: {a.path} became {b.path}")
-        found += array_difference(f"{kind} {a.path}", a, b)
+        values = (keras.ops.convert_to_numpy(x) for x in (a, b))
+        found += array_difference(f"{kind} {a.path}", *values)
     return found
 
 
@@ -105,11 +110,11 @@ def archive_differences(original, copy):
     return found
 
 
-def same(arguments):
+def same(original, copy, inputs):
     """Differences between two `.keras` files and the models that Keras makes of them."""
-    found = archive_differences(arguments.original, arguments.copy)
-    found += json_differences(read_config(arguments.original), read_config(arguments.copy))
-    a, b = load(arguments.original), load(arguments.copy)
+    found = archive_differences(original, copy)
+    found += json_differences(read_config(original), read_config(copy))
+    a, b = load(original), load(copy)
     found += json_differences(
         without_addresses(json.loads(a.to_json())),
         without_addresses(json.loads(b.to_json())),
@@ -119,8 +124,8 @@ def same(arguments):
     found += optimizer_differences(a, b)
     if found:  # predictions of another model say nothing, and may not be possible
         return found
-    inputs = common.read_inputs(arguments.inputs)
-    before, after = common.predict(a, inputs), common.predict(b, inputs)
+    arrays = common.read_arrays(inputs, "x")
+    before, after = common.predict(a, arrays), common.predict(b, arrays)
     for i, (x, y) in enumerate(zip(before, after, strict=True)):
         found += array_difference(f"prediction {i}", x, y)
     return found
@@ -141,23 +146,37 @@ def optimizer_differences(a, b):
     return found + variable_differences("optimizer", a.optimizer.variables, b.optimizer.variables)
 
 
-def predict(arguments):
-    outputs = common.predict(load(arguments.model), common.read_inputs(arguments.inputs))
-    common.write_npz(arguments.out, common.numbered(outputs, "y"))
+def predict(model, inputs, out):
+    """Writes Keras's predictions; there is nothing to differ."""
+    outputs = common.predict(load(model), common.read_arrays(inputs, "x"))
+    common.write_npz(out, common.numbered(outputs, "y"))
     return []
 
 
-def close(arguments):
-    """Keras's predictions against recorded ones, relative to each output's largest value."""
-    outputs = common.predict(load(arguments.model), common.read_inputs(arguments.inputs))
-    found = []
-    with np.load(arguments.inputs) as recorded:
-        for i, output in enumerate(outputs):
-            expected = recorded[f"y{i}"]
-            error = np.max(np.abs(output - expected)) / np.max(np.abs(expected))
-            if not error <= arguments.rtol:
-                found.append(f"output {i}: largest difference {error:.3g} of the largest value")
-    return found
+def close(model, recorded):
+    """Keras's predictions against recorded ones."""
+    outputs = common.predict(load(model), common.read_arrays(recorded, "x"))
+    return output_differences(common.read_arrays(recorded, "y"), outputs)
+
+
+def outputs(recorded, ours):
+    """Outputs in one file against those in another."""
+    return output_differences(common.read_arrays(recorded, "y"), common.read_arrays(ours, "y"))
+
+
+def output_differences(expected, found):
+    """Compares lists of outputs, relative to each output's largest absolute value."""
+    if len(expected) != len(found):
+        return [f"{len(found)} outputs instead of {len(expected)}"]
+    lines = []
+    for i, (a, b) in enumerate(zip(expected, found)):
+        if (a.dtype, a.shape) != (b.dtype, b.shape):
+            lines.append(f"output {i}: {b.dtype}{b.shape} instead of {a.dtype}{a.shape}")
+            continue
+        error = np.max(np.abs(b - a)) / np.max(np.abs(a))
+        if not error <= TOLERANCE:
+            lines.append(f"output {i}: largest difference {error:.3g} of the largest value")
+    return lines
 
 
 def weights_file(path):
@@ -169,14 +188,15 @@ def weights_file(path):
 
 
 def h5_tree(file):
-    """`{path: (kind, attributes, dataset or None)}` of every object, the root included."""
+    """`{path: object}` of every group and dataset, the root included."""
     objects = {"/": file}
     file.visititems(lambda name, thing: objects.__setitem__(f"/{name}", thing))
     return objects
 
 
-def h5(arguments):
-    with weights_file(arguments.a) as a, weights_file(arguments.b) as b:
+def h5(a, b):
+    """Differences between two weights files, object by object."""
+    with weights_file(a) as a, weights_file(b) as b:
         before, after = h5_tree(a), h5_tree(b)
         found = [f"{path}: lost" for path in before if path not in after]
         found += [f"{path}: added" for path in after if path not in before]
@@ -195,37 +215,30 @@ def object_differences(path, a, b):
         if not np.array_equal(a.attrs[name], b.attrs[name]):
             found.append(f"{path}: attribute {name} {a.attrs[name]!r} became {b.attrs[name]!r}")
     if isinstance(a, h5py.Dataset):
-        found += array_difference(path, a[()], b[()])
+        found += array_difference(path, np.asarray(a), np.asarray(b))
     return found
 
 
-def parse():
+def main():
+    commands = {"same": (same, 3), "predict": (predict, 3), "close": (close, 2)}
+    commands |= {"outputs": (outputs, 2), "h5": (h5, 2)}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    words = {
-        same: ("original", "copy", "inputs"),
-        predict: ("model", "inputs", "out"),
-        close: ("model", "inputs"),
-        h5: ("a", "b"),
-    }
-    for run, names in words.items():
-        command = commands.add_parser(run.__name__)
-        command.set_defaults(run=run)
-        for name in names:
-            command.add_argument(name)
-        if run is close:
-            command.add_argument("--rtol", type=float, default=1e-4)
-    return parser.parse_args()
-
-
-def main():
-    arguments = parse()
-    differences = arguments.run(arguments)
-    for line in differences:
-        print(line)
-    print(f"{arguments.run.__name__}: {len(differences)} differences" if differences else "equal")
+    parser.add_argument("command", choices=commands)
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    arguments = parser.parse_args()
+    run, width = commands[arguments.command]
+    if len(arguments.files) % width:
+        parser.error(f"{arguments.command} takes groups of {width} files")
+    groups = [arguments.files[i : i + width] for i in range(0, len(arguments.files), width)]
+    differences = 0
+    for group in groups:
+        found = run(*group)
+        differences += len(found)
+        for line in found:
+            print(f"{group[0]}: {line}")
+    print(f"{arguments.command}: {len(groups)} judged, {differences} differences")
     sys.exit(1 if differences else 0)
 
 

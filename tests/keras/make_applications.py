@@ -29,7 +29,7 @@ def images(rng, count, low, high):
 
 
 def randomize(model, rng, calibration):
-    """Random gamma, beta, biases and moving statistics; kernels keep Keras's random initializers."""
+    """Random gamma, beta, biases and moving statistics; kernels keep Keras's initializers."""
     norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization):
@@ -48,8 +48,12 @@ def randomize(model, rng, calibration):
     for layer, momentum in zip(norms, momenta):
         layer.momentum = momentum
         deviation = np.sqrt(np.asarray(layer.moving_variance))
-        layer.moving_mean.assign(layer.moving_mean + rng.normal(0, 0.1, deviation.shape) * deviation)
-        layer.moving_variance.assign(layer.moving_variance * rng.uniform(0.8, 1.25, deviation.shape))
+        layer.moving_mean.assign(
+            layer.moving_mean + rng.normal(0, 0.1, deviation.shape) * deviation
+        )
+        layer.moving_variance.assign(
+            layer.moving_variance * rng.uniform(0.8, 1.25, deviation.shape)
+        )
     head = model.get_layer("predictions").kernel
     head.assign(head * 8.0)  # logits spread over several units
 
@@ -74,8 +78,8 @@ def make(name, directory):
         if kind == "probabilities" and np.max(output) > 0.98:
             raise ValueError(f"{name}: saturated, largest probability {np.max(output)}")
         print(
-            f"{name}_{kind}: [{output.min():.4g}, {output.max():.4g}], deviation {output.std():.4g}, "
-            f"two images differ by {apart:.2g} of the largest"
+            f"{name}_{kind}: [{output.min():.4g}, {output.max():.4g}], "
+            f"deviation {output.std():.4g}, two images differ by {apart:.2g} of the largest"
         )
 
 

@@ -45,7 +45,9 @@ def main():
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(EXAMPLES)
     if unknown:
-        parser.error(f"no such model: {', '.join(sorted(unknown))}; there are {', '.join(EXAMPLES)}")
+        parser.error(
+            f"no such model: {', '.join(sorted(unknown))}; there are {', '.join(EXAMPLES)}"
+        )
     entries = [make(name, arguments.outdir) for name in arguments.names or EXAMPLES]
     if not arguments.names:
         with open(os.path.join(arguments.outdir, "manifest.json"), "w") as file:

@@ -34,7 +34,7 @@ def docs_example():
 
 @example
 def mlp():
-    """Sequential multilayer perceptron: batch normalization, dropout, activations by name and layer."""
+    """Sequential multilayer perceptron: batch normalization, dropout, activations by name."""
     return Sequential(
         [
             Input((12,)),
@@ -100,7 +100,7 @@ def frozen_base():
 
 @example
 def configured():
-    """Initializers, regularizers, constraints and names given as objects: the config must survive."""
+    """Initializers, regularizers, constraints and names in the config, which must survive."""
     return Sequential(
         [
             Input((6,), name="features"),
@@ -271,7 +271,9 @@ def residual_blocks():
     x = layers.DepthwiseConv2D(3, strides=2, use_bias=False)(x)
     x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
     x = shortcut = layers.BatchNormalization()(layers.Conv2D(8, 1, use_bias=False)(x))
-    x = layers.Activation("relu")(layers.BatchNormalization()(layers.Conv2D(8, 3, padding="same")(x)))
+    x = layers.Activation("relu")(
+        layers.BatchNormalization()(layers.Conv2D(8, 3, padding="same")(x))
+    )
     x = layers.Activation("relu")(layers.Add()([shortcut, x]))
     squeeze = layers.GlobalAveragePooling2D()(x)
     squeeze = layers.Reshape((1, 1, 8))(squeeze)
@@ -303,7 +305,7 @@ def dictionaries():
 
 @example
 def shared_layers():
-    """One Dense and one BatchNormalization called on two inputs: two nodes each, one set of weights."""
+    """Dense and BatchNormalization called on two inputs: two nodes each, one set of weights."""
     left, right = Input((6,), name="left"), Input((6,), name="right")
     dense, norm = layers.Dense(4, activation="relu"), layers.BatchNormalization()
     distance = layers.Subtract()([norm(dense(left)), norm(dense(right))])
@@ -376,7 +378,7 @@ def reshaping():
 
 @example
 def normalizations():
-    """Normalization by stored mean and variance, batch normalization on axis 1, layer normalization."""
+    """Normalization by stored statistics, batch normalization on axis 1, layer normalization."""
     inputs = Input((6, 5))
     outputs = [
         layers.Normalization(mean=0.3, variance=2.0)(inputs),

@@ -1,0 +1,217 @@
+//! Decides which values are stored and which region computes the others.
+//!
+//! In reverse order, a value joins the region of its consumers when they all belong to one region
+//! and can take it as it is; otherwise it is stored, as the root of a region of its own. All
+//! consumers of a value that is not stored lie in the same regions, so regions never wait for each
+//! other in a circle.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::graph::eval::last_uses;
+use crate::graph::{FusionClass, NodeId, Op};
+use crate::program::Program;
+
+/// The outcome: roots, and how they are computed.
+#[derive(Debug, Default)]
+pub struct Assignment {
+    /// Values that are stored, ascending.
+    pub roots: Vec<NodeId>,
+    /// Whether a value is read from a buffer: a leaf, or stored.
+    pub stored: Vec<bool>,
+    /// The reduction or kernel that a root's region is built around.
+    pub anchor: HashMap<NodeId, NodeId>,
+}
+
+struct Assigner<'a> {
+    program: &'a Program,
+    fuse: bool,
+    forced: &'a BTreeSet<NodeId>,
+    consumers: Vec<Vec<NodeId>>,
+    /// Regions that a value is computed in, by their roots.
+    regions: Vec<BTreeSet<NodeId>>,
+    /// Whether a value's elements are those of its region's root, in the same order.
+    aligned: Vec<bool>,
+    /// Values that must be in a buffer because of who uses them.
+    wanted: Vec<bool>,
+    assignment: Assignment,
+}
+
+/// Assigns every value; those of `forced` are stored whatever the rules say.
+pub fn assign(program: &Program, fuse: bool, forced: &BTreeSet<NodeId>) -> Assignment {
+    let n = program.nodes.len();
+    let mut assigner = Assigner {
+        program,
+        fuse,
+        forced,
+        consumers: program.consumers(),
+        regions: vec![BTreeSet::new(); n],
+        aligned: vec![false; n],
+        wanted: vec![false; n],
+        assignment: Assignment { stored: vec![false; n], ..Assignment::default() },
+    };
+    program.outputs.iter().for_each(|&id| assigner.wanted[id] = true);
+    let used = last_uses(&program.nodes, &program.outputs);
+    for id in (0..n).rev().filter(|&id| used[id].is_some()) {
+        assigner.visit(id);
+    }
+    assigner.assignment.roots.reverse();
+    assigner.assignment
+}
+
+impl Assigner<'_> {
+    fn visit(&mut self, id: NodeId) {
+        let node = &self.program.nodes[id];
+        let class = node.op.def().fusion();
+        match class {
+            FusionClass::Leaf => {
+                self.assignment.stored[id] = !is_scalar(&node.op) || self.wanted[id];
+                return;
+            }
+            FusionClass::Anchor | FusionClass::Opaque => {
+                node.inputs.iter().for_each(|&i| self.wanted[i] = true);
+            }
+            _ => {}
+        }
+        // A reshape in front of a kernel is another name for the same buffer.
+        if self.wanted[id] && is_alias(&node.op) {
+            self.wanted[node.inputs[0]] = true;
+        }
+        if let Op::Gather(_) = node.op {
+            self.wanted[node.inputs[0]] = true;
+        }
+        let regions: BTreeSet<NodeId> =
+            self.consumers[id].iter().flat_map(|&c| self.regions[c].iter().copied()).collect();
+        if self.joins(id, class, &regions) {
+            self.aligned[id] = self.stays_aligned(id);
+            if matches!(class, FusionClass::Anchor | FusionClass::Reduce | FusionClass::Opaque) {
+                regions.iter().for_each(|&root| {
+                    self.assignment.anchor.insert(root, id);
+                });
+            }
+            self.regions[id] = regions;
+        } else {
+            self.store(id, class);
+        }
+    }
+
+    fn store(&mut self, id: NodeId, class: FusionClass) {
+        self.assignment.stored[id] = true;
+        // An alias whose source is stored needs no kernel; its own consumers go on through it.
+        if self.wanted[id] && is_alias(&self.program.nodes[id].op) {
+            return;
+        }
+        self.assignment.roots.push(id);
+        self.regions[id] = BTreeSet::from([id]);
+        self.aligned[id] = true;
+        if !matches!(class, FusionClass::Map | FusionClass::View) {
+            self.assignment.anchor.insert(id, id);
+        }
+    }
+
+    fn joins(&self, id: NodeId, class: FusionClass, regions: &BTreeSet<NodeId>) -> bool {
+        if !self.fuse || self.wanted[id] || self.forced.contains(&id) || regions.is_empty() {
+            return false;
+        }
+        let takes = |c: NodeId| match self.program.nodes[c].op.def().fusion() {
+            FusionClass::Map | FusionClass::View => true,
+            // A prologue, if the reduction is its region's anchor and not behind another one.
+            FusionClass::Reduce => !matches!(class, FusionClass::Reduce | FusionClass::Anchor),
+            _ => false,
+        };
+        if !self.consumers[id].iter().all(|&c| takes(c)) {
+            return false;
+        }
+        match class {
+            FusionClass::View => true,
+            FusionClass::Map if regions.len() == 1 => self.is_cheap(id) || !self.is_repeated(id),
+            FusionClass::Map => self.is_cheap(id),
+            FusionClass::Reduce | FusionClass::Anchor => {
+                let free = |root: &NodeId| !self.assignment.anchor.contains_key(root);
+                regions.len() == 1 && regions.iter().all(free) && self.stays_aligned(id)
+            }
+            FusionClass::Leaf | FusionClass::Opaque => false,
+        }
+    }
+
+    /// Whether every consumer takes element `i` of the value for element `i` of the root.
+    fn stays_aligned(&self, id: NodeId) -> bool {
+        let len = self.program.nodes[id].spec.shape.len();
+        self.consumers[id].iter().all(|&c| {
+            let consumer = &self.program.nodes[c];
+            let elementwise = matches!(
+                consumer.op,
+                Op::Unary(_)
+                    | Op::Binary(_)
+                    | Op::Select(_)
+                    | Op::Cast(_)
+                    | Op::Reshape(_)
+                    | Op::StopGradient(_)
+            );
+            elementwise && self.aligned[c] && consumer.spec.shape.len() == len
+        })
+    }
+
+    /// Whether a region looks at an element more than once.
+    fn is_repeated(&self, id: NodeId) -> bool {
+        let mut open = self.consumers[id].clone();
+        while let Some(c) = open.pop() {
+            if matches!(self.program.nodes[c].op, Op::Broadcast(_)) {
+                return true;
+            }
+            if !self.assignment.stored[c] {
+                open.extend(&self.consumers[c]);
+            }
+        }
+        false
+    }
+
+    /// Whether computing a value again costs no more than loading it: arithmetic on at most one
+    /// stored value.
+    fn is_cheap(&self, id: NodeId) -> bool {
+        let node = &self.program.nodes[id];
+        let arithmetic = match &node.op {
+            Op::Iota(_) | Op::Cast(_) | Op::Select(_) => true,
+            Op::Unary(op) => matches!(op.name, "neg" | "abs" | "not"),
+            Op::Binary(op) => !matches!(op.name, "pow" | "atan2" | "mod" | "floor_div" | "div"),
+            _ => false,
+        };
+        let loads = |&&i: &&NodeId| !self.is_free(i);
+        arithmetic
+            && node.inputs.iter().filter(loads).count() <= 1
+            && node.inputs.iter().all(|&i| self.is_free(i) || self.is_leaf(i))
+    }
+
+    fn is_leaf(&self, mut id: NodeId) -> bool {
+        while self.program.nodes[id].op.def().fusion() == FusionClass::View {
+            id = self.program.nodes[id].inputs[0];
+        }
+        self.program.nodes[id].op.def().fusion() == FusionClass::Leaf
+    }
+
+    /// A scalar constant, or an index.
+    fn is_free(&self, mut id: NodeId) -> bool {
+        while self.program.nodes[id].op.def().fusion() == FusionClass::View {
+            id = self.program.nodes[id].inputs[0];
+        }
+        let op = &self.program.nodes[id].op;
+        is_scalar(op) || matches!(op, Op::Iota(_))
+    }
+}
+
+/// Whether a value is a constant that goes into the parameters.
+pub fn is_scalar(op: &Op) -> bool {
+    matches!(op, Op::Constant(c) if c.tensor.len() == 1)
+}
+
+/// Whether a value has the bytes of its input.
+pub fn is_alias(op: &Op) -> bool {
+    matches!(op, Op::Reshape(_) | Op::StopGradient(_))
+}
+
+/// The value whose buffer holds a value's elements.
+pub fn storage_of(program: &Program, mut id: NodeId) -> NodeId {
+    while is_alias(&program.nodes[id].op) {
+        id = program.nodes[id].inputs[0];
+    }
+    id
+}

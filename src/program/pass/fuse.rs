@@ -1,0 +1,160 @@
+//! Cuts a program into regions.
+//!
+//! The pass repeats: assign values to regions, write each region's body; when a body asks for a
+//! value to be stored, start again with that value stored. Every round stores one more, so it ends.
+
+use std::collections::BTreeSet;
+
+use crate::base::{Error, Result, Shape};
+use crate::graph::ops::Reduce;
+use crate::graph::{NodeId, Op};
+use crate::program::Program;
+use crate::program::pass::assign::{Assignment, assign};
+use crate::program::pass::pull::{Puller, Stop};
+use crate::program::region::{Region, RegionKind};
+use crate::program::view::{Affine, Space};
+
+/// Storage buffers that every WebGPU device can bind in one kernel.
+pub const BINDINGS: usize = 8;
+
+/// The regions of a program, in an order in which they can run.
+pub struct Regions {
+    pub regions: Vec<Region>,
+    /// Whether a value is in a buffer.
+    pub stored: Vec<bool>,
+}
+
+/// Runs the pass; without `fuse`, every operation is a region.
+pub fn run(program: &Program, fuse: bool) -> Result<Regions> {
+    let mut forced = BTreeSet::new();
+    loop {
+        let assignment = assign(program, fuse, &forced);
+        match regions(program, &assignment)? {
+            Ok(regions) => return Ok(Regions { regions, stored: assignment.stored }),
+            Err(store) => {
+                if !forced.insert(store) {
+                    let label = program.nodes[store].op.def().label();
+                    let what = format!("no kernel can be written for %{store} {label}");
+                    return Err(Error::Internal(what));
+                }
+            }
+        }
+    }
+}
+
+/// All regions, or a value that must be stored.
+fn regions(program: &Program, assignment: &Assignment) -> Result<Result<Vec<Region>, NodeId>> {
+    let mut regions = Vec::with_capacity(assignment.roots.len());
+    for &root in &assignment.roots {
+        match region(program, assignment, root) {
+            Ok(region) => regions.push(region),
+            Err(Stop::Store(id)) => return Ok(Err(id)),
+            Err(Stop::Failed(error)) => return Err(error),
+            Err(Stop::Split { .. }) => {
+                return Err(Error::Internal("a split that was not taken".into()));
+            }
+        }
+    }
+    Ok(Ok(regions))
+}
+
+fn region(program: &Program, assignment: &Assignment, root: NodeId) -> Result<Region, Stop> {
+    let anchor = assignment.anchor.get(&root).copied();
+    let shape = |id: NodeId| program.nodes[id].spec.shape.clone();
+    let kind = match anchor.map(|id| (id, &program.nodes[id].op)) {
+        None => RegionKind::Map,
+        Some((anchor, Op::Reduce(_) | Op::ArgReduce(_))) => RegionKind::Reduce { anchor },
+        Some((anchor, _)) => RegionKind::Kernel { anchor },
+    };
+    // The output is one more binding; a kernel's own operands are bound in front.
+    let own = match kind {
+        RegionKind::Kernel { anchor } => program.nodes[anchor].inputs.len(),
+        _ => 0,
+    };
+    let puller =
+        Puller { program, assignment, root, anchor, bindings: (BINDINGS - 1).saturating_sub(own) };
+    let groups: Vec<Vec<usize>> = match kind {
+        RegionKind::Map => vec![shape(root).to_vec()],
+        RegionKind::Reduce { anchor } => vec![shape(anchor).to_vec()],
+        RegionKind::Kernel { anchor } => {
+            coordinates(&program.nodes[anchor].op, &shape(anchor)).map(|d| vec![d]).to_vec()
+        }
+    };
+    let groups: Vec<&[usize]> = groups.iter().map(Vec::as_slice).collect();
+    let (body, mut members) =
+        splitting(Space::new(&groups), |space| puller.body(root, space, &space.position(0..3)))?;
+    let mut prologue = None;
+    if let RegionKind::Reduce { anchor } = kind {
+        let room =
+            Puller { bindings: puller.bindings.saturating_sub(body.operands.len()), ..puller };
+        let (code, more) = self::prologue(&room, anchor)?;
+        prologue = Some(code);
+        members.extend(more);
+    }
+    members.extend(anchor);
+    members.sort_unstable();
+    members.dedup();
+    Ok(Region { root, kind, prologue, body, members })
+}
+
+/// Batch, row and column of an element as hand-written kernels count them.
+fn coordinates(op: &Op, shape: &Shape) -> [usize; 3] {
+    match op {
+        Op::MatMul(_) => [shape[0], shape[1], shape[2]],
+        _ => {
+            let columns = shape.last().copied().unwrap_or(1);
+            [1, shape.len() / columns.max(1), columns]
+        }
+    }
+}
+
+/// What a reduction combines, over its output's dimensions and the reduced ones.
+fn prologue(
+    puller: &Puller<'_>,
+    anchor: NodeId,
+) -> Result<(crate::program::region::Body, Vec<NodeId>), Stop> {
+    let node = &puller.program.nodes[anchor];
+    let input = node.inputs[0];
+    let shape = puller.program.nodes[input].spec.shape.clone();
+    let axes = match &node.op {
+        Op::Reduce(Reduce { axes, .. }) => axes.clone(),
+        Op::ArgReduce(op) => vec![op.axis],
+        other => {
+            let label = other.def().label();
+            return Err(Stop::Failed(Error::Internal(format!("{label} is not a reduction"))));
+        }
+    };
+    let reduced: Vec<usize> = axes.iter().map(|&a| shape[a]).collect();
+    let kept: Vec<usize> =
+        (0..shape.rank()).filter(|a| !axes.contains(a)).map(|a| shape[a]).collect();
+    let inner = Puller { anchor: None, root: anchor, ..*puller };
+    splitting(Space::new(&[&kept, &reduced]), |space| {
+        let (outer, inside) = (space.position(0..1), space.position(1..2));
+        let unravel = |at: &Affine, shape: &Shape| {
+            space.unravel(at, shape).map_err(|misfit| match misfit {
+                crate::program::view::Misfit::Split { dim, inner } => Stop::Split { dim, inner },
+                crate::program::view::Misfit::Never => Stop::Store(input),
+            })
+        };
+        let mut kept_axes = unravel(&outer, &Shape::new(kept.clone()))?.into_iter();
+        let mut reduced_axes = unravel(&inside, &Shape::new(reduced.clone()))?.into_iter();
+        let index: Option<Vec<Affine>> = (0..shape.rank())
+            .map(|a| if axes.contains(&a) { reduced_axes.next() } else { kept_axes.next() })
+            .collect();
+        let index = index.ok_or_else(|| Error::Internal("axes of a reduction".into()))?;
+        inner.body_at(input, space, index)
+    })
+}
+
+/// Calls `write` with the space, split further as it asks.
+fn splitting<T>(
+    mut space: Space,
+    mut write: impl FnMut(&Space) -> Result<T, Stop>,
+) -> Result<T, Stop> {
+    loop {
+        match write(&space) {
+            Err(Stop::Split { dim, inner }) => space.split(dim, inner),
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! A region: the part of a program that becomes one dispatch.
+
+use crate::base::DType;
+use crate::graph::NodeId;
+use crate::program::view::{Affine, Space};
+
+/// What a region's kernel is built around.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegionKind {
+    /// Every thread computes one element.
+    Map,
+    /// Every thread, or workgroup, combines the elements of one reduction.
+    Reduce { anchor: NodeId },
+    /// A hand-written kernel computes the anchor; the body is applied to its elements.
+    Kernel { anchor: NodeId },
+}
+
+/// One dispatch: it stores the value of `root`.
+#[derive(Clone, Debug)]
+pub struct Region {
+    pub root: NodeId,
+    pub kind: RegionKind,
+    /// What is computed in front of a reduction, per element.
+    pub prologue: Option<Body>,
+    /// What gives the stored element, from loads and from the anchor's result.
+    pub body: Body,
+    /// All nodes that are computed here, for dumps.
+    pub members: Vec<NodeId>,
+}
+
+/// Straight-line code for one element.
+#[derive(Clone, Debug)]
+pub struct Body {
+    pub space: Space,
+    /// Values that are read from buffers, each once.
+    pub operands: Vec<NodeId>,
+    pub code: Vec<Inst>,
+}
+
+/// Index of an instruction's result.
+pub type Reg = usize;
+
+/// One instruction; the last one of a body is its result.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inst {
+    /// The anchor's result.
+    Anchor {
+        dtype: DType,
+    },
+    /// An element of operand `operand`.
+    Load {
+        operand: usize,
+        dtype: DType,
+        at: Affine,
+    },
+    /// An element of an operand at `at + clamp(index, 0, extent - 1) · stride`.
+    Gather {
+        operand: usize,
+        dtype: DType,
+        at: Affine,
+        index: Reg,
+        extent: i64,
+        stride: i64,
+    },
+    /// A constant, by its bits.
+    Scalar {
+        dtype: DType,
+        bits: u32,
+    },
+    /// An index, as int32.
+    Index {
+        at: Affine,
+    },
+    Unary {
+        name: &'static str,
+        x: Reg,
+        dtype: DType,
+    },
+    Binary {
+        name: &'static str,
+        a: Reg,
+        b: Reg,
+        dtype: DType,
+    },
+    Select {
+        condition: Reg,
+        a: Reg,
+        b: Reg,
+        dtype: DType,
+    },
+    Cast {
+        x: Reg,
+        dtype: DType,
+    },
+    /// `x` where every index is inside its bounds, else a constant.
+    Inside {
+        bounds: Vec<(Affine, i64)>,
+        x: Reg,
+        dtype: DType,
+        otherwise: u32,
+    },
+    /// The first part whose end lies beyond the index.
+    Part {
+        at: Affine,
+        parts: Vec<(i64, Reg)>,
+        dtype: DType,
+    },
+}
+
+impl Inst {
+    /// The dtype of the result.
+    pub fn dtype(&self) -> DType {
+        match self {
+            Inst::Index { .. } => DType::Int32,
+            Inst::Anchor { dtype }
+            | Inst::Load { dtype, .. }
+            | Inst::Gather { dtype, .. }
+            | Inst::Scalar { dtype, .. }
+            | Inst::Unary { dtype, .. }
+            | Inst::Binary { dtype, .. }
+            | Inst::Select { dtype, .. }
+            | Inst::Cast { dtype, .. }
+            | Inst::Inside { dtype, .. }
+            | Inst::Part { dtype, .. } => *dtype,
+        }
+    }
+
+    fn affines(&mut self) -> Vec<&mut Affine> {
+        match self {
+            Inst::Load { at, .. } | Inst::Gather { at, .. } => vec![at],
+            Inst::Index { at } | Inst::Part { at, .. } => vec![at],
+            Inst::Inside { bounds, .. } => bounds.iter_mut().map(|(a, _)| a).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Body {
+    /// Merges dimensions of the space that all instructions step through as one.
+    pub fn collapse(&mut self) {
+        let mut affines: Vec<&mut Affine> = self.code.iter_mut().flat_map(Inst::affines).collect();
+        self.space.collapse(&mut affines);
+    }
+
+    /// The dtype of the result.
+    pub fn dtype(&self) -> DType {
+        self.code.last().map_or(DType::Float32, Inst::dtype)
+    }
+
+    /// Whether the result is the anchor's, unchanged.
+    pub fn is_identity(&self) -> bool {
+        matches!(self.code.as_slice(), [Inst::Anchor { .. }])
+    }
+}
+
+impl Region {
+    /// Every value the region's kernel reads, in the order of its bindings, without the operands of a
+    /// hand-written kernel itself.
+    pub fn operands(&self) -> Vec<NodeId> {
+        let mut all: Vec<NodeId> = Vec::new();
+        for body in self.prologue.iter().chain([&self.body]) {
+            for &id in &body.operands {
+                if !all.contains(&id) {
+                    all.push(id);
+                }
+            }
+        }
+        all
+    }
+
+    pub fn anchor(&self) -> Option<NodeId> {
+        match self.kind {
+            RegionKind::Map => None,
+            RegionKind::Reduce { anchor } | RegionKind::Kernel { anchor } => Some(anchor),
+        }
+    }
+}

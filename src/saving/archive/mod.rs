@@ -1,0 +1,181 @@
+//! Reading `.keras` archives, and the directory form that `zipped=False` gives.
+
+mod directory;
+mod entry;
+mod folder;
+mod member;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::base::error::quote;
+use crate::base::{Error, Result, ResultExt};
+use crate::saving::Limits;
+use crate::saving::bytes::{FileBytes, ReadAt, read_all};
+use crate::saving::h5::H5File;
+use crate::saving::json::{self, Json};
+use crate::saving::limits::check;
+use crate::saving::store::Store;
+
+pub(crate) const CONFIG: &str = "config.json";
+pub(crate) const METADATA: &str = "metadata.json";
+pub(crate) const WEIGHTS: &str = "model.weights.h5";
+pub(crate) const ASSETS: &str = "assets/";
+/// Weights as an internal function of Keras can write them; Keras itself cannot load these.
+const NPZ_WEIGHTS: &str = "model.weights.npz";
+
+/// One member of an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The name; parts are separated by `/`.
+    pub name: String,
+    /// How the bytes are packed.
+    pub method: Method,
+    /// Number of bytes, unpacked.
+    pub bytes: u64,
+    /// Number of bytes in the archive.
+    pub compressed: u64,
+}
+
+/// How a member's bytes are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Stored,
+    Deflated,
+    /// A method that is not read, by its number in the zip format.
+    Other(u16),
+}
+
+/// A Keras model file, opened for reading.
+///
+/// Opening reads the directory of the archive and checks that it can be understood in one way only:
+/// both headers of every member agree, no bytes belong to two members, no name occurs twice or
+/// leaves the archive. Members are read when asked for, and their CRC-32 is checked before a byte
+/// of them is believed.
+pub struct Archive {
+    form: Form,
+    members: Vec<Member>,
+    limits: Limits,
+}
+
+enum Form {
+    Zip { source: Arc<dyn ReadAt>, entries: Vec<entry::Entry> },
+    Folder(folder::Folder),
+}
+
+impl Archive {
+    /// Opens a `.keras` file, or a folder that holds `config.json`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the system refuses, [`Error::Archive`] when it is no archive or could
+    /// mean two things, [`Error::Limit`] when it asks for too much.
+    pub fn open(path: &Path, limits: &Limits) -> Result<Archive> {
+        if path.is_dir() {
+            let (folder, members) = folder::Folder::open(path, limits)?;
+            return Ok(Archive { form: Form::Folder(folder), members, limits: limits.clone() });
+        }
+        let source = Arc::new(FileBytes::open(path)?);
+        Archive::from_source(source, limits).at(|| path.display().to_string())
+    }
+
+    /// Opens a zip archive anywhere.
+    ///
+    /// # Errors
+    /// As [`Archive::open`].
+    pub fn from_source(source: Arc<dyn ReadAt>, limits: &Limits) -> Result<Archive> {
+        let entries = directory::read(source.as_ref(), limits)?;
+        let members = entries.iter().map(entry::Entry::member).collect();
+        Ok(Archive { form: Form::Zip { source, entries }, members, limits: limits.clone() })
+    }
+
+    /// All members, in the order of the directory.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The model's configuration, `config.json`.
+    ///
+    /// # Errors
+    /// If there is none, it is damaged, or it is not JSON.
+    pub fn config(&self) -> Result<Json> {
+        let bytes = self.bytes(CONFIG, self.limits.config_bytes, "config_bytes")?;
+        json::parse(&bytes, CONFIG, &self.limits)
+    }
+
+    /// The contents of `metadata.json`; Keras can do without.
+    ///
+    /// # Errors
+    /// If it is there, but damaged or not JSON.
+    pub fn metadata(&self) -> Result<Option<Json>> {
+        if self.find(METADATA).is_none() {
+            return Ok(None);
+        }
+        let bytes = self.bytes(METADATA, self.limits.metadata_bytes, "metadata_bytes")?;
+        json::parse(&bytes, METADATA, &self.limits).map(Some)
+    }
+
+    /// The weights. They stay in the archive and are read when asked for.
+    ///
+    /// Deflated weights are inflated first, to an anonymous temporary file when they are large.
+    ///
+    /// # Errors
+    /// If there are none, or they are damaged, or not HDF5.
+    pub fn weights(&self) -> Result<Box<dyn Store>> {
+        if self.find(WEIGHTS).is_none() && self.find(NPZ_WEIGHTS).is_some() {
+            return Err(Error::Unsupported(format!(
+                "weights in '{NPZ_WEIGHTS}', which hold Python pickles and which Keras itself \
+                 refuses to load; save the model with its weights in HDF5"
+            )));
+        }
+        let source = self.member(WEIGHTS)?;
+        Ok(Box::new(H5File::open(source, WEIGHTS, &self.limits)?))
+    }
+
+    /// The paths of all assets, below `assets/`.
+    pub fn assets(&self) -> Vec<&str> {
+        let names = self.members.iter().filter_map(|m| m.name.strip_prefix(ASSETS));
+        names.filter(|name| !name.is_empty() && !name.ends_with('/')).collect()
+    }
+
+    /// The bytes of the asset at a path below `assets/`, such as
+    /// `layers/string_lookup/vocabulary.txt`.
+    ///
+    /// # Errors
+    /// If there is none, or it is damaged.
+    pub fn asset(&self, path: &str) -> Result<Vec<u8>> {
+        self.bytes(&format!("{ASSETS}{path}"), self.limits.asset_bytes, "asset_bytes")
+    }
+
+    /// Random access to the bytes of a member, already checked.
+    pub(crate) fn member(&self, name: &str) -> Result<Arc<dyn ReadAt>> {
+        let index = self.find(name).ok_or_else(|| self.missing(name))?;
+        match &self.form {
+            Form::Zip { source, entries } => {
+                entries[index].open(source, &self.limits).at(|| format!("member '{}'", quote(name)))
+            }
+            Form::Folder(folder) => folder.open_file(name),
+        }
+    }
+
+    fn bytes(&self, name: &str, limit: u64, field: &str) -> Result<Vec<u8>> {
+        if let Some(index) = self.find(name) {
+            let what = || format!("member '{}' in bytes", quote(name));
+            check(what, self.members[index].bytes, limit, field)?;
+        }
+        read_all(self.member(name)?.as_ref())
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        self.members.iter().position(|m| m.name == name)
+    }
+
+    fn missing(&self, name: &str) -> Error {
+        let there: Vec<&str> = self.members.iter().take(8).map(|m| m.name.as_str()).collect();
+        Error::Archive(format!(
+            "no member '{}'; there are {} members, such as '{}'",
+            quote(name),
+            self.members.len(),
+            quote(&there.join("', '"))
+        ))
+    }
+}

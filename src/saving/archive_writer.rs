@@ -1,0 +1,190 @@
+//! Writing `.keras` archives, and the directory form.
+
+use std::io::{BufWriter, Seek, Write};
+use std::path::Path;
+
+use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+use crate::base::error::quote;
+use crate::base::{Error, Result};
+use crate::saving::archive::{ASSETS, CONFIG, METADATA, WEIGHTS};
+use crate::saving::atomic::AtomicFile;
+use crate::saving::h5::H5Writer;
+use crate::saving::json::{Json, to_python};
+use crate::saving::store::GroupPlan;
+
+/// What a model file holds.
+pub struct Contents {
+    /// `metadata.json`: Keras's version and the date, which the caller gives so that the bytes of
+    /// the file depend on nothing else.
+    pub metadata: Json,
+    /// `config.json`.
+    pub config: Json,
+    /// The weights, by group.
+    pub groups: Vec<GroupPlan>,
+    /// Paths below `assets/` and contents.
+    pub assets: Vec<(String, Vec<u8>)>,
+}
+
+/// How to write a model file.
+#[derive(Clone, Copy, Debug)]
+pub struct WriteOptions {
+    /// Whether an existing file may be replaced.
+    pub overwrite: bool,
+    /// An archive, or a folder with the same members as files.
+    pub zipped: bool,
+}
+
+impl Default for WriteOptions {
+    fn default() -> WriteOptions {
+        WriteOptions { overwrite: true, zipped: true }
+    }
+}
+
+/// From this size on a member needs 64-bit fields.
+const LARGE: u64 = u32::MAX as u64;
+
+/// Writes a model file. Equal contents give equal bytes.
+///
+/// An archive appears at `path` in one step, when it is complete; any failure leaves what was there
+/// before. A folder is made if it is missing; each of its files appears in one step, the
+/// configuration last.
+///
+/// `progress` is given the bytes of weights written so far and their total.
+///
+/// # Errors
+/// [`Error::Invalid`] if `path` cannot be written to, [`Error::Io`] if the system refuses, and
+/// whatever reading the weights gives.
+pub fn write_archive(
+    path: &Path,
+    contents: &Contents,
+    options: &WriteOptions,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<()> {
+    // Everything that can fail without a file does so before there is one.
+    check_assets(&contents.assets)?;
+    let weights = H5Writer::new(&contents.groups)?;
+    let total = weights.len();
+    let mut progress = |done| progress(done, total);
+    let members = Members { contents, weights };
+    if options.zipped {
+        let mut file = AtomicFile::create(path, options.overwrite)?;
+        members.write_zip(file.file(), &mut progress).map_err(|e| named(e, path))?;
+        return file.commit();
+    }
+    members.write_folder(path, options.overwrite, &mut progress)
+}
+
+/// Gives an error of a writer the path of its file.
+fn named(error: Error, path: &Path) -> Error {
+    match error {
+        Error::Io { path: empty, source } if empty.as_os_str().is_empty() => {
+            Error::io(path, source)
+        }
+        other => other,
+    }
+}
+
+fn check_assets(assets: &[(String, Vec<u8>)]) -> Result<()> {
+    for (i, (path, _)) in assets.iter().enumerate() {
+        let odd = |part: &str| part.is_empty() || part == "." || part == "..";
+        if path.contains(['\\', '\0', ':']) || path.split('/').any(odd) {
+            let path = quote(path);
+            return Err(Error::Invalid(format!("'{path}' cannot be the path of an asset")));
+        }
+        if assets[..i].iter().any(|(other, _)| other == path) {
+            return Err(Error::Invalid(format!("asset '{}' is given twice", quote(path))));
+        }
+    }
+    Ok(())
+}
+
+struct Members<'a> {
+    contents: &'a Contents,
+    weights: H5Writer,
+}
+
+impl Members<'_> {
+    /// The members before the weights, in Keras's order.
+    fn texts(&self) -> [(&'static str, String); 2] {
+        [(METADATA, to_python(&self.contents.metadata)), (CONFIG, to_python(&self.contents.config))]
+    }
+
+    fn write_zip(&self, out: impl Write + Seek, progress: &mut dyn FnMut(u64)) -> Result<()> {
+        let mut zip = ZipWriter::new(BufWriter::new(out));
+        for (name, text) in self.texts() {
+            start(&mut zip, name, text.len() as u64)?;
+            zip.write_all(text.as_bytes()).map_err(|e| Error::io("", e))?;
+        }
+        start(&mut zip, WEIGHTS, self.weights.len())?;
+        self.weights.write_to(&mut zip, progress)?;
+        for (path, bytes) in &self.contents.assets {
+            start(&mut zip, &format!("{ASSETS}{path}"), bytes.len() as u64)?;
+            zip.write_all(bytes).map_err(|e| Error::io("", e))?;
+        }
+        let mut out = zip.finish().map_err(zip_error)?;
+        out.flush().map_err(|e| Error::io("", e))
+    }
+
+    fn write_folder(
+        &self,
+        folder: &Path,
+        overwrite: bool,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        if folder.extension().is_some_and(|ending| ending == "keras") {
+            return Err(Error::Invalid(format!(
+                "'{}' ends in .keras, which is for archives; name the folder otherwise",
+                folder.display()
+            )));
+        }
+        if !overwrite && folder.join(CONFIG).exists() {
+            return Err(Error::Invalid(format!(
+                "'{}' holds a model, and overwriting was not asked for",
+                folder.display()
+            )));
+        }
+        let make =
+            |folder: &Path| std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e));
+        make(&folder.join(ASSETS))?;
+        let path = folder.join(WEIGHTS);
+        let mut file = AtomicFile::create(&path, true)?;
+        self.weights.write_to(file.file(), progress).map_err(|e| named(e, &path))?;
+        file.commit()?;
+        for (name, bytes) in &self.contents.assets {
+            let path = folder.join(ASSETS).join(name);
+            path.parent().map_or(Ok(()), make)?;
+            write_file(&path, bytes)?;
+        }
+        for (name, text) in self.texts() {
+            write_file(&folder.join(name), text.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = AtomicFile::create(path, true)?;
+    file.file().write_all(bytes).map_err(|e| Error::io(path, e))?;
+    file.commit()
+}
+
+/// Starts a stored member of `bytes` bytes, dated 1980 as in Keras's own archives.
+pub(super) fn start(zip: &mut ZipWriter<impl Write + Seek>, name: &str, bytes: u64) -> Result<()> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .last_modified_time(DateTime::default())
+        .unix_permissions(0o644)
+        .large_file(bytes >= LARGE);
+    zip.start_file(name, options).map_err(zip_error)
+}
+
+/// An error of the zip writer; the path is filled in where it is known.
+pub(super) fn zip_error(error: ZipError) -> Error {
+    match error {
+        ZipError::Io(e) => Error::io("", e),
+        other => Error::Internal(format!("writing an archive: {other}")),
+    }
+}

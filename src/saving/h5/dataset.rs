@@ -1,0 +1,183 @@
+//! Datasets of an HDF5 file as sources.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hdf5_pure::{Dataset, Layout};
+
+use super::datatype::{Fix, dtype_of};
+use super::reader::H5File;
+use crate::base::error::quote;
+use crate::base::stream::CHUNK;
+use crate::base::{Error, Result, Shape, Source, Spec};
+use crate::saving::bytes::ReadAt;
+use crate::saving::limits::check;
+
+/// Deflate, shuffle, Fletcher-32 and LZF: what h5py's own options write.
+const FILTERS: [u16; 4] = [1, 2, 3, 32_000];
+const MAX_FILTERS: usize = 8;
+
+/// The dataset as a source; nothing of its data is read.
+pub(super) fn open(file: &H5File, path: &str, dataset: Dataset) -> Result<Arc<dyn Source>> {
+    let (dtype, fix) = dtype_of(&dataset).map_err(|found| {
+        file.error(path, &format!("holds {found}, expected numbers, booleans or bfloat16"))
+    })?;
+    let spec = Spec::new(shape_of(file, path, &dataset)?, dtype);
+    let bytes = spec.bytes() as u64;
+    let what = || format!("the dataset '{path}' of shape {} in bytes", spec.shape);
+    check(what, bytes, file.limits.h5_dataset(file.bytes.len()), "h5_ratio")?;
+    let layout = dataset.layout().map_err(|e| file.error(path, &e.to_string()))?;
+    match layout {
+        Layout::Contiguous { address: Some(address), size } => {
+            let end = address.checked_add(bytes);
+            if size < bytes || end.is_none_or(|end| end > file.bytes.len()) {
+                let what =
+                    format!("{spec} needs {bytes} bytes, but {size} at {address} are stored");
+                return Err(file.error(path, &what));
+            }
+            Ok(Arc::new(Contiguous { spec, fix, bytes: file.bytes.clone(), address }))
+        }
+        Layout::Chunked { chunk_shape, .. } => {
+            check_chunks(file, path, &dataset, &chunk_shape)?;
+            let band = chunk_shape.first().copied().unwrap_or(1);
+            Ok(Arc::new(Rows::new(file, path, dataset, spec, fix, band)))
+        }
+        Layout::Virtual => Err(file.error(path, "is a virtual dataset, made of other files")),
+        _ => {
+            // Reading no rows refuses data that lies in other files.
+            dataset.read_raw_rows(0, 0).map_err(|e| file.error(path, &e.to_string()))?;
+            Ok(Arc::new(Rows::new(file, path, dataset, spec, fix, 1)))
+        }
+    }
+}
+
+fn shape_of(file: &H5File, path: &str, dataset: &Dataset) -> Result<Shape> {
+    let extents = dataset.shape().map_err(|e| file.error(path, &e.to_string()))?;
+    let extents: Option<Vec<usize>> = extents.iter().map(|&d| usize::try_from(d).ok()).collect();
+    let shape = extents.map(Shape::from).filter(|shape| shape.checked_len().is_ok());
+    shape.ok_or_else(|| file.error(path, "has more elements than a tensor can have"))
+}
+
+fn check_chunks(file: &H5File, path: &str, dataset: &Dataset, chunk: &[u64]) -> Result<()> {
+    let filters = dataset.filter_pipeline();
+    if let Some(unknown) = filters.iter().find(|f| !FILTERS.contains(&f.id)) {
+        let what =
+            format!("is packed with filter {}; filters {FILTERS:?} are supported", unknown.id);
+        return Err(file.error(path, &what));
+    }
+    if filters.len() > MAX_FILTERS {
+        return Err(file.error(path, &format!("has {} filters", filters.len())));
+    }
+    let element = dataset.element_size().map_err(|e| file.error(path, &e.to_string()))?;
+    let bytes = chunk.iter().fold(element, |n, &d| n.saturating_mul(d));
+    let what = || format!("a chunk of the dataset '{path}' in bytes");
+    check(what, bytes, file.limits.h5_chunk_bytes, "h5_chunk_bytes")
+}
+
+/// Data in one run: read straight from its place.
+struct Contiguous {
+    spec: Spec,
+    fix: Fix,
+    bytes: Arc<dyn ReadAt>,
+    address: u64,
+}
+
+impl Source for Contiguous {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
+        check_range(&self.spec, offset, buf.len())?;
+        let width = self.spec.dtype.size();
+        if self.fix == Fix::Nothing || (offset % width == 0 && buf.len() % width == 0) {
+            self.bytes.read_at(self.address + offset as u64, buf)?;
+            self.fix.apply(width, buf);
+            return Ok(());
+        }
+        // The piece starts or ends inside an element.
+        let start = offset - offset % width;
+        let mut whole = vec![0; (offset + buf.len()).next_multiple_of(width) - start];
+        self.bytes.read_at(self.address + start as u64, &mut whole)?;
+        self.fix.apply(width, &mut whole);
+        buf.copy_from_slice(&whole[offset - start..][..buf.len()]);
+        Ok(())
+    }
+}
+
+fn check_range(spec: &Spec, offset: usize, len: usize) -> Result<()> {
+    match offset.checked_add(len) {
+        Some(end) if end <= spec.bytes() => Ok(()),
+        _ => Err(Error::Internal(format!("read of {len} bytes at {offset} of {spec}"))),
+    }
+}
+
+/// Data in chunks, in the object's header, or not written at all: read some rows at a time.
+struct Rows {
+    dataset: Dataset,
+    spec: Spec,
+    fix: Fix,
+    row_bytes: usize,
+    /// Rows read at a time: whole chunks, about [`CHUNK`] bytes.
+    window: usize,
+    /// The first row and the bytes of the rows read last, for the next piece of a stream.
+    last: Mutex<Option<(usize, Vec<u8>)>>,
+    member: String,
+    path: String,
+}
+
+impl Rows {
+    fn new(file: &H5File, path: &str, dataset: Dataset, spec: Spec, fix: Fix, band: u64) -> Rows {
+        let rows = spec.shape.first().copied().unwrap_or(1).max(1);
+        let row_bytes = spec.bytes() / rows;
+        let band = usize::try_from(band).unwrap_or(rows).clamp(1, rows);
+        let window = (CHUNK / row_bytes.max(1)).next_multiple_of(band).max(band);
+        let (member, path) = (file.member.clone(), path.into());
+        Rows { dataset, spec, fix, row_bytes, window, last: Mutex::new(None), member, path }
+    }
+
+    /// The rows from `first` on, one window of them.
+    fn read_window(&self, first: usize) -> Result<Vec<u8>> {
+        let error = |what: String| Error::Hdf5 {
+            member: self.member.clone(),
+            what: format!("'{}': {}", quote(&self.path), what),
+        };
+        let read = self.dataset.read_raw_rows(first as u64, self.window as u64);
+        let mut bytes = read.map_err(|e| error(quote(&e.to_string())))?;
+        let rows = self.spec.shape.first().copied().unwrap_or(1) - first;
+        if bytes.len() != rows.min(self.window) * self.row_bytes {
+            return Err(error(format!("{} bytes were read for {}", bytes.len(), self.spec)));
+        }
+        self.fix.apply(self.spec.dtype.size(), &mut bytes);
+        Ok(bytes)
+    }
+}
+
+impl Source for Rows {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
+        check_range(&self.spec, offset, buf.len())?;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let window_bytes = self.window * self.row_bytes;
+        let mut done = 0;
+        while done < buf.len() {
+            let at = offset + done;
+            let first = at / window_bytes * self.window;
+            let bytes = match last.take() {
+                Some((row, bytes)) if row == first => bytes,
+                _ => self.read_window(first)?,
+            };
+            let piece = &bytes[at % window_bytes..];
+            let count = piece.len().min(buf.len() - done);
+            buf[done..done + count].copy_from_slice(&piece[..count]);
+            done += count;
+            // A window read to its end is not asked for again by a stream.
+            if count < piece.len() {
+                *last = Some((first, bytes));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,11 @@
+//! HDF5, as far as Keras uses it.
+
+mod dataset;
+mod datatype;
+mod encode;
+mod reader;
+mod structure;
+mod writer;
+
+pub use reader::H5File;
+pub use writer::H5Writer;

@@ -1,0 +1,28 @@
+//! Model files: `.keras` archives, HDF5 and npz weights, and the walk that orders a model's state.
+//!
+//! Everything here knows bytes, not devices: it moves tensors between [`Source`](crate::base::Source)s
+//! and files, piece by piece. Files are untrusted. Nothing is allocated from a number in a file
+//! before it was compared with [`Limits`] or with the bytes that exist, and whatever could mean two
+//! things is refused.
+
+pub mod archive;
+pub mod archive_writer;
+pub mod atomic;
+pub mod bytes;
+pub mod h5;
+pub mod json;
+pub mod limits;
+pub mod load;
+pub mod npz;
+pub mod saveable;
+pub mod store;
+pub mod walk;
+
+pub use archive::{Archive, Member, Method};
+pub use archive_writer::{Contents, WriteOptions, write_archive};
+pub use bytes::ReadAt;
+pub use json::Json;
+pub use limits::Limits;
+pub use saveable::{Child, Kind, Saveable};
+pub use store::{Group, GroupPlan, Store};
+pub use walk::{Saved, walk};
