@@ -90,6 +90,9 @@ fn floor_div_f32(a: f32, b: f32) -> f32 {
     if is_inf(b) && is_finite(a) {
         return select(0.0, -1.0, just_below_zero(a, b));
     }
+    if is_inf(a) && magnitude(b) != 0u {
+        return not_a_number();
+    }
     // The quotient may be rounded across an integer: 49 * (1 / 49) is below 1 on many devices.
     let nearest = round(a / b);
     let rest = fma(-nearest, b, a);

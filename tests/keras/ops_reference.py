@@ -107,7 +107,7 @@ def unary():
     positive, above = noise(7, low=0.1, high=4.0), noise(7, low=1.2, high=5.0)
     steps = np.array([-2.6, -1.5, -0.5, 0.4, 0.5, 1.5, 2.5, 3.7], np.float32)
     table = {
-        "neg": (jnp.negative, plain), "abs": (jnp.abs, plain), "sign": (jnp.sign, plain),
+        "neg": (jnp.negative, plain), "abs": (jnp.abs, np.where(np.abs(plain) < 0.1, 0.3, plain).astype(np.float32)), "sign": (jnp.sign, plain),
         "floor": (jnp.floor, steps), "ceil": (jnp.ceil, steps), "round": (jnp.round, steps),
         "trunc": (jnp.trunc, steps), "sqrt": (jnp.sqrt, positive),
         "rsqrt": (lambda x: 1 / jnp.sqrt(x), positive), "recip": (lambda x: 1 / x, positive),
@@ -148,10 +148,11 @@ def binary():
         "max": jnp.maximum, "min": jnp.minimum, "atan2": jnp.arctan2, "mod": jnp.mod,
     }
     for name, f in floats.items():
+        smooth = name != "mod"  # the others' arguments are far enough from where they jump
         case(f"binary/{name}", f, a, b, function=name)
-        case(f"binary/{name}/broadcast", f, a, b[1:, :], function=name)
-        case(f"binary/{name}/outer", f, a[:, :1], b[0], function=name)
-        case(f"binary/{name}/scalar", f, np.float32(1.25), b, function=name)
+        case(f"binary/{name}/broadcast", f, a, b[1:, :], differences=smooth, function=name)
+        case(f"binary/{name}/outer", f, a[:, :1], b[0], differences=smooth, function=name)
+        case(f"binary/{name}/scalar", f, np.float32(1.25), b, differences=smooth, function=name)
         case(f"binary/{name}/special", f, SPECIAL[:, None], SPECIAL, grads=[], function=name)
     case("binary/pow", jnp.power, positive, b, function="pow")
     case("binary/pow/whole", jnp.power, a, np.array([2, 3, 1], np.float32), grads=[0], function="pow")
