@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use keraunos::base::{DType, Spec};
 use keraunos::graph::eval::{Leaves, eval};
 use keraunos::graph::ops::{BINARY, Hoisted, UNARY};
-use keraunos::graph::{Graph, NodeId, Op, OpDef, Trace, Value};
+use keraunos::graph::{Graph, Node, NodeId, Op, OpDef, Trace, Value};
 use keraunos::tensor::{Array, Words};
 use ops_cases::{Case, Traced, cases, weights};
 use proptest::prelude::*;
@@ -166,16 +166,12 @@ fn leaves_are_given_not_computed() {
     let hoisted = Hoisted { index: 0, spec: spec.clone() };
     assert_eq!(hoisted.infer(&[]).unwrap(), spec);
     assert!(hoisted.eval(&[], &spec).is_err());
-    let node = keraunos::graph::Node {
-        op: Op::Hoisted(hoisted),
-        inputs: Vec::new(),
-        spec,
-        scope: "".into(),
-    };
+    let op = Op::Hoisted(hoisted);
+    let nodes = [Node { op, inputs: Vec::new(), spec, scope: "".into() }];
     let value = [Array::f32([2], vec![1.0, 2.0])];
     let leaves = Leaves { hoisted: &value, ..Leaves::default() };
-    assert_eq!(eval(&[node.clone()], &[0], &leaves).unwrap(), value);
-    assert!(eval(&[node], &[0], &Leaves::default()).is_err());
+    assert_eq!(eval(&nodes, &[0], &leaves).unwrap(), value);
+    assert!(eval(&nodes, &[0], &Leaves::default()).is_err());
 }
 
 /// What `f` gives for a tensor of this shape that holds 0, 1, 2 and so on.

@@ -11,7 +11,7 @@
 //! # The elementary functions on devices
 //!
 //! WGSL allows its own functions errors of thousands of units in the last place, and drivers use
-//! that. The functions below are therefore our own, in `shaders/lib/math.wgsl`. The table gives the
+//! that. The functions below are therefore our own, in `shaders/lib/math.wgsl` and its imports. The table gives the
 //! largest error over half a million arguments each, measured on a software adapter (lavapipe) and
 //! rounded up. Errors are relative to the result where nothing else is said; 6e-8 is what rounding
 //! to float32 alone costs. `tests/math.rs` holds the table to this, and writes it anew with
