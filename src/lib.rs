@@ -1,5 +1,5 @@
 //! Keras models on any GPU.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod activations;
 pub mod base;
@@ -9,6 +9,8 @@ pub mod initializers;
 pub mod kernels;
 pub mod layers;
 pub mod manual;
+pub mod operations;
 pub mod program;
+pub mod runtime;
 pub mod saving;
 pub mod tensor;

@@ -182,6 +182,46 @@ fn a_weights_file_is_as_long_as_it_says() {
     assert_equal(&file, &plans());
 }
 
+/// Numbers without a pattern, the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.0 >> 33) as usize % bound
+    }
+}
+
+#[test]
+fn damaged_weights_give_errors_not_panics() {
+    let plans = vec![
+        plan("vars", Some("model"), vec![tensor(&[2], DType::Bool)]),
+        plan("layers/dense/vars", Some("dense"), vec![tensor(&[3, 5], DType::Float32); 20]),
+        plan("layers/other/vars", None, vec![tensor(&[4], DType::BFloat16)]),
+    ];
+    let mut honest = Vec::new();
+    H5Writer::new(&plans).unwrap().write_to(&mut honest, &mut |_| {}).unwrap();
+    let mut random = Random(1);
+    for _round in 0..3_000 {
+        let mut bytes = honest.clone();
+        for _change in 0..=random.below(4) {
+            let at = random.below(bytes.len());
+            bytes[at] = [0, 1, 0x7f, 0x80, 0xff, random.below(256) as u8][random.below(6)];
+        }
+        let Ok(file) = H5File::open(Arc::new(bytes), "test", &Limits::default()) else { continue };
+        file.groups();
+        for plan in &plans {
+            let Ok(Some(group)) = file.group(&plan.path) else { continue };
+            for (_, source) in group.datasets {
+                // Honest tensors are tiny; whoever loads compares shapes before reading.
+                if source.spec().bytes() < 1 << 20 {
+                    let _read_or_refused = Tensor::from_source(source.as_ref());
+                }
+            }
+        }
+    }
+}
+
 /// Prints every group and dataset that h5py finds, with attributes, dtype, shape and bytes.
 const LIST: &str = r#"
 import io, sys, zipfile, h5py

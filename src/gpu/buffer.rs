@@ -46,6 +46,17 @@ impl Gpu {
         Ok(Buffer(Arc::new(Inner { raw, bytes, label: label.into(), _share: share })))
     }
 
+    /// Copies all words of one buffer to the start of another.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the target is smaller.
+    pub fn copy(&self, from: &Buffer, to: &Buffer) -> Result<()> {
+        to.check_range(0, from.bytes())?;
+        let mut encoder = self.device().create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(from.raw(), 0, to.raw(), 0, from.bytes());
+        self.submit(encoder).map(|_| ())
+    }
+
     /// A buffer outside the accounting: staging, parameters.
     pub(super) fn create_raw(
         &self,

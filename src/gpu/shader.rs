@@ -20,10 +20,12 @@ macro_rules! embed {
 
 /// Every file under `shaders/`, by its path without the ending.
 pub const FILES: &[(&str, &str)] = embed![
+    "arg_reduce",
     "conv_block",
     "conv_depthwise",
     "conv_direct",
     "conv_filter_grad",
+    "conv_filter_grad_split",
     "conv_gemm",
     "lib/a_scalar",
     "lib/a_vec4",
@@ -34,17 +36,20 @@ pub const FILES: &[(&str, &str)] = embed![
     "lib/circular",
     "lib/conv",
     "lib/exponential",
+    "lib/filter_grad",
     "lib/index",
     "lib/math",
-    "lib/nan",
     "lib/number",
     "lib/pool",
+    "map",
     "matmul_block",
     "matmul_tile",
     "matmul_vec",
     "pool",
     "pool_grad",
     "pool_max_grad",
+    "reduce",
+    "reduce_group",
 ];
 
 const MARK: &str = "//# ";

@@ -7,6 +7,7 @@
 //! Errors are *sticky*: the first wrong shape or dtype is kept, with the layer path in which it
 //! happened, and [`Graph::freeze`](crate::program::Program) returns it. Layer code stays formulas.
 
+pub mod einsum;
 pub mod eval;
 pub mod grad;
 pub mod math;
@@ -217,6 +218,17 @@ impl Graph {
         inner.trace.nodes.len() - 1
     }
 
+    /// An operation on values, with all its attributes.
+    pub fn apply<'g>(&'g self, op: impl Into<Op>, inputs: &[Value<'g>]) -> Value<'g> {
+        let ids: Vec<NodeId> = inputs.iter().map(|v| v.id()).collect();
+        self.push(op.into(), &ids)
+    }
+
+    /// The value of a node that this graph has.
+    pub fn at(&self, id: NodeId) -> Value<'_> {
+        self.value(id)
+    }
+
     pub(crate) fn value(&self, id: NodeId) -> Value<'_> {
         Value::new(self, id)
     }
@@ -232,14 +244,6 @@ impl Graph {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-/// The constant a node holds, if it is one.
-pub(crate) fn constant_of(node: &Node) -> Option<&Tensor> {
-    match &node.op {
-        Op::Constant(c) => Some(&c.tensor),
-        _ => None,
     }
 }
 

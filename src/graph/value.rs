@@ -4,8 +4,8 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use crate::base::{DType, Error, Shape, Spec};
 use crate::graph::ops::{
-    ArgReduce, Binary, Broadcast, Cast, Concat, Gather, Iota, MatMul, Pad, Reduce, ReduceKind,
-    Reshape, Select, Slice, StopGradient, Transpose, Unary,
+    ArgReduce, Binary, Broadcast, Cast, Concat, Conv, ConvGeometry, ConvKind, Gather, Iota, MatMul,
+    Pad, Pool, Reduce, ReduceKind, Reshape, Select, Slice, StopGradient, Transpose, Unary,
 };
 use crate::graph::{Graph, NodeId, Op};
 use crate::tensor::Tensor;
@@ -215,6 +215,14 @@ impl<'g> Value<'g> {
         self.sum(axes) / count as f64
     }
 
+    /// Mean and variance over `axes`, which stay with extent 1.
+    pub fn moments(self, axes: &[usize]) -> (Value<'g>, Value<'g>) {
+        let shape = self.shape();
+        let mean = self.mean(axes).keep_axes(&shape, axes);
+        let variance = (self - mean).square().mean(axes).keep_axes(&shape, axes);
+        (mean, variance)
+    }
+
     /// The value with `axes`, which a reduction has removed from `of`, put back with extent 1.
     pub fn keep_axes(self, of: &Shape, axes: &[usize]) -> Value<'g> {
         let extent = |(i, &d): (usize, &usize)| if axes.contains(&i) { 1 } else { d };
@@ -256,6 +264,33 @@ impl<'g> Value<'g> {
     /// Elements of this value at integer `indices` along `axis`; see [`Gather`].
     pub fn gather(self, indices: Value<'g>, axis: usize) -> Value<'g> {
         self.graph.push(Op::Gather(Gather { axis }), &[self.id, indices.id])
+    }
+
+    /// Convolution or one of its gradients; the operands' shapes are those of [`Conv`].
+    pub fn conv(self, other: Value<'g>, geometry: ConvGeometry, kind: ConvKind) -> Value<'g> {
+        self.graph.push(Op::Conv(Conv { geometry, kind }), &[self.id, other.id])
+    }
+
+    /// Pooling of `[N, D, H, W, C]`.
+    pub fn pool(self, pool: Pool) -> Value<'g> {
+        self.op(pool)
+    }
+
+    /// Every element along `axis` `count` times in a row.
+    pub fn repeat(self, axis: usize, count: usize) -> Value<'g> {
+        let shape = self.shape();
+        let Some(&extent) = shape.get(axis) else {
+            let expected = format!("an axis of {shape}");
+            return self.graph.failed(Error::shape("repeat", axis.to_string(), expected));
+        };
+        let insert = |n: usize| {
+            let mut extents = shape.to_vec();
+            extents.insert(axis + 1, n);
+            extents
+        };
+        self.reshape(insert(1))
+            .broadcast(insert(count))
+            .reshape(shape.with(axis, extent.saturating_mul(count)))
     }
 
     pub fn stop_gradient(self) -> Value<'g> {

@@ -10,16 +10,22 @@ pub mod conv_block;
 pub mod conv_depthwise;
 pub mod conv_direct;
 pub mod conv_filter_grad;
+pub mod conv_filter_grad_split;
 pub mod conv_gemm;
+mod epilogue;
+mod expr;
+pub mod map;
 mod matmul;
 pub mod matmul_block;
 pub mod matmul_tile;
 pub mod matmul_vec;
 pub mod pool;
 pub mod pool_grad;
+pub mod reduce;
 
 pub use build::fold;
 pub use conv::{Conv, ConvKind, choose_conv};
+pub use epilogue::epilogue;
 pub use matmul::{MatMul, choose_matmul};
 pub use pool::{Pool, PoolMode};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::{DType, Error, Nested, Result, Shape, Source, SymbolicShape};
+use crate::base::{DType, Error, Nested, Result, Shape, Source, Spec, SymbolicShape};
 use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
@@ -46,6 +46,23 @@ pub trait Layer: Send + Sync {
     }
 }
 
+/// The two accessors of [`Layer`], for a struct whose `LayerBase` is at `self.base`, or elsewhere.
+macro_rules! layer_base {
+    () => {
+        layer_base!(base);
+    };
+    ($($field:ident).+) => {
+        fn base(&self) -> &$crate::layers::LayerBase {
+            &self.$($field).+
+        }
+
+        fn base_mut(&mut self) -> &mut $crate::layers::LayerBase {
+            &mut self.$($field).+
+        }
+    };
+}
+pub(crate) use layer_base;
+
 /// What all layers have.
 pub struct LayerBase {
     pub class_name: &'static str,
@@ -87,7 +104,7 @@ impl LayerBase {
         shape: impl Into<Shape>,
         initializer: &Initializer,
     ) -> Result<Variable> {
-        self.add_variable(name, shape.into(), initializer, true)
+        self.add_variable(name, Spec::new(shape, self.policy.variable), initializer, true)
     }
 
     /// Makes a variable that training does not touch by gradient, such as a moving mean.
@@ -97,18 +114,23 @@ impl LayerBase {
         shape: impl Into<Shape>,
         initializer: &Initializer,
     ) -> Result<Variable> {
-        self.add_variable(name, shape.into(), initializer, false)
+        self.add_variable(name, Spec::new(shape, self.policy.variable), initializer, false)
+    }
+
+    /// Makes an integer that training does not touch by gradient.
+    pub fn add_counter(&mut self, name: &str) -> Result<Variable> {
+        self.add_variable(name, Spec::new([], DType::Int32), &Initializer::ZEROS, false)
     }
 
     fn add_variable(
         &mut self,
         name: &str,
-        shape: Shape,
+        spec: Spec,
         initializer: &Initializer,
         trainable: bool,
     ) -> Result<Variable> {
-        shape.checked_len()?;
-        let initial: Arc<dyn Source> = initializer.source(shape, self.policy.variable)?;
+        spec.shape.checked_len()?;
+        let initial: Arc<dyn Source> = initializer.source(spec.shape, spec.dtype)?;
         let variable = Variable::new(name, trainable, initial);
         self.variables.push(variable.clone());
         Ok(variable)
@@ -163,5 +185,11 @@ impl SymbolicShape {
 impl<'g> From<Value<'g>> for Outputs<'g> {
     fn from(value: Value<'g>) -> Outputs<'g> {
         Nested::Leaf(value)
+    }
+}
+
+impl<'g> From<Vec<Value<'g>>> for Outputs<'g> {
+    fn from(values: Vec<Value<'g>>) -> Outputs<'g> {
+        Nested::List(values.into_iter().map(Nested::Leaf).collect())
     }
 }

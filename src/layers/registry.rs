@@ -1,9 +1,11 @@
 //! The table of layer classes: the only way from a class name in a file to code.
 
 use crate::base::Result;
-use crate::layers::Layer;
 use crate::layers::config::{Config, Json};
-use crate::layers::core;
+use crate::layers::{
+    Layer, activations, convolutional, core, merging, normalization, pooling, preprocessing,
+    regularization, reshaping,
+};
 
 /// How much of a class is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +56,34 @@ macro_rules! layers {
 }
 
 layers! {
-    Core: core::InputLayer, core::Dense, core::Activation;
+    Core: core::InputLayer, core::Dense, core::Activation, core::Identity;
+    Activation: activations::ReLU, activations::Softmax, activations::LeakyReLU,
+        activations::PReLU, activations::ELU;
+    Convolutional: convolutional::Conv1D, convolutional::Conv2D, convolutional::Conv3D,
+        convolutional::SeparableConv1D, convolutional::SeparableConv2D,
+        convolutional::DepthwiseConv1D, convolutional::DepthwiseConv2D,
+        convolutional::Conv1DTranspose, convolutional::Conv2DTranspose,
+        convolutional::Conv3DTranspose;
+    Pooling: pooling::MaxPooling1D, pooling::MaxPooling2D, pooling::MaxPooling3D,
+        pooling::AveragePooling1D, pooling::AveragePooling2D, pooling::AveragePooling3D,
+        pooling::GlobalMaxPooling1D, pooling::GlobalMaxPooling2D, pooling::GlobalMaxPooling3D,
+        pooling::GlobalAveragePooling1D, pooling::GlobalAveragePooling2D,
+        pooling::GlobalAveragePooling3D;
+    Normalization: normalization::BatchNormalization("training with renorm"),
+        normalization::LayerNormalization, normalization::UnitNormalization,
+        normalization::GroupNormalization, normalization::RMSNormalization;
+    Regularization: regularization::Dropout, regularization::SpatialDropout1D,
+        regularization::SpatialDropout2D, regularization::SpatialDropout3D,
+        regularization::GaussianDropout, regularization::AlphaDropout,
+        regularization::GaussianNoise, regularization::ActivityRegularization;
+    Preprocessing: preprocessing::Rescaling, preprocessing::Normalization;
+    Reshaping: reshaping::Reshape, reshaping::Flatten, reshaping::RepeatVector,
+        reshaping::Permute, reshaping::Cropping1D, reshaping::Cropping2D, reshaping::Cropping3D,
+        reshaping::UpSampling1D, reshaping::UpSampling2D("interpolations but nearest"),
+        reshaping::UpSampling3D, reshaping::ZeroPadding1D, reshaping::ZeroPadding2D,
+        reshaping::ZeroPadding3D;
+    Merging: merging::Concatenate, merging::Average, merging::Maximum, merging::Minimum,
+        merging::Add, merging::Subtract, merging::Multiply, merging::Dot;
 }
 
 /// The definition of a class.

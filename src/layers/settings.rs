@@ -25,6 +25,32 @@ const CONSTRAINTS: &[&str] = &[
     "minmaxnorm",
 ];
 
+/// Takes the regularizer and the constraint of each of a layer's weights, and the regularizer of its
+/// output.
+pub fn weight_settings(config: &Config, weights: &[&str]) -> Result<()> {
+    for weight in weights {
+        let keys = ["regularizer", "constraint"].map(|what| format!("{weight}_{what}"));
+        training_only(config, &keys.each_ref().map(String::as_str))?;
+    }
+    training_only(config, &["activity_regularizer"])
+}
+
+/// Takes the keys of a low-rank adaptation: a file holds the merged weight, so rank and scale matter
+/// for training only.
+pub fn lora_settings(config: &Config) -> Result<()> {
+    config.optional_size("lora_rank")?;
+    config.optional_float("lora_alpha")?;
+    Ok(())
+}
+
+/// Refuses a quantized layer.
+pub fn refuse_quantization(config: &Config) -> Result<()> {
+    match config.is_null("quantization_config") {
+        true => Ok(()),
+        false => Err(Error::Unsupported(format!("{}: quantization", config.owner()))),
+    }
+}
+
 /// Takes keys that hold a regularizer or a constraint, or null.
 pub fn training_only(config: &Config, keys: &[&str]) -> Result<()> {
     for key in keys {

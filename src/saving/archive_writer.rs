@@ -78,7 +78,7 @@ pub fn write_archive(
 }
 
 /// Gives an error of a writer the path of its file.
-fn named(error: Error, path: &Path) -> Error {
+pub(super) fn named(error: Error, path: &Path) -> Error {
     match error {
         Error::Io { path: empty, source } if empty.as_os_str().is_empty() => {
             Error::io(path, source)

@@ -54,7 +54,7 @@ impl Default for Limits {
             directory_bytes: 16 << 20,
             inflated_bytes: 64 << 30,
             inflated_ratio: 32,
-            h5_groups: 65_536,
+            h5_groups: 16_384,
             h5_datasets: 65_536,
             h5_chunk_bytes: 64 << 20,
             h5_ratio: 1_000,

@@ -17,7 +17,8 @@ const LISTED: usize = 10;
 /// store's file must stay as it is until the values have been used.
 ///
 /// As in Keras, an optimizer whose number of variables differs from the file's is left alone with a
-/// warning: a model that was compiled but never trained has fewer.
+/// warning: a model that was compiled but never trained has fewer. So are objects in containers
+/// within containers that the file lacks, as files that Keras wrote before 3.15 do.
 ///
 /// # Errors
 /// [`Error::Weights`] that names every object whose variables are missing or do not fit; no
@@ -28,9 +29,7 @@ pub fn load_into(saved: &[Saved], store: &dyn Store) -> Result<()> {
     for object in saved {
         match values_of(object, store) {
             Ok(found) => values.extend(found),
-            Err(Failure::Optimizer(what)) => {
-                log::warn!("the optimizer's state is not loaded: {what}");
-            }
+            Err(Failure::Tolerated(what)) => log::warn!("not loaded: {what}"),
             Err(Failure::Object(what)) => failures.push(what),
         }
     }
@@ -44,8 +43,8 @@ pub fn load_into(saved: &[Saved], store: &dyn Store) -> Result<()> {
 }
 
 enum Failure {
-    /// Not an error, by Keras's rule.
-    Optimizer(String),
+    /// Not an error, by Keras's rules.
+    Tolerated(String),
     Object(String),
 }
 
@@ -65,6 +64,7 @@ fn values_of(object: &Saved, store: &dyn Store) -> Result<Values, Failure> {
     let path = object.group_path();
     let fail = |what: String| Failure::Object(format!("{}: {what}", title(object)));
     let group = store.group(&path).map_err(|e| fail(e.to_string()))?;
+    let in_older_file = group.is_none() && lacks_container(object, store);
     let group = group.unwrap_or(Group { name: None, datasets: Vec::new() });
     let (expected, found) = (object.variables.len(), group.datasets.len());
     if expected != found {
@@ -73,9 +73,11 @@ fn values_of(object: &Saved, store: &dyn Store) -> Result<Values, Failure> {
             "expected {expected} variables ({}), found {found} in '{path}'; links are not followed",
             names.join(", ")
         );
-        return Err(match object.kind {
-            Kind::Optimizer => Failure::Optimizer(what),
-            _ => fail(what),
+        let tolerated = object.kind == Kind::Optimizer || in_older_file;
+        return Err(if tolerated {
+            Failure::Tolerated(format!("{}: {what}", title(object)))
+        } else {
+            fail(what)
         });
     }
     let mut values = Vec::with_capacity(expected);
@@ -91,6 +93,14 @@ fn values_of(object: &Saved, store: &dyn Store) -> Result<Values, Failure> {
         values.push((variable.clone(), cast(source.clone(), variable.spec().dtype)));
     }
     Ok(values)
+}
+
+/// Whether the object's nested container is missing from the file as a whole.
+fn lacks_container(object: &Saved, store: &dyn Store) -> bool {
+    object.nested_in.as_ref().is_some_and(|container| {
+        let below = format!("{container}/");
+        !store.groups().iter().any(|path| path.starts_with(&below))
+    })
 }
 
 fn title(object: &Saved) -> String {
@@ -177,6 +187,7 @@ mod tests {
             class_name: "Dense".into(),
             name: Some("dense".into()),
             kind,
+            nested_in: None,
             variables: variables.collect(),
         }
     }
@@ -225,5 +236,15 @@ mod tests {
         let store = memory(&[("optimizer/vars", vec![Tensor::scalar(1.0)])]);
         load_into(&saved, &store).unwrap();
         assert_eq!(saved[0].variables[0].1.version(), 0);
+    }
+
+    #[test]
+    fn nested_containers_may_be_missing_as_a_whole() {
+        let mut saved = [object("blocks/container/dense", Kind::Layer, &[&[2]])];
+        assert!(load_into(&saved, &memory(&[])).is_err());
+        saved[0].nested_in = Some("blocks/container".into());
+        load_into(&saved, &memory(&[])).unwrap();
+        let other = memory(&[("blocks/container/dense_1/vars", vec![])]);
+        assert!(load_into(&saved, &other).is_err());
     }
 }

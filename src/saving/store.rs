@@ -13,8 +13,8 @@ pub trait Store: Send + Sync {
     /// If it is damaged, or holds something that is not a tensor.
     fn group(&self, path: &str) -> Result<Option<Group>>;
 
-    /// The paths of all groups of variables, in the order of the file. For reports: the list is cut
-    /// where the file is damaged or has too many.
+    /// The paths of all groups of variables, sorted. For reports: what is damaged is left out, and
+    /// the list is cut where a file has too many groups.
     fn groups(&self) -> Vec<String>;
 }
 

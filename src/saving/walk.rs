@@ -15,6 +15,9 @@ pub struct Saved {
     /// Its own name.
     pub name: Option<String>,
     pub kind: Kind,
+    /// The path of the container within a container in which the object was found. Files that
+    /// Keras wrote before 3.15 lack these.
+    pub nested_in: Option<String>,
     /// Keys and variables.
     pub variables: Vec<(String, Variable)>,
 }
@@ -32,7 +35,7 @@ impl Saved {
 /// functional and sequential models `layers` comes before them. Items of containers are named after
 /// their classes, with counters that count every item, also those visited elsewhere before.
 pub fn walk(root: &dyn Saveable) -> Vec<Saved> {
-    let mut walker = Walker { seen: HashSet::new(), saved: Vec::new() };
+    let mut walker = Walker { seen: HashSet::new(), saved: Vec::new(), nested_in: None };
     walker.object(root, "");
     walker.saved
 }
@@ -53,6 +56,7 @@ pub fn plans(saved: &[Saved]) -> Vec<GroupPlan> {
 struct Walker {
     seen: HashSet<usize>,
     saved: Vec<Saved>,
+    nested_in: Option<String>,
 }
 
 impl Walker {
@@ -66,6 +70,7 @@ impl Walker {
                 class_name: object.class_name().into(),
                 name: object.name(),
                 kind: object.kind(),
+                nested_in: self.nested_in.clone(),
                 variables: object.own_variables(),
             });
         }
@@ -95,7 +100,11 @@ impl Walker {
                 }
                 Child::List(items) => {
                     let name = numbered(&mut counts, "container".into());
-                    self.container(items, &join(path, &name));
+                    let path = join(path, &name);
+                    let outer = self.nested_in.clone();
+                    self.nested_in.get_or_insert_with(|| path.clone());
+                    self.container(items, &path);
+                    self.nested_in = outer;
                 }
             }
         }

@@ -112,6 +112,11 @@ impl Variable {
         self.load(Arc::new(tensor))
     }
 
+    /// Says that the value has changed where it is, on its device.
+    pub fn touch(&self) {
+        self.lock().0 += 1;
+    }
+
     /// Keeps the value in host memory from now on; the value itself does not change.
     pub fn keep_on_host(&self) -> Result<Tensor> {
         let tensor = self.value()?;

@@ -31,7 +31,8 @@ impl ReduceKind {
         }
     }
 
-    fn float(self, a: f64, b: f64) -> f64 {
+    /// Combines two floats; a NaN wins.
+    pub fn float(self, a: f64, b: f64) -> f64 {
         match self {
             ReduceKind::Sum => a + b,
             ReduceKind::Prod => a * b,
@@ -41,7 +42,8 @@ impl ReduceKind {
         }
     }
 
-    fn int(self, a: i64, b: i64) -> i64 {
+    /// Combines two integers.
+    pub fn int(self, a: i64, b: i64) -> i64 {
         match self {
             ReduceKind::Sum => a.wrapping_add(b),
             ReduceKind::Prod => a.wrapping_mul(b),
@@ -50,7 +52,8 @@ impl ReduceKind {
         }
     }
 
-    fn int_start(self, dtype: DType) -> i64 {
+    /// The result for no integers of a dtype.
+    pub fn int_start(self, dtype: DType) -> i64 {
         let (low, high) = match dtype {
             DType::Bool => (0, 1),
             _ if dtype.is_signed_int() => (i64::from(i32::MIN), i64::from(i32::MAX)),

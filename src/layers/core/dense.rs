@@ -8,11 +8,12 @@
 //! Input (batch, …, input_dim) → output (batch, …, units).
 
 use crate::activations::Activation;
-use crate::base::{Error, Result};
+use crate::base::Result;
 use crate::builder;
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
-use crate::layers::settings::training_only;
+use crate::layers::layer::layer_base;
+use crate::layers::settings::{lora_settings, refuse_quantization, weight_settings};
 use crate::layers::{Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
 use crate::tensor::Variable;
 
@@ -47,22 +48,9 @@ struct DenseLayer {
 
 impl Dense {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
-        training_only(
-            config,
-            &[
-                "kernel_regularizer",
-                "bias_regularizer",
-                "activity_regularizer",
-                "kernel_constraint",
-                "bias_constraint",
-            ],
-        )?;
-        // The file holds the merged kernel: rank and alpha matter for training only.
-        config.optional_size("lora_rank")?;
-        config.optional_float("lora_alpha")?;
-        if !config.is_null("quantization_config") {
-            return Err(Error::Unsupported(format!("{}: quantization", config.owner())));
-        }
+        weight_settings(config, &["kernel", "bias"])?;
+        lora_settings(config)?;
+        refuse_quantization(config)?;
         Ok(Box::new(DenseLayer {
             base: LayerBase::new("Dense", config)?,
             units: config.size("units")?,
@@ -77,13 +65,7 @@ impl Dense {
 }
 
 impl Layer for DenseLayer {
-    fn base(&self) -> &LayerBase {
-        &self.base
-    }
-
-    fn base_mut(&mut self) -> &mut LayerBase {
-        &mut self.base
-    }
+    layer_base!();
 
     fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
         let dim = inputs.input_shape()?.known(-1)?;
@@ -97,7 +79,8 @@ impl Layer for DenseLayer {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        let y = args.input()?.dot(cx.weight(&self.kernel, "kernel")?);
+        let kernel = cx.weight(&self.kernel, "kernel")?;
+        let y = args.input()?.cast(kernel.dtype()).dot(kernel);
         let y = self.bias.as_ref().map_or(y, |bias| y + cx.read(bias));
         Ok(self.activation.apply(y).into())
     }

@@ -3,6 +3,7 @@
 use crate::base::{DType, Error, Result, SymbolicShape};
 use crate::builder;
 use crate::layers::config::{Config, Json};
+use crate::layers::layer::layer_base;
 use crate::layers::{Args, Context, Layer, LayerBase, Outputs, SymbolicSpec};
 
 builder! {
@@ -57,13 +58,7 @@ impl InputLayer {
 }
 
 impl Layer for DeclaredInput {
-    fn base(&self) -> &LayerBase {
-        &self.base
-    }
-
-    fn base_mut(&mut self) -> &mut LayerBase {
-        &mut self.base
-    }
+    layer_base!();
 
     fn call<'g>(&self, _: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
         Ok(args.input()?.into())

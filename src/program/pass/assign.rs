@@ -72,10 +72,6 @@ impl Assigner<'_> {
             }
             _ => {}
         }
-        // A reshape in front of a kernel is another name for the same buffer.
-        if self.wanted[id] && is_alias(&node.op) {
-            self.wanted[node.inputs[0]] = true;
-        }
         if let Op::Gather(_) = node.op {
             self.wanted[node.inputs[0]] = true;
         }
@@ -96,8 +92,10 @@ impl Assigner<'_> {
 
     fn store(&mut self, id: NodeId, class: FusionClass) {
         self.assignment.stored[id] = true;
-        // An alias whose source is stored needs no kernel; its own consumers go on through it.
-        if self.wanted[id] && is_alias(&self.program.nodes[id].op) {
+        // A reshape is another name for the same buffer: its source is stored instead.
+        let node = &self.program.nodes[id];
+        if is_alias(&node.op) {
+            self.wanted[node.inputs[0]] = true;
             return;
         }
         self.assignment.roots.push(id);

@@ -1,6 +1,7 @@
 //! The passes, in their order. Each can be switched off and dumped.
 
 mod assign;
+pub use assign::storage_of;
 pub mod fuse;
 pub mod hoist;
 pub mod memory;

@@ -5,6 +5,7 @@ mod entry;
 mod folder;
 mod member;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -55,6 +56,7 @@ pub enum Method {
 pub struct Archive {
     form: Form,
     members: Vec<Member>,
+    by_name: HashMap<String, usize>,
     limits: Limits,
 }
 
@@ -72,7 +74,7 @@ impl Archive {
     pub fn open(path: &Path, limits: &Limits) -> Result<Archive> {
         if path.is_dir() {
             let (folder, members) = folder::Folder::open(path, limits)?;
-            return Ok(Archive { form: Form::Folder(folder), members, limits: limits.clone() });
+            return Ok(Archive::new(Form::Folder(folder), members, limits));
         }
         let source = Arc::new(FileBytes::open(path)?);
         Archive::from_source(source, limits).at(|| path.display().to_string())
@@ -85,7 +87,12 @@ impl Archive {
     pub fn from_source(source: Arc<dyn ReadAt>, limits: &Limits) -> Result<Archive> {
         let entries = directory::read(source.as_ref(), limits)?;
         let members = entries.iter().map(entry::Entry::member).collect();
-        Ok(Archive { form: Form::Zip { source, entries }, members, limits: limits.clone() })
+        Ok(Archive::new(Form::Zip { source, entries }, members, limits))
+    }
+
+    fn new(form: Form, members: Vec<Member>, limits: &Limits) -> Archive {
+        let by_name = members.iter().enumerate().map(|(i, m)| (m.name.clone(), i)).collect();
+        Archive { form, members, by_name, limits: limits.clone() }
     }
 
     /// All members, in the order of the directory.
@@ -166,7 +173,7 @@ impl Archive {
     }
 
     fn find(&self, name: &str) -> Option<usize> {
-        self.members.iter().position(|m| m.name == name)
+        self.by_name.get(name).copied()
     }
 
     fn missing(&self, name: &str) -> Error {

@@ -25,7 +25,7 @@ pub(super) fn open(file: &H5File, path: &str, dataset: Dataset) -> Result<Arc<dy
     let bytes = spec.bytes() as u64;
     let what = || format!("the dataset '{path}' of shape {} in bytes", spec.shape);
     check(what, bytes, file.limits.h5_dataset(file.bytes.len()), "h5_ratio")?;
-    let layout = dataset.layout().map_err(|e| file.error(path, &e.to_string()))?;
+    let layout = dataset.layout().map_err(|e| file.damaged(path, &e))?;
     match layout {
         Layout::Contiguous { address: Some(address), size } => {
             let end = address.checked_add(bytes);
@@ -44,14 +44,14 @@ pub(super) fn open(file: &H5File, path: &str, dataset: Dataset) -> Result<Arc<dy
         Layout::Virtual => Err(file.error(path, "is a virtual dataset, made of other files")),
         _ => {
             // Reading no rows refuses data that lies in other files.
-            dataset.read_raw_rows(0, 0).map_err(|e| file.error(path, &e.to_string()))?;
+            dataset.read_raw_rows(0, 0).map_err(|e| file.damaged(path, &e))?;
             Ok(Arc::new(Rows::new(file, path, dataset, spec, fix, 1)))
         }
     }
 }
 
 fn shape_of(file: &H5File, path: &str, dataset: &Dataset) -> Result<Shape> {
-    let extents = dataset.shape().map_err(|e| file.error(path, &e.to_string()))?;
+    let extents = dataset.shape().map_err(|e| file.damaged(path, &e))?;
     let extents: Option<Vec<usize>> = extents.iter().map(|&d| usize::try_from(d).ok()).collect();
     let shape = extents.map(Shape::from).filter(|shape| shape.checked_len().is_ok());
     shape.ok_or_else(|| file.error(path, "has more elements than a tensor can have"))
@@ -67,7 +67,7 @@ fn check_chunks(file: &H5File, path: &str, dataset: &Dataset, chunk: &[u64]) -> 
     if filters.len() > MAX_FILTERS {
         return Err(file.error(path, &format!("has {} filters", filters.len())));
     }
-    let element = dataset.element_size().map_err(|e| file.error(path, &e.to_string()))?;
+    let element = dataset.element_size().map_err(|e| file.damaged(path, &e))?;
     let bytes = chunk.iter().fold(element, |n, &d| n.saturating_mul(d));
     let what = || format!("a chunk of the dataset '{path}' in bytes");
     check(what, bytes, file.limits.h5_chunk_bytes, "h5_chunk_bytes")
@@ -89,7 +89,9 @@ impl Source for Contiguous {
     fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
         check_range(&self.spec, offset, buf.len())?;
         let width = self.spec.dtype.size();
-        if self.fix == Fix::Nothing || (offset % width == 0 && buf.len() % width == 0) {
+        if self.fix == Fix::Nothing
+            || (offset.is_multiple_of(width) && buf.len().is_multiple_of(width))
+        {
             self.bytes.read_at(self.address + offset as u64, buf)?;
             self.fix.apply(width, buf);
             return Ok(());
@@ -139,13 +141,14 @@ impl Rows {
     fn read_window(&self, first: usize) -> Result<Vec<u8>> {
         let error = |what: String| Error::Hdf5 {
             member: self.member.clone(),
-            what: format!("'{}': {}", quote(&self.path), what),
+            what: format!("'/{}' {what}", quote(&self.path)),
         };
         let read = self.dataset.read_raw_rows(first as u64, self.window as u64);
-        let mut bytes = read.map_err(|e| error(quote(&e.to_string())))?;
+        let mut bytes =
+            read.map_err(|e| error(format!("cannot be read: {}", quote(&e.to_string()))))?;
         let rows = self.spec.shape.first().copied().unwrap_or(1) - first;
         if bytes.len() != rows.min(self.window) * self.row_bytes {
-            return Err(error(format!("{} bytes were read for {}", bytes.len(), self.spec)));
+            return Err(error(format!("gave {} bytes for {}", bytes.len(), self.spec)));
         }
         self.fix.apply(self.spec.dtype.size(), &mut bytes);
         Ok(bytes)
@@ -179,5 +182,62 @@ impl Source for Rows {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hdf5_pure::FileBuilder;
+
+    use super::*;
+    use crate::base::DType;
+    use crate::saving::Limits;
+    use crate::tensor::Tensor;
+
+    /// More than three windows of rows, the last one short.
+    const SHAPE: [u64; 2] = [3_500, 1_000];
+
+    fn values() -> Vec<f32> {
+        (0..3_500_000).map(|i| i as f32).collect()
+    }
+
+    fn open(build: impl FnOnce(&mut hdf5_pure::DatasetBuilder)) -> Arc<dyn Source> {
+        let mut file = FileBuilder::new();
+        build(file.create_dataset("x"));
+        let file = H5File::open(Arc::new(file.finish().unwrap()), "test", &Limits::default());
+        file.unwrap().dataset("x").unwrap().unwrap()
+    }
+
+    #[test]
+    fn chunked_data_is_read_in_windows() {
+        let source = open(|x| {
+            x.with_f32_data(&values()).with_shape(&SHAPE).with_chunks(&[128, 333]).with_deflate(1);
+        });
+        let expected = Tensor::new([3_500, 1_000], &values()).unwrap();
+        assert!(Tensor::from_source(source.as_ref()).unwrap() == expected);
+        let mut streamed = Vec::new();
+        crate::base::stream::copy(source.as_ref(), &mut streamed).unwrap();
+        assert!(streamed == expected.bytes());
+        for offset in [0, 1, 4_095_999, 13_999_993] {
+            let mut piece = [0; 7];
+            source.read(offset, &mut piece).unwrap();
+            assert_eq!(piece, expected.bytes()[offset..offset + 7]);
+        }
+        assert!(source.read(13_999_994, &mut [0; 7]).is_err());
+    }
+
+    #[test]
+    fn pieces_that_split_elements_are_put_in_order() {
+        let bytes: Vec<u8> = (1..=16).collect();
+        let spec = Spec::new([4], DType::Float32);
+        let source = Contiguous { spec, fix: Fix::Swap, bytes: Arc::new(bytes), address: 0 };
+        let mut all = [0; 16];
+        source.read(0, &mut all).unwrap();
+        assert_eq!(all[..5], [4, 3, 2, 1, 8]);
+        for (offset, len) in [(0, 3), (3, 2), (5, 11), (4, 4)] {
+            let mut piece = vec![0; len];
+            source.read(offset, &mut piece).unwrap();
+            assert_eq!(piece, all[offset..offset + len]);
+        }
     }
 }

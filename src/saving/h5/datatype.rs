@@ -47,7 +47,7 @@ const fn float_layout(bits: u16, exponent: u8, bias: u32) -> FloatingPointLayout
 /// # Errors
 /// What was found instead, if it is none of Keras's.
 pub(super) fn dtype_of(dataset: &Dataset) -> Result<(DType, Fix), String> {
-    let datatype = dataset.datatype().map_err(|e| e.to_string())?;
+    let datatype = dataset.datatype().map_err(|e| quote(&e.to_string()))?;
     match &datatype {
         Datatype::FloatingPoint { size, byte_order, layout } => {
             let dtype = match (*size, *layout) {

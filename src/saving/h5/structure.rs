@@ -26,6 +26,9 @@ struct Child {
     greatest: u64,
 }
 
+/// Sources and where in the file their data starts, in file order.
+pub(super) type PlacedData = Vec<(u64, Arc<dyn Source>)>;
+
 /// The growing structure.
 pub(super) struct Structure {
     bytes: Vec<u8>,
@@ -161,7 +164,7 @@ impl Structure {
         mut self,
         root: Placed,
         data: &[Arc<dyn Source>],
-    ) -> (Vec<u8>, Vec<(u64, Arc<dyn Source>)>) {
+    ) -> (Vec<u8>, PlacedData) {
         let mut placed = Vec::with_capacity(data.len());
         let mut end = self.end();
         for (source, &field) in data.iter().zip(&self.addresses) {

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::encode::{GlobalHeap, HeapString};
-use super::structure::{Placed, Structure};
+use super::structure::{Placed, PlacedData, Structure};
 use crate::base::error::quote;
 use crate::base::stream::CHUNK;
 use crate::base::{DType, Error, Result, ResultExt, Source};
@@ -18,8 +18,7 @@ use crate::saving::store::GroupPlan;
 /// version 0, symbol tables, contiguous little-endian data.
 pub struct H5Writer {
     structure: Vec<u8>,
-    /// The sources and where in the file their data starts, in file order.
-    data: Vec<(u64, Arc<dyn Source>)>,
+    data: PlacedData,
     len: u64,
 }
 

@@ -134,4 +134,26 @@ mod tests {
         let limits = Limits { json_values: 10, ..Limits::default() };
         assert!(parse(b"[1,1,1,1,1,1,1,1,1,1,1]", "x", &limits).is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[\\[\\]{}\",:0-9eE.+\\-\\\\utrfalsn NaIity]{0,40}") {
+            if let Ok(value) = read(&text) {
+                proptest::prop_assert_eq!(read(&to_python(&value)).unwrap(), value);
+            }
+        }
+
+        #[test]
+        fn every_float_survives(bits: u64) {
+            let x = f64::from_bits(bits);
+            let back = float(&read(&to_python(&from_float(x))).unwrap()).unwrap();
+            proptest::prop_assert!(back.to_bits() == bits || (x.is_nan() && back.is_nan()));
+        }
+
+        #[test]
+        fn every_string_survives(text: String) {
+            let value = Json::from(text);
+            proptest::prop_assert_eq!(read(&to_python(&value)).unwrap(), value);
+        }
+    }
 }

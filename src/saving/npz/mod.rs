@@ -12,7 +12,7 @@ use crate::base::error::quote;
 use crate::base::{DType, Error, Result, ResultExt};
 use crate::saving::Limits;
 use crate::saving::archive::Archive;
-use crate::saving::archive_writer::{start, zip_error};
+use crate::saving::archive_writer::{named, start, zip_error};
 use crate::saving::atomic::AtomicFile;
 use crate::saving::bytes::{FileBytes, ReadAt};
 use crate::saving::limits::check;
@@ -108,10 +108,7 @@ fn row_major(header: &Header, data: &[u8]) -> Vec<u8> {
 /// If two arrays have one name, or the file cannot be written.
 pub fn write_npz(path: &Path, arrays: &[(String, Tensor)]) -> Result<()> {
     let mut file = AtomicFile::create(path, true)?;
-    write_arrays(file.file(), arrays).map_err(|error| match error {
-        Error::Io { source, .. } => Error::io(path, source),
-        other => other,
-    })?;
+    write_arrays(file.file(), arrays).map_err(|e| named(e, path))?;
     file.commit()
 }
 

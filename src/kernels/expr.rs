@@ -1,0 +1,283 @@
+//! WGSL text for a region's code. Extents, strides and constants go into the parameters `ep`; the
+//! text depends on the structure only, so that one pipeline serves all sizes.
+
+use std::fmt::Write;
+
+use crate::base::dtype::Lane;
+use crate::base::{DType, Result};
+use crate::graph::NodeId;
+use crate::graph::ops::{Binary, Unary};
+use crate::program::region::{Body, Inst, Reg};
+use crate::program::view::Affine;
+
+/// The bodies of one kernel under construction: they share operands and parameters.
+pub struct Expr {
+    operands: Vec<(NodeId, DType)>,
+    first_binding: usize,
+    /// Words of `ep`, as the shader reads them.
+    params: Vec<u32>,
+    functions: String,
+}
+
+impl Expr {
+    /// Code whose operands are bound from `first_binding` on; `header` are the first words of `ep`.
+    pub fn new(first_binding: usize, header: &[u32]) -> Expr {
+        let mut params = header.to_vec();
+        params.resize(header.len().next_multiple_of(4), 0);
+        Expr { operands: Vec::new(), first_binding, params, functions: String::new() }
+    }
+
+    /// Adds `fn name(acc: …, coordinates…) -> lane` that computes a body. `dtype_of` gives the
+    /// dtype of an operand.
+    pub fn function(
+        &mut self,
+        name: &str,
+        body: &Body,
+        anchor: Option<Lane>,
+        coordinates: &[&str],
+        dtype_of: &dyn Fn(NodeId) -> DType,
+    ) -> Result<()> {
+        let mut arguments: Vec<String> = coordinates.iter().map(|c| format!("{c}: u32")).collect();
+        if let Some(lane) = anchor {
+            arguments.insert(0, format!("acc: {}", lane.wgsl()));
+        }
+        let operands: Vec<usize> =
+            body.operands.iter().map(|&id| self.operand(id, dtype_of(id))).collect();
+        let mut text = String::new();
+        self.unravel(&mut text, body, coordinates);
+        for (reg, inst) in body.code.iter().enumerate() {
+            let value = self.inst(inst, body, &operands)?;
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "    let v{reg} = {value};");
+        }
+        let _ = writeln!(
+            self.functions,
+            "fn {name}({}) -> {} {{\n{text}    return v{};\n}}",
+            arguments.join(", "),
+            body.dtype().lane().wgsl(),
+            body.code.len() - 1
+        );
+        Ok(())
+    }
+
+    /// Adds text that needs nothing from here.
+    pub fn text(&mut self, text: &str) {
+        self.functions.push_str(text);
+    }
+
+    /// Operands in the order of their bindings.
+    pub fn operands(&self) -> Vec<NodeId> {
+        self.operands.iter().map(|(id, _)| *id).collect()
+    }
+
+    /// Declarations and functions; `ep` is at group 1, binding `params_binding`. With `output`, `out`
+    /// is declared behind the operands.
+    pub fn finish(
+        mut self,
+        output: Lane,
+        params_binding: usize,
+        declare_out: bool,
+    ) -> (String, Vec<u32>) {
+        self.params.resize(self.params.len().next_multiple_of(4), 0);
+        let mut text = String::from("#import lib/math\n");
+        for (i, (_, dtype)) in self.operands.iter().enumerate() {
+            let (binding, lane) = (self.first_binding + i, dtype.lane().wgsl());
+            let _ = writeln!(
+                text,
+                "@group(0) @binding({binding}) var<storage, read> e{i}: array<{lane}>;"
+            );
+        }
+        let _ = writeln!(text, "alias Out = {};", output.wgsl());
+        if declare_out {
+            let binding = self.first_binding + self.operands.len();
+            let _ = writeln!(
+                text,
+                "@group(0) @binding({binding}) var<storage, read_write> out: array<Out>;"
+            );
+        }
+        if !self.params.is_empty() {
+            let words = self.params.len() / 4;
+            let _ = writeln!(
+                text,
+                "@group(1) @binding({params_binding}) var<uniform> ep: array<vec4<i32>, {words}>;"
+            );
+        }
+        text.push_str(&self.functions);
+        (text, self.params)
+    }
+
+    fn operand(&mut self, id: NodeId, dtype: DType) -> usize {
+        if let Some(known) = self.operands.iter().position(|(o, _)| *o == id) {
+            return known;
+        }
+        self.operands.push((id, dtype));
+        self.operands.len() - 1
+    }
+
+    /// An int32 of the parameters.
+    fn param(&mut self, word: u32) -> String {
+        let i = self.params.len();
+        self.params.push(word);
+        format!("ep[{}].{}", i / 4, ["x", "y", "z", "w"][i % 4])
+    }
+
+    /// The index along every dimension of the space, `d0`, `d1`, …, from the coordinates.
+    fn unravel(&mut self, text: &mut String, body: &Body, coordinates: &[&str]) {
+        for (group, coordinate) in coordinates.iter().enumerate() {
+            let dims: Vec<usize> =
+                (0..body.space.rank()).filter(|&d| body.space.group[d] == group).collect();
+            let Some((&outer, inner)) = dims.split_first() else { continue };
+            let mut rest = (*coordinate).to_string();
+            for &dim in inner.iter().rev() {
+                let extent = self.param(body.space.dims[dim] as u32);
+                let _ = writeln!(text, "    let d{dim} = i32({rest} % u32({extent}));");
+                let _ = writeln!(text, "    let r{dim} = {rest} / u32({extent});");
+                rest = format!("r{dim}");
+            }
+            let _ = writeln!(text, "    let d{outer} = i32({rest});");
+        }
+    }
+
+    fn affine(&mut self, affine: &Affine) -> String {
+        let mut terms: Vec<String> = Vec::new();
+        for (dim, &stride) in affine.strides.iter().enumerate() {
+            match stride {
+                0 => {}
+                1 => terms.push(format!("d{dim}")),
+                _ => {
+                    let stride = self.param(stride as u32);
+                    terms.push(format!("d{dim} * {stride}"));
+                }
+            }
+        }
+        if affine.offset != 0 || terms.is_empty() {
+            terms.push(self.param(affine.offset as u32));
+        }
+        terms.join(" + ")
+    }
+
+    fn inst(&mut self, inst: &Inst, body: &Body, operands: &[usize]) -> Result<String> {
+        let lane = |reg: Reg| body.code[reg].dtype().lane();
+        Ok(match inst {
+            Inst::Anchor { dtype } => rounded(*dtype, "acc".into()),
+            Inst::Load { operand, at, .. } => {
+                format!("e{}[u32({})]", operands[*operand], self.affine(at))
+            }
+            Inst::Gather { operand, at, index, extent, stride, .. } => {
+                let last = self.param((extent - 1) as u32);
+                let stride = self.param(*stride as u32);
+                let at = self.affine(at);
+                // Unsigned indices above the largest int32 are clamped before they change sign.
+                let index = match lane(*index) {
+                    Lane::U32 => format!("i32(min(v{index}, u32({last})))"),
+                    _ => format!("clamp(v{index}, 0, {last})"),
+                };
+                format!("e{}[u32({at} + {index} * {stride})]", operands[*operand])
+            }
+            Inst::Scalar { dtype, bits } => self.scalar(*dtype, *bits),
+            Inst::Index { at } => self.affine(at),
+            Inst::Unary { name, x, dtype } => {
+                let text = Unary { name }.row()?.wgsl;
+                rounded(*dtype, substitute(text, lane(*x), &[("x", *x)]))
+            }
+            Inst::Binary { name, a, b, dtype } => {
+                let row = Binary { name }.row()?;
+                let lane = lane(*a);
+                let text = if lane == Lane::F32 { row.wgsl } else { row.wgsl_int };
+                rounded(*dtype, substitute(text, lane, &[("a", *a), ("b", *b)]))
+            }
+            Inst::Select { condition, a, b, .. } => {
+                format!("select(v{b}, v{a}, v{condition} != 0u)")
+            }
+            Inst::Cast { x, dtype } => rounded(*dtype, cast(*x, lane(*x), *dtype)),
+            Inst::Inside { bounds, x, dtype, otherwise } => {
+                let otherwise = self.scalar(*dtype, *otherwise);
+                let tests: Vec<String> = bounds
+                    .iter()
+                    .map(|(at, extent)| {
+                        // One unsigned comparison tests both sides.
+                        let at = self.affine(at);
+                        format!("u32({at}) < u32({})", self.param(*extent as u32))
+                    })
+                    .collect();
+                format!("select({otherwise}, v{x}, {})", tests.join(" && "))
+            }
+            Inst::Part { at, parts, .. } => self.part(at, parts),
+        })
+    }
+
+    fn part(&mut self, at: &Affine, parts: &[(i64, Reg)]) -> String {
+        let at = self.affine(at);
+        let mut rest = parts.iter().rev();
+        let mut text = rest.next().map_or(String::new(), |(_, reg)| format!("v{reg}"));
+        for (end, reg) in rest {
+            let end = self.param(*end as u32);
+            text = format!("select({text}, v{reg}, {at} < {end})");
+        }
+        text
+    }
+
+    fn scalar(&mut self, dtype: DType, bits: u32) -> String {
+        let word = self.param(bits);
+        match dtype.lane() {
+            Lane::I32 => word,
+            lane => format!("bitcast<{}>({word})", lane.wgsl()),
+        }
+    }
+}
+
+/// A table row's text with registers for its variables and the lane's name for `LANE`.
+fn substitute(text: &str, lane: Lane, variables: &[(&str, Reg)]) -> String {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_word) {
+        out.push_str(&rest[..start]);
+        let word = &rest[start..];
+        let end = word.find(|c| !is_word(c)).unwrap_or(word.len());
+        match variables.iter().find(|(name, _)| *name == &word[..end]) {
+            Some((_, reg)) => {
+                let _ = write!(out, "v{reg}");
+            }
+            None => out.push_str(&word[..end].replace("LANE", lane.wgsl())),
+        }
+        rest = &word[end..];
+    }
+    out + rest
+}
+
+fn cast(x: Reg, from: Lane, to: DType) -> String {
+    match (from, to.lane()) {
+        _ if to == DType::Bool && from == Lane::F32 => format!("u32(v{x} != 0.0)"),
+        _ if to == DType::Bool => format!("u32(v{x} != {}(0))", from.wgsl()),
+        (Lane::F32, Lane::I32) => format!("f32_to_i32(v{x})"),
+        (Lane::F32, Lane::U32) => format!("f32_to_u32(v{x})"),
+        (from, lane) if from == lane => format!("v{x}"),
+        (_, lane) => format!("{}(v{x})", lane.wgsl()),
+    }
+}
+
+/// The value as its dtype stores it.
+fn rounded(dtype: DType, text: String) -> String {
+    match dtype {
+        DType::Float16 => format!("round_f16({text})"),
+        DType::BFloat16 => format!("round_bf16({text})"),
+        DType::Int16 => format!("((({text}) << 16u) >> 16u)"),
+        DType::Int8 => format!("((({text}) << 24u) >> 24u)"),
+        DType::UInt16 => format!("(({text}) & 0xffffu)"),
+        DType::UInt8 => format!("(({text}) & 0xffu)"),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_words_are_variables() {
+        let text =
+            substitute("safe_exp(x) + floor_div_LANE(a, b)", Lane::I32, &[("x", 3), ("a", 1)]);
+        assert_eq!(text, "safe_exp(v3) + floor_div_i32(v1, b)");
+    }
+}

@@ -1,0 +1,105 @@
+//! Reductions; see `shaders/reduce.wgsl`, `reduce_group.wgsl` and `arg_reduce.wgsl`.
+
+use crate::base::dtype::Lane;
+use crate::base::{DType, Error, Result};
+use crate::gpu::{Caps, Kind, shader};
+use crate::graph::ops::ReduceKind;
+use crate::graph::{NodeId, Op};
+use crate::kernels::expr::Expr;
+use crate::kernels::map::WORKGROUP;
+use crate::kernels::{Launch, fold};
+use crate::program::region::Body;
+
+/// Elements combined before they join the total: keeps rounding errors of long sums apart.
+const RUN: usize = 256;
+
+/// A reduction with what is fused in front and behind.
+pub struct Reduction<'a> {
+    /// `Reduce` or `ArgReduce`.
+    pub op: &'a Op,
+    /// Gives the elements, over the output's and the reduced dimensions.
+    pub prologue: &'a Body,
+    /// Gives the stored value from the result.
+    pub body: &'a Body,
+    /// Number of outputs.
+    pub outputs: usize,
+    /// Number of elements in each.
+    pub len: usize,
+}
+
+/// The launch of a reduction, and the values it reads, in the order of their bindings; the output is
+/// bound last.
+pub fn launch(
+    reduction: &Reduction<'_>,
+    caps: &Caps,
+    dtype_of: &dyn Fn(NodeId) -> DType,
+) -> Result<(Launch, Vec<NodeId>)> {
+    let Reduction { prologue, body, outputs, len, .. } = *reduction;
+    let lane = prologue.dtype().lane();
+    let mut expr = Expr::new(0, &[outputs as u32, len as u32]);
+    expr.text(&format!("alias Acc = {};\n", lane.wgsl()));
+    let (kernel, result, prelude) = match reduction.op {
+        Op::Reduce(op) => {
+            expr.text(&combining(op.kind, prologue.dtype()));
+            // A workgroup for each output pays where there are few; barriers cost a software
+            // adapter more than they save.
+            let few = outputs < 16_384 && len >= 128 && caps.kind != Kind::Software;
+            let kernel = if few { "reduce_group" } else { "reduce" };
+            (kernel, lane, format!("const RUN = {RUN}u;\n"))
+        }
+        Op::ArgReduce(op) => {
+            expr.text(&winning(lane, op.max));
+            ("arg_reduce", Lane::I32, String::new())
+        }
+        other => return Err(Error::Internal(format!("{} is no reduction", other.def().label()))),
+    };
+    expr.function("element", prologue, None, &["i", "r"], dtype_of)?;
+    expr.function("value", body, Some(result), &["i"], dtype_of)?;
+    let operands = expr.operands();
+    let (text, params) = expr.finish(body.dtype().lane(), 0, true);
+    let groups = if kernel == "reduce_group" { outputs } else { outputs.div_ceil(WORKGROUP) };
+    let prelude = format!("const WG = {WORKGROUP}u;\n{prelude}");
+    let launch = Launch {
+        kernel,
+        label: format!("{kernel} {outputs}x{len}"),
+        source: shader::compose(kernel, &prelude, &[("generated", &text)])?,
+        params,
+        extra: Vec::new(),
+        grid: fold(groups, caps, kernel)?,
+        bindings: operands.len() + 1,
+        first_output: operands.len(),
+        outputs: 1,
+        fills_workgroup_memory: true,
+    };
+    Ok((launch, operands))
+}
+
+fn combining(kind: ReduceKind, dtype: DType) -> String {
+    let lane = dtype.lane();
+    let (start, combine) = match (kind, lane) {
+        (ReduceKind::Sum, Lane::F32) => ("0.0", "a + b"),
+        (ReduceKind::Prod, Lane::F32) => ("1.0", "a * b"),
+        (ReduceKind::Max, Lane::F32) => ("-infinity()", "nan_max(a, b)"),
+        (ReduceKind::Min, Lane::F32) => ("infinity()", "nan_min(a, b)"),
+        (ReduceKind::Sum, _) => ("Acc(0)", "a + b"),
+        (ReduceKind::Prod, _) => ("Acc(1)", "a * b"),
+        (ReduceKind::Max, Lane::I32) => ("-2147483647 - 1", "max(a, b)"),
+        (ReduceKind::Min, Lane::I32) => ("2147483647", "min(a, b)"),
+        (ReduceKind::Max, Lane::U32) => ("0u", "max(a, b)"),
+        (ReduceKind::Min, Lane::U32) if dtype == DType::Bool => ("1u", "min(a, b)"),
+        (ReduceKind::Min, Lane::U32) => ("0xffffffffu", "min(a, b)"),
+    };
+    format!(
+        "fn start() -> Acc {{ return {start}; }}\n\
+         fn combine(a: Acc, b: Acc) -> Acc {{ return {combine}; }}\n"
+    )
+}
+
+fn winning(lane: Lane, max: bool) -> String {
+    let better = if max { "x > best" } else { "x < best" };
+    let test = match lane {
+        Lane::F32 => format!("!is_nan(best) && (is_nan(x) || {better})"),
+        _ => better.to_owned(),
+    };
+    format!("fn wins(x: Acc, best: Acc) -> bool {{ return {test}; }}\n")
+}

@@ -1,0 +1,7 @@
+//! Preprocessing layers on numbers.
+
+mod normalization;
+mod rescaling;
+
+pub use normalization::Normalization;
+pub use rescaling::Rescaling;

@@ -1,0 +1,171 @@
+//! A program made ready for a device.
+
+use std::fmt;
+
+use crate::base::{Error, Result};
+use crate::program::pass::fuse::{self, Regions};
+use crate::program::pass::memory::{self, Slots};
+use crate::program::region::RegionKind;
+use crate::program::{Options, Pass, Program};
+use crate::runtime::gpu_plan::GpuPlan;
+use crate::runtime::host::HostPlan;
+use crate::runtime::{Device, lower};
+use crate::tensor::Tensor;
+
+/// An optimised program with everything a device needs to run it again and again.
+pub struct Compiled {
+    program: Program,
+    summary: PlanSummary,
+    plan: Plan,
+}
+
+enum Plan {
+    Gpu(GpuPlan),
+    Host(HostPlan),
+}
+
+/// What a plan consists of, for people to read.
+#[derive(Clone, Debug, Default)]
+pub struct PlanSummary {
+    /// One line for each dispatch.
+    pub regions: Vec<String>,
+    /// The same for what runs once per version of the variables.
+    pub prelude: Vec<String>,
+    /// Bytes of each buffer for intermediate values.
+    pub slots: Vec<usize>,
+    /// Largest sum of values alive at one time, in bytes.
+    pub peak_live: usize,
+}
+
+impl Compiled {
+    /// Optimises and compiles; `dump` sees the program after each pass.
+    pub fn new(
+        mut program: Program,
+        device: &Device,
+        options: &Options,
+        dump: &mut dyn FnMut(&str, &Program),
+    ) -> Result<Compiled> {
+        program.optimize(options, dump)?;
+        let mut summary = PlanSummary::default();
+        let plan = match device {
+            Device::Host => {
+                summary = summarize(&program, options)?.2;
+                Plan::Host(HostPlan::new(&program, options)?)
+            }
+            Device::Gpu(gpu) => {
+                let mut prelude = None;
+                if let Some(inner) = &program.prelude {
+                    let (regions, slots, text) = summarize(inner, options)?;
+                    summary.prelude = text.regions;
+                    prelude = Some(GpuPlan::new(gpu, inner, &regions, &slots, None)?);
+                }
+                let (regions, slots, text) = summarize(&program, options)?;
+                summary = PlanSummary { prelude: summary.prelude, ..text };
+                Plan::Gpu(GpuPlan::new(gpu, &program, &regions, &slots, prelude)?)
+            }
+        };
+        Ok(Compiled { program, summary, plan })
+    }
+
+    /// What the plan consists of, without making one: works on any machine.
+    pub fn describe(program: &Program, options: &Options) -> Result<PlanSummary> {
+        let mut summary = summarize(program, options)?.2;
+        if let Some(prelude) = &program.prelude {
+            summary.prelude = summarize(prelude, options)?.2.regions;
+        }
+        Ok(summary)
+    }
+
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    pub fn summary(&self) -> &PlanSummary {
+        &self.summary
+    }
+
+    /// Dispatches of one run; on the host, regions.
+    pub fn dispatches(&self) -> usize {
+        match &self.plan {
+            Plan::Gpu(plan) => plan.dispatches(),
+            Plan::Host(_) => self.summary.regions.len(),
+        }
+    }
+
+    /// Bytes of buffers for intermediate values; 0 on the host, which allocates as it goes.
+    pub fn scratch_bytes(&self) -> u64 {
+        match &self.plan {
+            Plan::Gpu(plan) => plan.scratch_bytes(),
+            Plan::Host(_) => 0,
+        }
+    }
+
+    /// Computes the outputs.
+    ///
+    /// # Errors
+    /// When the inputs are not those the program was made for, and what the device reports.
+    pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let expected = &self.program.inputs;
+        let fits = inputs.len() == expected.len()
+            && inputs.iter().zip(expected).all(|(tensor, spec)| tensor.spec() == spec);
+        if !fits {
+            let list = |specs: Vec<String>| specs.join(", ");
+            return Err(Error::shape(
+                "run",
+                list(inputs.iter().map(|t| t.spec().to_string()).collect()),
+                list(expected.iter().map(ToString::to_string).collect()),
+            ));
+        }
+        match &self.plan {
+            Plan::Gpu(plan) => plan.run(&self.program, inputs),
+            Plan::Host(plan) => plan.run(&self.program, inputs),
+        }
+    }
+}
+
+fn summarize(program: &Program, options: &Options) -> Result<(Regions, Slots, PlanSummary)> {
+    let regions = fuse::run(program, options.has(Pass::Fuse))?;
+    let slots = memory::run(program, &regions.regions, options.has(Pass::Memory));
+    let lines = regions.regions.iter().map(|region| {
+        let members: Vec<String> =
+            region.members.iter().map(|&id| program.nodes[id].op.def().label()).collect();
+        let kind = match region.kind {
+            RegionKind::Map => "map".into(),
+            RegionKind::Reduce { anchor } => {
+                format!("reduce of {}", lower::reduced_len(program, anchor))
+            }
+            RegionKind::Kernel { anchor } => program.nodes[anchor].op.def().label(),
+        };
+        let node = &program.nodes[region.root];
+        let slot = slots.of.get(&region.root).map_or("output".into(), |s| format!("slot {s}"));
+        format!("{} {} -> {slot}: {kind} [{}]", node.scope, node.spec, members.join(" · "))
+    });
+    let summary = PlanSummary {
+        regions: lines.collect(),
+        prelude: Vec::new(),
+        slots: slots.bytes.clone(),
+        peak_live: slots.peak_live,
+    };
+    Ok((regions, slots, summary))
+}
+
+impl fmt::Display for PlanSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.prelude.is_empty() {
+            writeln!(f, "once per version of the weights: {} dispatches", self.prelude.len())?;
+            self.prelude.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+        }
+        writeln!(f, "each run: {} dispatches", self.regions.len())?;
+        for (i, line) in self.regions.iter().enumerate() {
+            writeln!(f, "  {i:>4} {line}")?;
+        }
+        let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
+        writeln!(
+            f,
+            "{} scratch buffers, {:.2} MiB; largest sum of live values {:.2} MiB",
+            self.slots.len(),
+            mib(self.slots.iter().sum()),
+            mib(self.peak_live)
+        )
+    }
+}

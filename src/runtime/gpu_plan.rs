@@ -1,0 +1,252 @@
+//! A program on a GPU: buffers and dispatches made once, replayed with one submit.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::base::{Error, Result, Source};
+use crate::gpu::{Buffer, DeviceTensor, Gpu, Recording, Step};
+use crate::graph::{NodeId, Op};
+use crate::program::Program;
+use crate::program::pass::fuse::Regions;
+use crate::program::pass::memory::Slots;
+use crate::program::pass::storage_of;
+use crate::runtime::lower::{Lowered, lower};
+use crate::tensor::{Array, Tensor, Variable};
+
+/// Everything a run needs, allocated.
+pub struct GpuPlan {
+    gpu: Gpu,
+    recording: Recording,
+    inputs: Vec<Buffer>,
+    /// Buffers of the program's outputs, the new values of variables included.
+    outputs: Vec<Buffer>,
+    hoisted: Option<Hoisted>,
+    scratch_bytes: u64,
+}
+
+/// The values that depend on variables only.
+struct Hoisted {
+    plan: Box<GpuPlan>,
+    variables: Vec<Variable>,
+    /// Versions of the variables that the values were computed from.
+    computed: Mutex<Option<Vec<u64>>>,
+}
+
+impl GpuPlan {
+    /// Uploads what is missing of the variables, allocates, and compiles all kernels.
+    pub fn new(
+        gpu: &Gpu,
+        program: &Program,
+        regions: &Regions,
+        slots: &Slots,
+        prelude: Option<GpuPlan>,
+    ) -> Result<GpuPlan> {
+        let lowered: Vec<Lowered> = regions
+            .regions
+            .iter()
+            .map(|region| lower(program, region, gpu.caps()))
+            .collect::<Result<_>>()?;
+        let mut buffers = Buffers { gpu, program, of: HashMap::new() };
+        buffers.variables()?;
+        buffers.leaves(prelude.as_ref())?;
+        let scratch_bytes = buffers.scratch(regions, slots)?;
+        let steps = lowered
+            .into_iter()
+            .zip(&regions.regions)
+            .map(|(lowered, region)| buffers.step(lowered, region.root))
+            .collect::<Result<Vec<Step>>>()?;
+        let input = |i: usize| buffers.input(i);
+        let inputs = (0..program.inputs.len()).map(input).collect::<Result<_>>()?;
+        let outputs = program.outputs.iter().map(|&id| buffers.get(id)).collect::<Result<_>>()?;
+        let hoisted = prelude.map(|plan| Hoisted {
+            plan: Box::new(plan),
+            variables: prelude_variables(program),
+            computed: Mutex::new(None),
+        });
+        let recording = Recording::new(gpu, steps)?;
+        Ok(GpuPlan { gpu: gpu.clone(), recording, inputs, outputs, hoisted, scratch_bytes })
+    }
+
+    /// Number of dispatches of one run.
+    pub fn dispatches(&self) -> usize {
+        self.recording.len()
+    }
+
+    /// Bytes of intermediate values.
+    pub fn scratch_bytes(&self) -> u64 {
+        self.scratch_bytes
+    }
+
+    /// Uploads the inputs, runs all dispatches and reads the outputs back.
+    pub fn run(&self, program: &Program, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        self.submit(inputs)?;
+        self.assign(program)?;
+        let returned = program.outputs[..program.returned()].iter().zip(&self.outputs);
+        returned
+            .map(|(&id, buffer)| {
+                let spec = program.nodes[id].spec.clone();
+                let mut words = Vec::with_capacity(spec.shape.len() * 4);
+                let bytes = (spec.shape.len() * 4) as u64;
+                self.gpu.download(buffer, 0, bytes, &mut |piece| {
+                    words.extend_from_slice(piece);
+                    Ok(())
+                })?;
+                Ok(Array::from_word_bytes(spec, &words).to_tensor())
+            })
+            .collect()
+    }
+
+    fn submit(&self, inputs: &[Tensor]) -> Result<()> {
+        self.gpu.check()?;
+        if let Some(hoisted) = &self.hoisted {
+            hoisted.refresh()?;
+        }
+        for (tensor, buffer) in inputs.iter().zip(&self.inputs) {
+            if tensor.dtype().size() == 4 {
+                self.gpu.upload_words(tensor.bytes(), buffer)?;
+            } else {
+                self.gpu.upload_words(tensor.to_array()?.word_bytes(), buffer)?;
+            }
+        }
+        self.recording.run()
+    }
+
+    /// Copies the new values of variables into their buffers.
+    fn assign(&self, program: &Program) -> Result<()> {
+        for (variable, position) in &program.assigns {
+            let resident = buffer_of(&self.gpu, variable).ok_or_else(|| {
+                Error::Internal(format!("variable '{}' is not on the device", variable.name()))
+            })?;
+            self.gpu.copy(&self.outputs[*position], &resident)?;
+            variable.touch();
+        }
+        Ok(())
+    }
+}
+
+impl Hoisted {
+    fn refresh(&self) -> Result<()> {
+        let versions: Vec<u64> = self.variables.iter().map(Variable::version).collect();
+        let mut computed = self.computed.lock().unwrap_or_else(PoisonError::into_inner);
+        if computed.as_ref() != Some(&versions) {
+            self.plan.submit(&[])?;
+            *computed = Some(versions);
+        }
+        Ok(())
+    }
+}
+
+fn prelude_variables(program: &Program) -> Vec<Variable> {
+    program.prelude.iter().flat_map(|p| p.variables.values().cloned()).collect()
+}
+
+/// The buffer of a variable that is on this device.
+fn buffer_of(gpu: &Gpu, variable: &Variable) -> Option<Buffer> {
+    let resident = variable.resident()?;
+    let tensor = resident.as_any().downcast_ref::<DeviceTensor>()?;
+    tensor.gpu().is(gpu).then(|| tensor.buffer().clone())
+}
+
+/// The buffers of a plan under construction.
+struct Buffers<'a> {
+    gpu: &'a Gpu,
+    program: &'a Program,
+    of: HashMap<NodeId, Buffer>,
+}
+
+impl Buffers<'_> {
+    /// Puts every variable on the device; those that are not there yet are streamed together.
+    fn variables(&mut self) -> Result<()> {
+        let mut moving: Vec<(Variable, Buffer)> = Vec::new();
+        let mut variables: Vec<&Variable> = self.program.variables.values().collect();
+        // In the order in which they were made, which is that of most files.
+        variables.sort_by_key(|v| v.id());
+        for variable in variables {
+            if buffer_of(self.gpu, variable).is_none() {
+                let bytes = variable.spec().shape.len() as u64 * 4;
+                moving.push((variable.clone(), self.gpu.create_buffer(bytes, variable.name())?));
+            }
+        }
+        let items: Vec<(Arc<dyn Source>, Buffer)> =
+            moving.iter().map(|(v, buffer)| (v.source(), buffer.clone())).collect();
+        self.gpu.upload_many(&items)?;
+        for (variable, buffer) in moving {
+            let tensor = DeviceTensor::new(self.gpu, buffer, variable.spec().clone());
+            variable.set_resident(Arc::new(tensor));
+        }
+        Ok(())
+    }
+
+    fn leaves(&mut self, prelude: Option<&GpuPlan>) -> Result<()> {
+        let missing = |what: &str| Error::Internal(format!("no buffer for {what}"));
+        for (id, node) in self.program.nodes.iter().enumerate() {
+            let bytes = node.spec.shape.len() as u64 * 4;
+            let buffer = match &node.op {
+                Op::Input(_) => self.gpu.create_buffer(bytes, "input")?,
+                Op::Read(read) => {
+                    let variable = self.program.variables.get(&read.id);
+                    let buffer = variable.and_then(|v| buffer_of(self.gpu, v));
+                    buffer.ok_or_else(|| missing("a variable"))?
+                }
+                Op::Hoisted(hoisted) => {
+                    let outputs = prelude.map(|plan| &plan.outputs);
+                    let buffer = outputs.and_then(|o| o.get(hoisted.index)).cloned();
+                    buffer.ok_or_else(|| missing("a hoisted value"))?
+                }
+                Op::Constant(constant) => {
+                    let buffer = self.gpu.create_buffer(bytes, "constant")?;
+                    self.gpu.upload_words(constant.tensor.to_array()?.word_bytes(), &buffer)?;
+                    buffer
+                }
+                _ => continue,
+            };
+            self.of.insert(id, buffer);
+        }
+        Ok(())
+    }
+
+    /// Allocates slots and outputs; returns the bytes of the slots.
+    fn scratch(&mut self, regions: &Regions, slots: &Slots) -> Result<u64> {
+        let scratch: Vec<Buffer> = slots
+            .bytes
+            .iter()
+            .map(|&bytes| self.gpu.create_buffer(bytes as u64, "scratch"))
+            .collect::<Result<_>>()?;
+        for region in &regions.regions {
+            let buffer = match slots.of.get(&region.root) {
+                Some(&slot) => scratch[slot].clone(),
+                None => {
+                    let bytes = self.program.nodes[region.root].spec.shape.len() as u64 * 4;
+                    self.gpu.create_buffer(bytes, "output")?
+                }
+            };
+            self.of.insert(region.root, buffer);
+        }
+        Ok(scratch.iter().map(Buffer::bytes).sum())
+    }
+
+    fn get(&self, id: NodeId) -> Result<Buffer> {
+        let id = storage_of(self.program, id);
+        let missing = || Error::Internal(format!("value %{id} has no buffer"));
+        self.of.get(&id).cloned().ok_or_else(missing)
+    }
+
+    /// The buffer of an input; one that the program does not look at has none of its own.
+    fn input(&self, index: usize) -> Result<Buffer> {
+        let is_input = |op: &Op| matches!(op, Op::Input(i) if i.index == index);
+        match self.program.nodes.iter().position(|n| is_input(&n.op)) {
+            Some(id) => self.get(id),
+            None => {
+                let bytes = self.program.inputs[index].shape.len() as u64 * 4;
+                self.gpu.create_buffer(bytes, "unused input")
+            }
+        }
+    }
+
+    fn step(&self, lowered: Lowered, root: NodeId) -> Result<Step> {
+        let mut buffers =
+            lowered.reads.iter().map(|&id| self.get(id)).collect::<Result<Vec<Buffer>>>()?;
+        buffers.insert(lowered.launch.first_output, self.get(root)?);
+        Ok(Step { launch: lowered.launch, buffers })
+    }
+}

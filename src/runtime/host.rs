@@ -1,0 +1,234 @@
+//! The host executor: the same regions as on a GPU, computed by the processor's cores.
+//!
+//! Products and convolutions go through matrix multiplication ([`host_kernels`]); everything around
+//! them is interpreted in runs of neighbouring elements ([`host_body`]), so that a fused region
+//! touches memory once. The oracle of the tests is not this, but [`graph::eval`](crate::graph::eval).
+
+use std::any::Any;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::base::{Error, Result, ResultExt, Source, Spec};
+use crate::graph::eval::last_uses;
+use crate::graph::{NodeId, Op};
+use crate::program::pass::fuse::{self, Regions};
+use crate::program::pass::{memory, storage_of};
+use crate::program::region::{Region, RegionKind};
+use crate::program::{Options, Pass, Program};
+use crate::runtime::host_body::{self, Operand};
+use crate::runtime::{host_kernels, lower};
+use crate::tensor::{Array, Resident, Tensor, Variable};
+
+/// A program on the host.
+pub struct HostPlan {
+    regions: Regions,
+    constants: HashMap<NodeId, Arc<Array>>,
+    /// For each region, the stored values that nobody reads after it.
+    dead: Vec<Vec<NodeId>>,
+    hoisted: Option<Hoisted>,
+}
+
+struct Hoisted {
+    plan: Box<HostPlan>,
+    program: Box<Program>,
+    computed: Mutex<Option<(Vec<u64>, Vec<Arc<Array>>)>>,
+}
+
+/// A variable's elements in host memory, in their lane.
+struct HostResident(Arc<Array>);
+
+impl Source for HostResident {
+    fn spec(&self) -> &Spec {
+        &self.0.spec
+    }
+
+    fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
+        let size = self.0.spec.dtype.size();
+        let (first, last) = (offset / size, (offset + buf.len()).div_ceil(size));
+        let words = self.0.word_bytes();
+        let piece = words.get(first * 4..last * 4).ok_or_else(|| {
+            Error::Internal(format!("read of {} bytes at {offset} of {}", buf.len(), self.0.spec))
+        })?;
+        if size == 4 {
+            let skip = offset - first * 4;
+            buf.copy_from_slice(&piece[skip..skip + buf.len()]);
+            return Ok(());
+        }
+        let spec = Spec::new([last - first], self.0.spec.dtype);
+        let stored = Array::from_word_bytes(spec, piece).to_tensor();
+        let skip = offset - first * size;
+        buf.copy_from_slice(&stored.bytes()[skip..skip + buf.len()]);
+        Ok(())
+    }
+}
+
+impl Resident for HostResident {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The elements of a variable, read into host memory when they are not there yet.
+fn resident(variable: &Variable) -> Result<Arc<Array>> {
+    if let Some(resident) = variable.resident()
+        && let Some(host) = resident.as_any().downcast_ref::<HostResident>()
+    {
+        return Ok(host.0.clone());
+    }
+    let array =
+        Tensor::from_source(variable.source().as_ref()).and_then(|tensor| tensor.to_array());
+    let array = Arc::new(array.at(|| format!("variable '{}'", variable.name()))?);
+    variable.set_resident(Arc::new(HostResident(array.clone())));
+    Ok(array)
+}
+
+impl HostPlan {
+    pub fn new(program: &Program, options: &Options) -> Result<HostPlan> {
+        let regions = fuse::run(program, options.has(Pass::Fuse))?;
+        let mut constants = HashMap::new();
+        for (id, node) in program.nodes.iter().enumerate().filter(|(id, _)| regions.stored[*id]) {
+            if let Op::Constant(constant) = &node.op {
+                constants.insert(id, Arc::new(constant.tensor.to_array()?));
+            }
+        }
+        let hoisted = match &program.prelude {
+            Some(prelude) => Some(Hoisted {
+                plan: Box::new(HostPlan::new(prelude, options)?),
+                program: prelude.clone(),
+                computed: Mutex::new(None),
+            }),
+            None => None,
+        };
+        let dead = dead_after(program, &regions);
+        Ok(HostPlan { regions, constants, dead, hoisted })
+    }
+
+    /// Computes the returned outputs.
+    pub fn run(&self, program: &Program, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let inputs =
+            inputs.iter().map(|t| t.to_array().map(Arc::new)).collect::<Result<Vec<_>>>()?;
+        let outputs = self.compute(program, &inputs)?;
+        for (variable, position) in &program.assigns {
+            variable.set_resident(Arc::new(HostResident(outputs[*position].clone())));
+            variable.touch();
+        }
+        Ok(outputs[..program.returned()].iter().map(|array| array.to_tensor()).collect())
+    }
+
+    fn compute(&self, program: &Program, inputs: &[Arc<Array>]) -> Result<Vec<Arc<Array>>> {
+        let hoisted = match &self.hoisted {
+            Some(hoisted) => hoisted.values()?,
+            None => Vec::new(),
+        };
+        let mut values: HashMap<NodeId, Arc<Array>> = self.constants.clone();
+        for (id, node) in program.nodes.iter().enumerate() {
+            let value = match &node.op {
+                Op::Input(input) => inputs.get(input.index).cloned(),
+                Op::Read(read) => program.variables.get(&read.id).map(resident).transpose()?,
+                Op::Hoisted(value) => hoisted.get(value.index).cloned(),
+                _ => continue,
+            };
+            let missing = || Error::Internal(format!("no value for the leaf %{id}"));
+            values.insert(id, value.ok_or_else(missing)?);
+        }
+        for (region, dead) in self.regions.regions.iter().zip(&self.dead) {
+            let value = compute(program, region, &values)
+                .at(|| program.nodes[region.root].scope.to_string())?;
+            values.insert(region.root, Arc::new(value));
+            dead.iter().for_each(|id| {
+                values.remove(id);
+            });
+        }
+        let output = |&id: &NodeId| {
+            let value = values.get(&storage_of(program, id)).cloned();
+            let array = value.ok_or_else(|| Error::Internal(format!("output %{id} is missing")))?;
+            let spec = program.nodes[id].spec.clone();
+            if array.spec == spec {
+                return Ok(array);
+            }
+            Ok(Arc::new(Array { spec, words: array.words.clone() }))
+        };
+        program.outputs.iter().map(output).collect()
+    }
+}
+
+impl Hoisted {
+    fn values(&self) -> Result<Vec<Arc<Array>>> {
+        let mut variables: Vec<&Variable> = self.program.variables.values().collect();
+        variables.sort_by_key(|v| v.id());
+        let versions: Vec<u64> = variables.into_iter().map(Variable::version).collect();
+        let mut computed = self.computed.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*computed {
+            Some((known, values)) if *known == versions => Ok(values.clone()),
+            _ => {
+                let values = self.plan.compute(&self.program, &[])?;
+                *computed = Some((versions, values.clone()));
+                Ok(values)
+            }
+        }
+    }
+}
+
+/// The stored values that each region is the last to read.
+fn dead_after(program: &Program, regions: &Regions) -> Vec<Vec<NodeId>> {
+    let kept: Vec<NodeId> = program.outputs.iter().map(|&id| storage_of(program, id)).collect();
+    let used = last_uses(&program.nodes, &program.outputs);
+    let mut seen: HashSet<NodeId> = HashSet::new();
+    let mut dead: Vec<Vec<NodeId>> = regions
+        .regions
+        .iter()
+        .rev()
+        .map(|region| {
+            let last: Vec<NodeId> = memory::reads(program, region)
+                .into_iter()
+                .filter(|id| used[*id].is_some() && !seen.contains(id) && !kept.contains(id))
+                .collect();
+            seen.extend(&last);
+            last
+        })
+        .collect();
+    dead.reverse();
+    dead
+}
+
+fn compute(
+    program: &Program,
+    region: &Region,
+    values: &HashMap<NodeId, Arc<Array>>,
+) -> Result<Array> {
+    let array = |id: NodeId| -> Result<&Array> {
+        let stored = storage_of(program, id);
+        let missing = || Error::Internal(format!("value %{stored} is missing"));
+        values.get(&stored).map(AsRef::as_ref).ok_or_else(missing)
+    };
+    let operands = |ids: &[NodeId]| -> Result<Vec<Operand<'_>>> {
+        ids.iter().map(|&id| array(id).map(Operand::new)).collect()
+    };
+    let spec = program.nodes[region.root].spec.clone();
+    let body = (&region.body, operands(&region.body.operands)?);
+    match region.kind {
+        RegionKind::Map => host_body::map(body.0, &body.1, spec),
+        RegionKind::Reduce { anchor } => {
+            let prologue = region.prologue.as_ref();
+            let prologue =
+                prologue.ok_or_else(|| Error::Internal("a reduction without elements".into()))?;
+            let combined = host_body::reduce(
+                &program.nodes[anchor].op,
+                (prologue, &operands(&prologue.operands)?),
+                program.nodes[anchor].spec.clone(),
+                lower::reduced_len(program, anchor),
+            )?;
+            host_body::behind(body.0, &body.1, combined, spec)
+        }
+        RegionKind::Kernel { anchor } => {
+            let node = &program.nodes[anchor];
+            let inputs = node
+                .inputs
+                .iter()
+                .map(|&id| array(id).map(|a| (&program.nodes[id].spec, a)))
+                .collect::<Result<Vec<_>>>()?;
+            let result = host_kernels::compute(&node.op, &inputs, &node.spec)?;
+            host_body::behind(body.0, &body.1, result, spec)
+        }
+    }
+}

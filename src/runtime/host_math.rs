@@ -1,0 +1,122 @@
+//! Functions of the host executor over runs of words.
+
+use crate::base::DType;
+use crate::base::dtype::Lane;
+use crate::graph::ops::{BinaryRow, UnaryRow};
+
+/// A single-precision form of a function that is frequent enough to be worth one; the others are
+/// computed in double precision by their row.
+pub fn unary(name: &str) -> Option<fn(f32) -> f32> {
+    Some(match name {
+        "neg" => |x| -x,
+        "abs" => f32::abs,
+        "floor" => f32::floor,
+        "ceil" => f32::ceil,
+        "sqrt" => f32::sqrt,
+        "rsqrt" => |x| 1.0 / x.sqrt(),
+        "recip" => f32::recip,
+        "exp" => f32::exp,
+        "log" => f32::ln,
+        "tanh" => f32::tanh,
+        "sigmoid" => |x| {
+            // Of -|x|, so that nothing overflows.
+            let e = (-x.abs()).exp();
+            if x >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }
+        },
+        _ => return None,
+    })
+}
+
+pub fn apply_unary(
+    row: &UnaryRow,
+    fast: Option<fn(f32) -> f32>,
+    lane: Lane,
+    x: &[u32],
+    out: &mut [u32],
+) {
+    let pairs = out.iter_mut().zip(x);
+    match (lane, fast) {
+        (Lane::F32, _) if matches!(row.name, "isnan" | "isinf" | "isfinite") => {
+            pairs.for_each(|(o, &x)| *o = (row.host)(f64::from(f32::from_bits(x))) as u32);
+        }
+        (Lane::F32, Some(f)) => pairs.for_each(|(o, &x)| *o = f(f32::from_bits(x)).to_bits()),
+        (Lane::F32, None) => {
+            pairs.for_each(|(o, &x)| {
+                *o = ((row.host)(f64::from(f32::from_bits(x))) as f32).to_bits();
+            });
+        }
+        (Lane::I32, _) => {
+            pairs.for_each(|(o, &x)| *o = (row.host)(f64::from(x as i32)) as i64 as u32);
+        }
+        (Lane::U32, _) => pairs.for_each(|(o, &x)| *o = (row.host)(f64::from(x)) as i64 as u32),
+    }
+}
+
+pub fn apply_binary(row: &BinaryRow, lane: Lane, a: &[u32], b: &[u32], out: &mut [u32]) {
+    fn floats(a: &[u32], b: &[u32], out: &mut [u32], f: impl Fn(f32, f32) -> f32) {
+        for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
+            *o = f(f32::from_bits(a), f32::from_bits(b)).to_bits();
+        }
+    }
+    fn tests(a: &[u32], b: &[u32], out: &mut [u32], f: impl Fn(f32, f32) -> bool) {
+        for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
+            *o = u32::from(f(f32::from_bits(a), f32::from_bits(b)));
+        }
+    }
+    if lane == Lane::F32 {
+        match row.name {
+            "add" => floats(a, b, out, |a, b| a + b),
+            "sub" => floats(a, b, out, |a, b| a - b),
+            "mul" => floats(a, b, out, |a, b| a * b),
+            "div" => floats(a, b, out, |a, b| a / b),
+            // The comparison is false for NaN on either side, the sum then is NaN.
+            "max" => floats(a, b, out, |a, b| {
+                if a >= b {
+                    a
+                } else if b > a {
+                    b
+                } else {
+                    a + b
+                }
+            }),
+            "min" => floats(a, b, out, |a, b| {
+                if a <= b {
+                    a
+                } else if b < a {
+                    b
+                } else {
+                    a + b
+                }
+            }),
+            "lt" => tests(a, b, out, |a, b| a < b),
+            "gt" => tests(a, b, out, |a, b| a > b),
+            "le" => tests(a, b, out, |a, b| a <= b),
+            "ge" => tests(a, b, out, |a, b| a >= b),
+            _ if row.test => {
+                tests(a, b, out, |a, b| (row.host)(f64::from(a), f64::from(b)) != 0.0);
+            }
+            _ => floats(a, b, out, |a, b| (row.host)(f64::from(a), f64::from(b)) as f32),
+        }
+        return;
+    }
+    let wide = |word: u32| if lane == Lane::I32 { i64::from(word as i32) } else { i64::from(word) };
+    for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
+        *o = (row.host_int)(wide(a), wide(b)) as u32;
+    }
+}
+
+pub fn cast(from: Lane, to: DType, x: &[u32], out: &mut [u32]) {
+    let pairs = out.iter_mut().zip(x);
+    let to_bool = to == DType::Bool;
+    match (from, to.lane()) {
+        (Lane::F32, _) if to_bool => {
+            pairs.for_each(|(o, &x)| *o = u32::from(f32::from_bits(x) != 0.0));
+        }
+        (_, _) if to_bool => pairs.for_each(|(o, &x)| *o = u32::from(x != 0)),
+        (Lane::F32, Lane::I32) => pairs.for_each(|(o, &x)| *o = f32::from_bits(x) as i32 as u32),
+        (Lane::F32, Lane::U32) => pairs.for_each(|(o, &x)| *o = f32::from_bits(x) as u32),
+        (Lane::I32, Lane::F32) => pairs.for_each(|(o, &x)| *o = (x as i32 as f32).to_bits()),
+        (Lane::U32, Lane::F32) => pairs.for_each(|(o, &x)| *o = (x as f32).to_bits()),
+        _ => out.copy_from_slice(x),
+    }
+}

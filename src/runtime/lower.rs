@@ -1,0 +1,145 @@
+//! From regions to launches: which kernel computes what.
+
+use crate::base::{DType, Error, Result};
+use crate::gpu::{Caps, Launch};
+use crate::graph::ops::{Conv, ConvKind, MatMul, Pool, PoolMode};
+use crate::graph::{NodeId, Op};
+use crate::kernels::{self, CONTRACTION_OPERAND, Epilogue, WINDOW_OPERAND, reduce};
+use crate::program::Program;
+use crate::program::region::{Region, RegionKind};
+
+/// A launch and the values it binds, in order; the output comes at `launch.first_output`.
+pub struct Lowered {
+    pub launch: Launch,
+    pub reads: Vec<NodeId>,
+}
+
+/// Chooses and parametrises the kernel of a region.
+pub fn lower(program: &Program, region: &Region, caps: &Caps) -> Result<Lowered> {
+    let dtype_of = |id: NodeId| program.nodes[id].spec.dtype;
+    let scope = &program.nodes[region.root].scope;
+    let len = |id: NodeId| program.nodes[id].spec.shape.len();
+    let (mut launch, reads) = match region.kind {
+        RegionKind::Map => kernels::map::launch(&region.body, len(region.root), caps, &dtype_of)?,
+        RegionKind::Reduce { anchor } => {
+            let prologue = region.prologue.as_ref();
+            let prologue =
+                prologue.ok_or_else(|| Error::Internal("a reduction without elements".into()))?;
+            let outputs = len(anchor);
+            let reduction = reduce::Reduction {
+                op: &program.nodes[anchor].op,
+                prologue,
+                body: &region.body,
+                outputs,
+                len: reduced_len(program, anchor),
+            };
+            reduce::launch(&reduction, caps, &dtype_of)?
+        }
+        RegionKind::Kernel { anchor } => kernel(program, region, anchor, caps, &dtype_of)?,
+    };
+    if !scope.is_empty() {
+        launch.label = format!("{scope}: {}", launch.label);
+    }
+    Ok(Lowered { launch, reads })
+}
+
+/// Number of elements in each reduction.
+pub fn reduced_len(program: &Program, anchor: NodeId) -> usize {
+    let node = &program.nodes[anchor];
+    let shape = &program.nodes[node.inputs[0]].spec.shape;
+    match &node.op {
+        Op::Reduce(op) => op.axes.iter().map(|&a| shape[a]).product(),
+        Op::ArgReduce(op) => shape[op.axis],
+        _ => 0,
+    }
+}
+
+fn kernel(
+    program: &Program,
+    region: &Region,
+    anchor: NodeId,
+    caps: &Caps,
+    dtype_of: &dyn Fn(NodeId) -> DType,
+) -> Result<(Launch, Vec<NodeId>)> {
+    let node = &program.nodes[anchor];
+    let mut reads = node.inputs.clone();
+    let mut epilogue = |first: usize| -> Result<Epilogue> {
+        let (epilogue, more) = kernels::epilogue(&region.body, first, dtype_of)?;
+        reads.extend(more);
+        Ok(epilogue)
+    };
+    let launch = match &node.op {
+        Op::MatMul(op) => {
+            let problem = matmul(program, op, &node.inputs)?;
+            kernels::choose_matmul(&problem, caps, &epilogue(CONTRACTION_OPERAND)?)?
+        }
+        Op::Conv(op) => kernels::choose_conv(&conv(op), caps, &epilogue(CONTRACTION_OPERAND)?)?,
+        Op::Pool(op) => kernels::pool::launch(&pool(op), caps, &epilogue(WINDOW_OPERAND)?)?,
+        Op::PoolGrad(op) if op.pool.mode == PoolMode::Max => {
+            kernels::pool_grad::launch(&pool(&op.pool), caps, &epilogue(WINDOW_OPERAND + 1)?)?
+        }
+        Op::PoolGrad(op) => {
+            let launch =
+                kernels::pool_grad::launch(&pool(&op.pool), caps, &epilogue(WINDOW_OPERAND)?)?;
+            // A mean's gradient does not look at the elements.
+            reads.remove(0);
+            launch
+        }
+        other => {
+            return Err(Error::Unsupported(format!("{} on a GPU", other.def().label())));
+        }
+    };
+    Ok((launch, reads))
+}
+
+fn matmul(program: &Program, op: &MatMul, inputs: &[NodeId]) -> Result<kernels::MatMul> {
+    let (a, b) = (&program.nodes[inputs[0]].spec, &program.nodes[inputs[1]].spec);
+    let e = op.extents(a, b)?;
+    Ok(kernels::MatMul {
+        batch: e.batch,
+        m: e.m,
+        n: e.n,
+        k: e.k,
+        a_batch: a.shape[0] > 1,
+        b_batch: b.shape[0] > 1,
+        transpose_a: op.transpose_a,
+        transpose_b: op.transpose_b,
+    })
+}
+
+fn conv(op: &Conv) -> kernels::Conv {
+    let g = &op.geometry;
+    kernels::Conv {
+        batch: g.batch,
+        input: g.input,
+        in_channels: g.in_channels,
+        output: g.output,
+        out_channels: g.out_channels,
+        kernel: g.kernel,
+        stride: g.stride,
+        dilation: g.dilation,
+        pad: g.pad,
+        groups: g.groups,
+        kind: match op.kind {
+            ConvKind::Forward => kernels::ConvKind::Forward,
+            ConvKind::InputGrad => kernels::ConvKind::InputGrad,
+            ConvKind::FilterGrad => kernels::ConvKind::FilterGrad,
+        },
+    }
+}
+
+fn pool(op: &Pool) -> kernels::Pool {
+    kernels::Pool {
+        batch: op.batch,
+        input: op.input,
+        channels: op.channels,
+        output: op.output,
+        window: op.window,
+        stride: op.stride,
+        pad: op.pad,
+        mode: match op.mode {
+            PoolMode::Max => kernels::PoolMode::Max,
+            PoolMode::Average => kernels::PoolMode::AverageValid,
+        },
+    }
+}

@@ -1,0 +1,40 @@
+//! What several test files share.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+pub mod random_graph;
+
+use keraunos::graph::eval::{Leaves, eval};
+use keraunos::program::Program;
+use keraunos::runtime::Device;
+use keraunos::tensor::{Array, Tensor};
+
+/// The adapter of this machine, a software one included. CI installs one: none is a failure.
+pub fn gpu() -> Device {
+    Device::open("gpu").expect("these tests need an adapter; Mesa's software driver will do")
+}
+
+/// The outputs of an unoptimised program by each operation's own host evaluation.
+pub fn oracle(program: &Program, inputs: &[Tensor]) -> Vec<Tensor> {
+    let arrays: Vec<Array> = inputs.iter().map(|t| t.to_array().unwrap()).collect();
+    let variables = program
+        .variables
+        .iter()
+        .map(|(id, v)| (*id, v.value().unwrap().to_array().unwrap()))
+        .collect();
+    let leaves = Leaves { inputs: &arrays, variables, hoisted: &[] };
+    let outputs = eval(&program.nodes, &program.outputs, &leaves).unwrap();
+    outputs.iter().map(Array::to_tensor).collect()
+}
+
+/// Asserts that two tensors agree: integers exactly, floats within `tolerance` of the largest
+/// expected magnitude (at least 1).
+pub fn assert_close(found: &Tensor, expected: &Tensor, tolerance: f64, what: &str) {
+    assert_eq!(found.spec(), expected.spec(), "{what}");
+    let finite = expected.iter_f64().filter(|x| x.is_finite());
+    let scale = finite.fold(1.0f64, |m, x| m.max(x.abs()));
+    let allowed = if expected.dtype().is_float() { tolerance * scale } else { 0.0 };
+    for (i, (f, e)) in found.iter_f64().zip(expected.iter_f64()).enumerate() {
+        let same = f == e || (f.is_nan() && e.is_nan()) || (f - e).abs() <= allowed;
+        assert!(same, "{what}: element {i} of {} is {f}, expected {e}", found.spec());
+    }
+}
