@@ -13,8 +13,8 @@ struct Turn {
 }
 
 // Three parts of π / 2, the products of the first two with a quarter number below 2^13 being exact:
-// absolute error 1e-7 up to |x| = 1e4, growing in proportion beyond. From 1e7 on nothing is left of
-// the argument's position in the circle, and the result is only sure to lie within -1 and 1.
+// absolute error 1e-7 up to |x| = 1e4, 1e-6 up to 1e5, 0.06 up to 1e6. From 1e7 on nothing is left of
+// the argument's position in the circle, and the sine is only sure to lie within -1 and 1.
 fn turn(x: f32) -> Turn {
     let n = round(clamp(x, -1e9, 1e9) * 0.63661977);
     let r = ((x - n * 1.5703125) - n * 4.8375129e-4) - n * 7.5497899e-8;
