@@ -18,6 +18,7 @@ pub mod load;
 pub mod npz;
 pub mod saveable;
 pub mod store;
+mod stored_zip;
 pub mod walk;
 pub mod weights_file;
 
