@@ -34,7 +34,7 @@ struct Params {
 const COLS = 32u;
 const SLICES = 8u;
 
-var<workgroup> partial: array<array<vec4<f32>, COLS>, SLICES>;
+var<workgroup> sums: array<array<vec4<f32>, COLS>, SLICES>;
 
 // Element k of all rows; rows that do not exist repeat the last one and are not stored.
 fn column_of_a(base: u32, k: u32) -> vec4<f32> {
@@ -66,7 +66,7 @@ fn main(
             sum += column_of_a(batch * params.a_stride, k) * b[b_base + k * params.b_k];
         }
     }
-    partial[slice][x] = sum;
+    sums[slice][x] = sum;
     workgroupBarrier();
 
     // The first 128 invocations finish one element each.
@@ -75,7 +75,7 @@ fn main(
     if row < params.m && at < params.n {
         var total = 0.0;
         for (var s = 0u; s < SLICES; s++) {
-            total += partial[s][lane % COLS][row];
+            total += sums[s][lane % COLS][row];
         }
         out[(batch * params.m + row) * params.n + at] = epilogue(total, batch, row, at);
     }

@@ -8,7 +8,6 @@
 
 #import lib/index
 #import lib/pool
-#import lib/nan
 
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 #import epilogue

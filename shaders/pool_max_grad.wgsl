@@ -9,7 +9,6 @@
 
 #import lib/index
 #import lib/pool
-#import lib/nan
 
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read> gradient: array<f32>;

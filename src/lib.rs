@@ -9,6 +9,7 @@ pub mod initializers;
 pub mod kernels;
 pub mod layers;
 pub mod manual;
+pub mod operations;
 pub mod program;
 pub mod runtime;
 pub mod saving;

@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 
 use keraunos::base::Result;
-use keraunos::gpu::{Choice, Gpu, Launch, Recording, Step};
+use keraunos::gpu::{Caps, Choice, Gpu, Kind, Recording, Step};
 use keraunos::kernels::*;
 
 /// The device all tests share.
@@ -75,7 +75,7 @@ fn assert_close(label: &str, got: &[f32], want: &[f64]) {
     }
 }
 
-type MatMulLauncher = fn(&MatMul, &keraunos::gpu::Caps, &Epilogue) -> Result<Launch>;
+type MatMulLauncher = fn(&MatMul, &Caps, &Epilogue) -> Result<Launch>;
 
 fn matmul_reference(p: &MatMul, a: &[f32], b: &[f32]) -> Vec<f64> {
     let mut out = Vec::new();
@@ -106,6 +106,15 @@ fn check_matmul(p: MatMul, launcher: MatMulLauncher) {
     assert_close(&label, &got, &matmul_reference(&p, &a, &b));
 }
 
+/// What the rule chooses for a GPU, on whatever adapter there is.
+fn choose_matmul_for_gpu(p: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Launch> {
+    choose_matmul(p, &Caps { kind: Kind::Discrete, ..caps.clone() }, epilogue)
+}
+
+fn choose_conv_for_gpu(p: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch> {
+    choose_conv(p, &Caps { kind: Kind::Discrete, ..caps.clone() }, epilogue)
+}
+
 fn plain(batch: usize, m: usize, n: usize, k: usize) -> MatMul {
     let (transpose_a, transpose_b) = (false, false);
     MatMul { batch, m, n, k, a_batch: true, b_batch: true, transpose_a, transpose_b }
@@ -134,7 +143,15 @@ fn products_of_awkward_extents() {
             check_matmul(p, matmul_block::launch);
             check_matmul(p, matmul_tile::launch);
             check_matmul(p, choose_matmul);
+            check_matmul(p, choose_matmul_for_gpu);
         }
+    }
+}
+
+#[test]
+fn long_sums_over_rows() {
+    for (m, n, k) in [(12, 8, 300), (7, 9, 257)] {
+        check_matmul(MatMul { transpose_a: true, ..plain(1, m, n, k) }, choose_matmul_for_gpu);
     }
 }
 
@@ -255,7 +272,7 @@ fn conv_lengths(p: &Conv) -> [usize; 3] {
     }
 }
 
-type ConvLauncher = fn(&Conv, &keraunos::gpu::Caps, &Epilogue) -> Result<Launch>;
+type ConvLauncher = fn(&Conv, &Caps, &Epilogue) -> Result<Launch>;
 
 fn check_conv(p: Conv, launcher: ConvLauncher) {
     let Some(gpu) = gpu() else { return };
@@ -349,6 +366,7 @@ fn convolutions_and_input_gradients() {
                 conv_gemm::launch,
                 conv_direct::launch,
                 choose_conv,
+                choose_conv_for_gpu,
             ] {
                 check_conv(p, launcher);
             }
@@ -364,7 +382,9 @@ fn filter_gradients() {
     for p in awkward_convolutions() {
         let p = Conv { kind: ConvKind::FilterGrad, ..p };
         check_conv(p, conv_filter_grad::launch);
+        check_conv(p, conv_filter_grad_split::launch);
         check_conv(p, choose_conv);
+        check_conv(p, choose_conv_for_gpu);
     }
 }
 

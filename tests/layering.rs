@@ -14,7 +14,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("tensor", &["base"]),
     ("graph", &["tensor", "base"]),
     ("program", &["graph", "tensor", "base"]),
-    ("gpu", &["base", "tensor::convert"]),
+    ("gpu", &["base", "tensor"]),
     ("kernels", &["gpu", "program", "graph", "tensor", "base"]),
     ("runtime", &["kernels", "program", "graph", "gpu", "tensor", "base"]),
     ("saving", &["tensor", "base"]),

@@ -12,6 +12,9 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 fn launches() -> Vec<Launch> {
     let mut all = Vec::new();
     let (caps, identity) = (Caps::minimum(), Epilogue::identity());
+    // What generated epilogues import must not clash with the names in any kernel.
+    let identity =
+        Epilogue { source: format!("#import lib/math\n{}", identity.source), ..identity };
     for (m, n, k) in [(64, 64, 64), (3, 5, 7), (64, 63, 64), (63, 64, 64)] {
         for (transpose_a, transpose_b) in
             [(false, false), (false, true), (true, false), (true, true)]
@@ -52,6 +55,7 @@ fn launches() -> Vec<Launch> {
             let eight = Conv { in_channels: 8, out_channels: 8, ..conv(kind, 8) };
             all.push(conv_depthwise::launch(&eight, &caps, &identity));
         }
+        all.push(conv_filter_grad_split::launch(&conv(ConvKind::FilterGrad, 2), &caps, &identity));
         all.push(conv_filter_grad::launch(&conv(ConvKind::FilterGrad, 1), &caps, &identity));
     }
     for mode in [PoolMode::Max, PoolMode::AverageValid, PoolMode::Sum] {

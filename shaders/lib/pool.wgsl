@@ -1,5 +1,7 @@
 // Geometry of pooling: the window of output o starts at  o * stride - pad  of the input.
 
+#import lib/math
+
 const MODE_MAX = 0u;
 const MODE_AVERAGE = 1u;
 const MODE_SUM = 2u;
@@ -29,6 +31,11 @@ struct Params {
 }
 
 @group(1) @binding(0) var<uniform> params: Params;
+
+// Whether v takes the place of best in a maximum: the first of equals stays, NaN wins.
+fn beats(v: f32, best: f32) -> bool {
+    return !is_nan(best) && (is_nan(v) || v > best);
+}
 
 // A box of positions; `end` is the first one outside.
 struct Box {

@@ -3,6 +3,7 @@
 //! Nothing here knows what a kernel computes. A [`Launch`] describes one dispatch as data; a
 //! [`Recording`] turns a list of them into command buffers.
 
+mod adapter;
 mod buffer;
 mod device;
 mod launch;
@@ -13,8 +14,9 @@ mod resident;
 pub mod shader;
 mod staging;
 
+pub use adapter::{Caps, Choice, Kind, adapters};
 pub use buffer::Buffer;
-pub use device::{Caps, Choice, Gpu, Kind, adapters};
+pub use device::Gpu;
 pub use launch::Launch;
 pub use pipeline::Pipeline;
 pub use recording::{Recording, Step};

@@ -1,4 +1,7 @@
 //! Compute pipelines, cached by their text, and the layouts of what they bind.
+//!
+//! The cache lives as long as the device. Between processes the drivers keep their own; ours would
+//! have to hand bytes from a disk to the driver unchecked, for which wgpu has only an `unsafe` call.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

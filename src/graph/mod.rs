@@ -7,6 +7,7 @@
 //! Errors are *sticky*: the first wrong shape or dtype is kept, with the layer path in which it
 //! happened, and [`Graph::freeze`](crate::program::Program) returns it. Layer code stays formulas.
 
+pub mod einsum;
 pub mod eval;
 pub mod grad;
 pub mod math;

@@ -5,7 +5,7 @@ use crate::gpu::{Caps, Kind};
 use crate::kernels::build::{is_fours, words};
 use crate::kernels::{
     Epilogue, Launch, MatMul, choose_matmul, conv_block, conv_depthwise, conv_direct,
-    conv_filter_grad, conv_gemm,
+    conv_filter_grad, conv_filter_grad_split, conv_gemm,
 };
 
 /// What is computed.
@@ -70,8 +70,8 @@ pub struct Params {
 ///
 /// The rule: where the filter has one tap and nothing is skipped, it is a matrix product. One
 /// channel per group is the depthwise kernel, or, with unsuitable channels, the direct one, which
-/// also serves groups of fewer than four output channels. Everything else is register blocks on a
-/// software adapter and tiles in workgroup memory on a GPU.
+/// also serves groups of fewer than four output channels. Everything else, and the gradient of the
+/// filter, works in registers alone on a software adapter and in workgroup memory on a GPU.
 ///
 /// # Errors
 /// [`crate::base::Error::Limit`] when an extent does not fit 32 bits.
@@ -79,7 +79,10 @@ pub fn choose_conv(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<L
     if let Some(product) = problem.as_matmul() {
         choose_matmul(&product, caps, epilogue)
     } else if problem.kind == ConvKind::FilterGrad {
-        conv_filter_grad::launch(problem, caps, epilogue)
+        match caps.kind {
+            Kind::Software => conv_filter_grad::launch(problem, caps, epilogue),
+            _ => conv_filter_grad_split::launch(problem, caps, epilogue),
+        }
     } else if conv_depthwise::applies(problem) {
         conv_depthwise::launch(problem, caps, epilogue)
     } else if problem.groups > 1 && problem.cols() < 4 {

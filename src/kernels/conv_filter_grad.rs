@@ -1,4 +1,5 @@
-//! Gradient of a convolution with respect to its filter; see `shaders/conv_filter_grad.wgsl`.
+//! Gradient of a convolution with respect to its filter, for software adapters; see
+//! `shaders/conv_filter_grad.wgsl`.
 
 use crate::base::Result;
 use crate::gpu::Caps;
@@ -12,18 +13,22 @@ const BLOCK: usize = 4;
 
 /// The launch for a filter's gradient.
 pub fn launch(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch> {
-    let (row_blocks, col_blocks) =
-        (problem.depth().div_ceil(BLOCK), problem.cols().div_ceil(BLOCK));
-    let blocks = problem.groups * problem.taps() * row_blocks * col_blocks;
+    let [rows, cols, blocks] = blocks(problem);
     Kernel {
         name: "conv_filter_grad",
         label: problem.label("conv_filter_grad"),
         prelude: problem.prelude(WORKGROUP),
         modules: operands(problem.alignment()),
-        params: &problem.params(row_blocks, col_blocks, blocks)?,
+        params: &problem.params(rows, cols, blocks)?,
         groups: blocks.div_ceil(WORKGROUP),
         inputs: 2,
         fills_workgroup_memory: false,
     }
     .launch(caps, epilogue)
+}
+
+/// Blocks along the channels and filters of one tap and group, and in all.
+pub(super) fn blocks(problem: &Conv) -> [usize; 3] {
+    let (rows, cols) = (problem.depth().div_ceil(BLOCK), problem.cols().div_ceil(BLOCK));
+    [rows, cols, problem.groups * problem.taps() * rows * cols]
 }

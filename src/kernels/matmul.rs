@@ -2,7 +2,9 @@
 
 use crate::base::Result;
 use crate::gpu::{Caps, Kind};
-use crate::kernels::{Epilogue, Launch, matmul_block, matmul_tile, matmul_vec};
+use crate::kernels::{
+    Conv, ConvKind, Epilogue, Launch, conv_filter_grad_split, matmul_block, matmul_tile, matmul_vec,
+};
 
 /// `out[b,m,n] = sum over k of A[b,m,k] * B[b,k,n]`, all row-major float32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,7 +27,9 @@ pub struct MatMul {
 ///
 /// The rule: a software adapter gets register blocks without workgroup memory, because barriers
 /// cost it more than loads; a GPU gets tiles in workgroup memory, and the vector kernel for up to
-/// four rows, where B is read once and tiles would be mostly empty.
+/// four rows, where B is read once and tiles would be mostly empty. A product of few tiles that sums
+/// over many rows, as gradients of weights are, would keep most of a GPU idle: it is the gradient
+/// of a filter with one tap, whose kernel divides the sum.
 ///
 /// # Errors
 /// [`crate::base::Error::Limit`] when an extent does not fit 32 bits.
@@ -34,12 +38,38 @@ pub fn choose_matmul(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Resu
         matmul_block::launch(problem, caps, epilogue)
     } else if matmul_vec::applies(problem) {
         matmul_vec::launch(problem, caps, epilogue)
+    } else if let Some(gradient) = problem.as_filter_grad() {
+        conv_filter_grad_split::launch(&gradient, caps, epilogue)
     } else {
         matmul_tile::launch(problem, caps, epilogue)
     }
 }
 
+/// Fewer tiles than this leave a GPU idle.
+const FEW_TILES: usize = 32;
+/// Sums longer than this are worth dividing.
+const LONG_SUM: usize = 256;
+
 impl MatMul {
+    /// The filter gradient that a long product over the rows of both operands is.
+    fn as_filter_grad(&self) -> Option<Conv> {
+        let tiles = self.m.div_ceil(matmul_tile::TILE) * self.n.div_ceil(matmul_tile::TILE);
+        let over_rows = self.batch == 1 && self.transpose_a && !self.transpose_b;
+        (over_rows && tiles < FEW_TILES && self.k > LONG_SUM).then_some(Conv {
+            batch: self.k,
+            input: [1; 3],
+            in_channels: self.m,
+            output: [1; 3],
+            out_channels: self.n,
+            kernel: [1; 3],
+            stride: [1; 3],
+            dilation: [1; 3],
+            pad: [0; 3],
+            groups: 1,
+            kind: ConvKind::FilterGrad,
+        })
+    }
+
     /// Elements from one batch element of A to the next; 0 where A is the same for all.
     pub(super) fn a_stride(&self) -> usize {
         if self.a_batch { self.m * self.k } else { 0 }

@@ -5,7 +5,8 @@ use crate::gpu::Caps;
 use crate::kernels::build::{Kernel, words};
 use crate::kernels::{Epilogue, Launch, MatMul};
 
-const TILE: usize = 64;
+/// Rows and columns of a tile.
+pub(super) const TILE: usize = 64;
 
 /// The shader's `Params`.
 #[repr(C)]

@@ -10,6 +10,7 @@ pub mod conv_block;
 pub mod conv_depthwise;
 pub mod conv_direct;
 pub mod conv_filter_grad;
+pub mod conv_filter_grad_split;
 pub mod conv_gemm;
 mod epilogue;
 mod expr;

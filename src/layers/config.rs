@@ -37,6 +37,11 @@ impl Config {
         &self.owner
     }
 
+    /// The keys and values that were given, without defaults.
+    pub fn given(&self) -> &Map<String, Json> {
+        &self.given
+    }
+
     /// The value of a key; the constructor's default, or null, where the file has none.
     pub fn get(&self, key: &str) -> &Json {
         const NULL: &Json = &Json::Null;

@@ -187,3 +187,9 @@ impl<'g> From<Value<'g>> for Outputs<'g> {
         Nested::Leaf(value)
     }
 }
+
+impl<'g> From<Vec<Value<'g>>> for Outputs<'g> {
+    fn from(values: Vec<Value<'g>>) -> Outputs<'g> {
+        Nested::List(values.into_iter().map(Nested::Leaf).collect())
+    }
+}

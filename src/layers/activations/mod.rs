@@ -10,4 +10,5 @@ pub use elu::ELU;
 pub use leaky_relu::LeakyReLU;
 pub use prelu::PReLU;
 pub use relu::ReLU;
+pub(crate) use relu::Rectifier;
 pub use softmax::Softmax;

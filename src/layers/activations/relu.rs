@@ -19,8 +19,9 @@ builder! {
     }
 }
 
+/// The settings of a rectifier.
 #[derive(Clone, Copy)]
-struct Rectifier {
+pub(crate) struct Rectifier {
     max_value: Option<f64>,
     negative_slope: f64,
     threshold: f64,
@@ -28,6 +29,13 @@ struct Rectifier {
 
 impl ReLU {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
+        let rectifier = Rectifier::from_config(config)?;
+        stateless("ReLU", config, move |_, args| Ok(rectifier.apply(args.input()?)))
+    }
+}
+
+impl Rectifier {
+    pub fn from_config(config: &Config) -> Result<Rectifier> {
         let rectifier = Rectifier {
             max_value: config.optional_float("max_value")?,
             negative_slope: config.float("negative_slope")?,
@@ -38,12 +46,10 @@ impl ReLU {
                 return Err(config.bad(key, "a number that is not negative"));
             }
         }
-        stateless("ReLU", config, move |_, args| Ok(rectifier.apply(args.input()?)))
+        Ok(rectifier)
     }
-}
 
-impl Rectifier {
-    fn apply(self, x: Value<'_>) -> Value<'_> {
+    pub fn apply(self, x: Value<'_>) -> Value<'_> {
         let above = self.max_value.map_or(x, |max| x.minimum(x.scalar_like(max)));
         let below = match self.negative_slope {
             0.0 => x.like(0.0),

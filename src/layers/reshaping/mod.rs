@@ -13,6 +13,7 @@ pub use flatten::Flatten;
 pub use permute::Permute;
 pub use repeat_vector::RepeatVector;
 pub use reshape::Reshape;
+pub(crate) use reshape::resolve_shape;
 pub use up_sampling::{UpSampling1D, UpSampling2D, UpSampling3D};
 pub use zero_padding::{ZeroPadding1D, ZeroPadding2D, ZeroPadding3D};
 

@@ -23,7 +23,7 @@ impl Reshape {
                 return Err(Error::shape("reshape", "a scalar", "a batch axis"));
             };
             let mut extents = vec![batch];
-            extents.extend_from_slice(&resolve(&target, &Shape::from(rest))?);
+            extents.extend_from_slice(&resolve_shape(&target, &Shape::from(rest))?);
             Ok(x.reshape(extents))
         })
     }
@@ -48,7 +48,7 @@ fn target_shape(config: &Config) -> Result<Vec<Option<usize>>> {
 }
 
 /// The target with its unknown extent, of which there is at most one, filled in.
-pub(crate) fn resolve(target: &[Option<usize>], shape: &Shape) -> Result<Shape> {
+pub(crate) fn resolve_shape(target: &[Option<usize>], shape: &Shape) -> Result<Shape> {
     let misfit = || {
         let extent = |d: &Option<usize>| d.map_or("-1".into(), |d| d.to_string());
         let target: Vec<String> = target.iter().map(extent).collect();

@@ -221,6 +221,12 @@ impl Writer<'_, '_> {
     fn reshape(&mut self, node: &Node, axes: &[Affine]) -> Result<Reg, Stop> {
         let input = node.inputs[0];
         let shape = self.node(input).spec.shape.clone();
+        let at = position(axes, &node.spec.shape, self.space.rank());
+        // A stored value is read at its linear position, whatever its shape.
+        if self.puller.assignment.stored[input] && input != self.puller.root {
+            let (operand, dtype) = (self.operand(input)?, node.spec.dtype);
+            return Ok(self.push(Inst::Load { operand, dtype, at }));
+        }
         // Axes of extent 1 come and go without arithmetic, also under a pad.
         if let Some(source) = same_but_ones(&node.spec.shape, axes, &shape, self.space.rank()) {
             return self.value(input, &source);
@@ -228,7 +234,6 @@ impl Writer<'_, '_> {
         if self.guarded {
             return Err(Stop::Store(input));
         }
-        let at = position(axes, &node.spec.shape, self.space.rank());
         let source = self.puller.unravel(&self.space, &at, &shape, input)?;
         self.value(input, &source)
     }
@@ -261,6 +266,9 @@ impl Writer<'_, '_> {
             .filter(outside)
             .map(|axis| (source[axis].clone(), shape[axis] as i64))
             .collect();
+        if bounds.is_empty() {
+            return self.value(input, &source);
+        }
         let outer = std::mem::replace(&mut self.guarded, true);
         let x = self.value(input, &source)?;
         self.guarded = outer;

@@ -1,0 +1,166 @@
+//! Einstein summation as transposes, one batched matrix product and sums.
+
+use crate::base::error::quote;
+use crate::base::{Error, Result, Shape};
+use crate::graph::Value;
+
+/// An equation such as `ab,bc->ac`, with its ellipses replaced by letters of their own.
+struct Equation {
+    inputs: Vec<Vec<char>>,
+    output: Vec<char>,
+}
+
+/// Letters that stand for the axes of an ellipsis; equations are ASCII and cannot contain them.
+fn ellipsis_axes(count: usize) -> impl Iterator<Item = char> {
+    (0..count as u32).filter_map(|i| char::from_u32(0xE000 + i))
+}
+
+impl Equation {
+    /// Reads an equation for operands of these ranks.
+    fn parse(text: &str, ranks: &[usize]) -> Result<Equation> {
+        let bad = || {
+            let found = format!("{} for operands of rank {ranks:?}", quote(text));
+            Error::shape("einsum", found, "an equation such as \"ab,bc->ac\" that fits them")
+        };
+        let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+        if !text.is_ascii() {
+            return Err(bad());
+        }
+        let (left, right) =
+            text.split_once("->").map_or((text.as_str(), None), |(l, r)| (l, Some(r)));
+        let terms: Vec<&str> = left.split(',').collect();
+        if terms.len() != ranks.len() {
+            return Err(bad());
+        }
+        // All ellipses stand for the same axes, counted from the last.
+        let hidden = |term: &str, rank: usize| match term.contains("...") {
+            true => rank.checked_sub(term.len() - 3),
+            false => Some(0),
+        };
+        let counts: Option<Vec<usize>> =
+            terms.iter().zip(ranks).map(|(term, &rank)| hidden(term, rank)).collect();
+        let counts = counts.ok_or_else(bad)?;
+        let longest = counts.iter().copied().max().unwrap_or(0);
+        let expand = |term: &str, count: usize| -> Option<Vec<char>> {
+            let (front, back) = term.split_once("...").unwrap_or((term, ""));
+            let letters = front.chars().chain(ellipsis_axes(longest).skip(longest - count));
+            let letters: Vec<char> = letters.chain(back.chars()).collect();
+            let known = |c: &char| c.is_ascii_alphabetic() || *c >= '\u{E000}';
+            letters.iter().all(known).then_some(letters)
+        };
+        let inputs: Option<Vec<Vec<char>>> =
+            terms.iter().zip(&counts).map(|(term, &n)| expand(term, n)).collect();
+        let inputs = inputs.ok_or_else(bad)?;
+        let output = match right {
+            Some(term) => expand(term, if term.contains("...") { longest } else { 0 }),
+            None => Some(implied_output(&inputs, longest)),
+        };
+        let equation = Equation { inputs, output: output.ok_or_else(bad)? };
+        if equation.fits(ranks) { Ok(equation) } else { Err(bad()) }
+    }
+
+    /// Whether every letter has one axis per operand, and the output's come from the operands.
+    fn fits(&self, ranks: &[usize]) -> bool {
+        let distinct = |term: &[char]| term.iter().all(|c| count(term, *c) == 1);
+        let known = |c: &char| self.inputs.iter().any(|term| term.contains(c));
+        self.inputs.iter().zip(ranks).all(|(term, &rank)| term.len() == rank && distinct(term))
+            && distinct(&self.output)
+            && self.output.iter().all(known)
+    }
+}
+
+fn count(term: &[char], letter: char) -> usize {
+    term.iter().filter(|c| **c == letter).count()
+}
+
+/// Without an arrow: the ellipsis, then every letter that occurs once, in alphabetical order.
+fn implied_output(inputs: &[Vec<char>], hidden: usize) -> Vec<char> {
+    let all: Vec<char> = inputs.concat();
+    let mut once: Vec<char> =
+        all.iter().copied().filter(|&c| c < '\u{E000}' && count(&all, c) == 1).collect();
+    once.sort_unstable();
+    ellipsis_axes(hidden).chain(once).collect()
+}
+
+/// A value whose axes have letters.
+struct Term<'g> {
+    value: Value<'g>,
+    letters: Vec<char>,
+}
+
+impl<'g> Term<'g> {
+    fn extent(&self, letter: char) -> Option<usize> {
+        let axis = self.letters.iter().position(|&c| c == letter)?;
+        self.value.shape().get(axis).copied()
+    }
+
+    /// The same value without the letters that nothing else needs, summed over.
+    fn sum_out(self, needed: impl Fn(char) -> bool) -> Term<'g> {
+        let axes: Vec<usize> =
+            (0..self.letters.len()).filter(|&i| !needed(self.letters[i])).collect();
+        let letters = self.letters.into_iter().filter(|&c| needed(c)).collect();
+        Term { value: self.value.sum(&axes), letters }
+    }
+
+    /// Axes in the order of `letters`, which are all of the term's.
+    fn ordered(&self, letters: &[char]) -> Value<'g> {
+        let axis = |c: &char| self.letters.iter().position(|own| own == c);
+        self.value.transpose(&letters.iter().filter_map(axis).collect::<Vec<_>>())
+    }
+
+    /// The extents of some letters.
+    fn extents(&self, letters: &[char]) -> Vec<usize> {
+        letters.iter().filter_map(|&c| self.extent(c)).collect()
+    }
+}
+
+/// The sum of products of the operands that an equation in NumPy's notation describes; a letter may
+/// not occur twice in one operand.
+///
+/// # Errors
+/// If the equation does not fit the operands.
+pub fn einsum<'g>(equation: &str, operands: &[Value<'g>]) -> Result<Value<'g>> {
+    let ranks: Vec<usize> = operands.iter().map(|v| v.rank()).collect();
+    let Equation { inputs, output } = Equation::parse(equation, &ranks)?;
+    let mut terms = operands.iter().zip(inputs).map(|(&value, letters)| Term { value, letters });
+    let Some(mut left) = terms.next() else {
+        return Err(Error::shape("einsum", "no operands", "at least one"));
+    };
+    let mut rest: Vec<Term<'g>> = terms.collect();
+    while !rest.is_empty() {
+        let right = rest.remove(0);
+        let later = |c: char| output.contains(&c) || rest.iter().any(|t| t.letters.contains(&c));
+        left = contract(left, right, &later)?;
+    }
+    let left = left.sum_out(|c| output.contains(&c));
+    Ok(left.ordered(&output))
+}
+
+/// The product of two terms, summed over the letters that nothing later needs.
+fn contract<'g>(a: Term<'g>, b: Term<'g>, later: &dyn Fn(char) -> bool) -> Result<Term<'g>> {
+    let (mine, theirs) = (a.letters.clone(), b.letters.clone());
+    let a = a.sum_out(|c| later(c) || theirs.contains(&c));
+    let b = b.sum_out(|c| later(c) || mine.contains(&c));
+    let shared: Vec<char> = a.letters.iter().copied().filter(|c| b.letters.contains(c)).collect();
+    for &c in &shared {
+        if a.extent(c) != b.extent(c) {
+            let found = format!("{} and {}", a.value.shape(), b.value.shape());
+            return Err(Error::shape("einsum", found, "equal extents under one letter"));
+        }
+    }
+    let pick = |from: &[char], test: &dyn Fn(char) -> bool| -> Vec<char> {
+        from.iter().copied().filter(|&c| test(c)).collect()
+    };
+    let batch = pick(&shared, later);
+    let inner = pick(&shared, &|c| !later(c));
+    let rows = pick(&a.letters, &|c| !shared.contains(&c));
+    let columns = pick(&b.letters, &|c| !shared.contains(&c));
+    let size = |term: &Term<'g>, letters: &[char]| Shape::from(term.extents(letters)).len();
+    let x = a.ordered(&[batch.clone(), rows.clone(), inner.clone()].concat());
+    let x = x.reshape([size(&a, &batch), size(&a, &rows), size(&a, &inner)]);
+    let y = b.ordered(&[batch.clone(), inner.clone(), columns.clone()].concat());
+    let y = y.reshape([size(&b, &batch), size(&b, &inner), size(&b, &columns)]);
+    let extents = [a.extents(&batch), a.extents(&rows), b.extents(&columns)].concat();
+    let value = x.matmul(y).reshape(extents);
+    Ok(Term { value, letters: [batch, rows, columns].concat() })
+}

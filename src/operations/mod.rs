@@ -1,0 +1,126 @@
+//! `keras.ops` as nodes of a functional model: one row of a table each.
+//!
+//! An operation's config holds the arguments of its constructor; tensors and the scalars of a call are
+//! the call's arguments. An operation is a [`Layer`] without variables.
+
+mod call;
+mod core;
+mod elementwise;
+mod indexing;
+mod linear;
+mod math;
+mod nn;
+mod promotion;
+mod reductions;
+mod shapes;
+
+use serde_json::Map;
+
+use crate::base::Result;
+use crate::layers::config::{Config, Json};
+use crate::layers::layer::layer_base;
+use crate::layers::{Args, Context, DTypePolicy, Layer, LayerBase, Outputs};
+
+use call::Call;
+
+/// What the table says of an operation.
+pub struct OperationDef {
+    pub class_name: &'static str,
+    /// Names of the call's arguments, in order.
+    pub arguments: &'static [&'static str],
+    /// The constructor's defaults; required arguments are null.
+    pub defaults: fn() -> Json,
+    call: for<'a, 'g> fn(&Call<'a, 'g>) -> Result<Outputs<'g>>,
+}
+
+/// Every operation, by the Python module that files name.
+pub const OPERATIONS: &[(&str, &[OperationDef])] = &[
+    ("keras.src.ops.numpy", elementwise::ELEMENTWISE),
+    ("keras.src.ops.numpy", reductions::REDUCTIONS),
+    ("keras.src.ops.numpy", shapes::SHAPES),
+    ("keras.src.ops.numpy", indexing::INDEXING),
+    ("keras.src.ops.numpy", linear::LINEAR),
+    ("keras.src.ops.nn", nn::NN),
+    ("keras.src.ops.math", math::MATH),
+    ("keras.src.ops.core", core::CORE),
+    ("keras.src.activations.activations", nn::ACTIVATIONS),
+];
+
+/// The definition of an operation.
+pub fn find(module: &str, class_name: &str) -> Option<&'static OperationDef> {
+    let tables = OPERATIONS.iter().filter(|(name, _)| *name == module);
+    tables.flat_map(|(_, table)| table.iter()).find(|def| def.class_name == class_name)
+}
+
+/// Declares a table: `operations! { NAME: Class(arguments) { constructor: default } |c| body; … }`.
+/// The body gives a `Result` of a value or of several.
+macro_rules! operations {
+    ($(#[$doc:meta])* $table:ident:
+        $($class:ident($($argument:ident),*) $({ $($key:ident : $default:tt),* })?
+            |$c:ident| $body:expr;)*
+    ) => {
+        $(#[$doc])*
+        pub(super) const $table: &[$crate::operations::OperationDef] = &[$(
+            $crate::operations::OperationDef {
+                class_name: stringify!($class),
+                arguments: &[$(stringify!($argument)),*],
+                defaults: || serde_json::json!({ $($(stringify!($key): $default),*)? }),
+                call: |$c| Result::map($body, Into::into),
+            }
+        ),*];
+    };
+}
+use operations;
+
+impl OperationDef {
+    /// An operation with the constructor's arguments in `config`.
+    ///
+    /// # Errors
+    /// If the name is not one a node can have.
+    pub fn new(&'static self, config: &Config) -> Result<Box<dyn Layer>> {
+        if let Json::Object(defaults) = (self.defaults)() {
+            defaults.keys().for_each(|key| {
+                config.get(key);
+            });
+        }
+        let name = match config.optional_str("name")? {
+            Some(name) if name.contains('/') => {
+                return Err(config.bad("name", "a name without '/'"));
+            }
+            Some(name) => name.to_owned(),
+            None => crate::base::naming::snake_case(self.class_name),
+        };
+        let base = LayerBase {
+            class_name: self.class_name,
+            name,
+            trainable: true,
+            policy: DTypePolicy::FLOAT32,
+            autocast: false,
+            built: true,
+            variables: Vec::new(),
+        };
+        let (owner, given) = (config.owner().to_owned(), config.given().clone());
+        Ok(Box::new(Operation { base, def: self, owner, given }))
+    }
+}
+
+struct Operation {
+    base: LayerBase,
+    def: &'static OperationDef,
+    /// What errors call the operation, and the arguments of its constructor.
+    owner: String,
+    given: Map<String, Json>,
+}
+
+impl Layer for Operation {
+    layer_base!();
+
+    fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
+        let config = &Config::new(self.owner.clone(), self.given.clone(), (self.def.defaults)());
+        (self.def.call)(&Call { cx, config, args, arguments: self.def.arguments })
+    }
+
+    fn keywords(&self) -> &'static [&'static str] {
+        self.def.arguments
+    }
+}
