@@ -2,6 +2,7 @@
 
 mod activations;
 pub mod args;
+mod attention;
 pub mod builder;
 pub mod config;
 mod context;
@@ -21,9 +22,10 @@ mod settings;
 pub(crate) mod spatial;
 mod stateless;
 
-pub(crate) use activations::Rectifier;
 pub use activations::*;
+pub(crate) use activations::{Rectifier, large_negative};
 pub use args::{Arg, Args, CallArgs};
+pub use attention::*;
 pub use builder::LayerBuilder;
 pub use context::Context;
 pub use convolutional::*;

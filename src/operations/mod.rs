@@ -6,10 +6,10 @@
 mod call;
 mod core;
 mod elementwise;
-mod indexing;
+pub(crate) mod indexing;
 mod linear;
 mod math;
-mod nn;
+pub(crate) mod nn;
 mod promotion;
 mod reductions;
 mod shapes;
