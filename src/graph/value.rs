@@ -93,6 +93,18 @@ impl<'g> Value<'g> {
         if dtype == self.dtype() { self } else { self.op(Cast { dtype }) }
     }
 
+    /// [`cast`](Value::cast) in which a number outside the range of a narrow integer becomes its bound.
+    pub fn saturating_cast(self, dtype: DType) -> Value<'g> {
+        if !dtype.is_int() || dtype.size() >= 4 {
+            return self.cast(dtype);
+        }
+        let span = f64::from(1u32 << (8 * dtype.size()));
+        let low = if dtype.is_signed_int() { -span / 2.0 } else { 0.0 };
+        let wide = if self.dtype().is_float() { self } else { self.cast(DType::Int32) };
+        let (low, high) = (wide.scalar_like(low), wide.scalar_like(low + span - 1.0));
+        wide.maximum(low).minimum(high).cast(dtype)
+    }
+
     pub fn reshape(self, shape: impl Into<Shape>) -> Value<'g> {
         let shape = shape.into();
         if shape == self.shape() { self } else { self.op(Reshape { shape }) }

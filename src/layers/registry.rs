@@ -79,11 +79,12 @@ layers! {
         regularization::GaussianDropout, regularization::AlphaDropout,
         regularization::GaussianNoise, regularization::ActivityRegularization;
     Preprocessing: preprocessing::Rescaling, preprocessing::Normalization,
-        preprocessing::CategoryEncoding, preprocessing::Discretization;
+        preprocessing::CategoryEncoding, preprocessing::Discretization,
+        preprocessing::Resizing, preprocessing::CenterCrop;
     Attention: attention::MultiHeadAttention("dropout in training");
     Reshaping: reshaping::Reshape, reshaping::Flatten, reshaping::RepeatVector,
         reshaping::Permute, reshaping::Cropping1D, reshaping::Cropping2D, reshaping::Cropping3D,
-        reshaping::UpSampling1D, reshaping::UpSampling2D("interpolations but nearest"),
+        reshaping::UpSampling1D, reshaping::UpSampling2D,
         reshaping::UpSampling3D, reshaping::ZeroPadding1D, reshaping::ZeroPadding2D,
         reshaping::ZeroPadding3D;
     Merging: merging::Concatenate, merging::Average, merging::Maximum, merging::Minimum,

@@ -12,6 +12,10 @@ operations! {
         let dtype = c.dtype("dtype")?.ok_or_else(|| c.config.bad("dtype", "a dtype"))?;
         Ok(c.value(0)?.cast(dtype))
     };
+    SaturateCast(x) { dtype: null } |c| {
+        let dtype = c.dtype("dtype")?.ok_or_else(|| c.config.bad("dtype", "a dtype"))?;
+        Ok(c.value(0)?.saturating_cast(dtype))
+    };
     ConvertToTensor(x) { dtype: null, sparse: null, ragged: null } |c| {
         if ["sparse", "ragged"].iter().any(|key| c.config.get(key).as_bool() == Some(true)) {
             return Err(Error::Unsupported("sparse and ragged tensors".into()));

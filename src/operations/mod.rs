@@ -6,6 +6,7 @@
 mod call;
 mod core;
 mod elementwise;
+mod image;
 pub(crate) mod indexing;
 mod linear;
 mod math;
@@ -43,6 +44,7 @@ pub const OPERATIONS: &[(&str, &[OperationDef])] = &[
     ("keras.src.ops.nn", nn::NN),
     ("keras.src.ops.math", math::MATH),
     ("keras.src.ops.core", core::CORE),
+    ("keras.src.ops.image", image::IMAGE),
     ("keras.src.activations.activations", nn::ACTIVATIONS),
 ];
 
