@@ -46,6 +46,12 @@ impl<'g> Value<'g> {
         self.graph.with_node(self.id, |node| node.spec.shape.rank())
     }
 
+    /// Extent of an axis; 1 for an axis that does not exist, which is also what an earlier error
+    /// leaves behind.
+    pub fn extent(self, axis: usize) -> usize {
+        self.graph.with_node(self.id, |node| node.spec.shape.get(axis).copied().unwrap_or(1))
+    }
+
     fn op(self, op: impl Into<Op>) -> Value<'g> {
         self.graph.push(op.into(), &[self.id])
     }
@@ -116,6 +122,13 @@ impl<'g> Value<'g> {
             return self;
         }
         self.op(Transpose { axes: axes.to_vec() })
+    }
+
+    /// Axis `from` put at position `to`, the others in their order.
+    pub fn move_axis(self, from: usize, to: usize) -> Value<'g> {
+        let mut order: Vec<usize> = (0..self.rank()).filter(|&axis| axis != from).collect();
+        order.insert(to.min(order.len()), from);
+        self.transpose(&order)
     }
 
     pub fn broadcast(self, shape: impl Into<Shape>) -> Value<'g> {

@@ -175,7 +175,8 @@ const INITIALIZERS: &[Row] = &[
         "orthogonal",
         || json!({"gain": 1.0, "seed": null}),
         |c| {
-            (c.float("gain")?, seed(c)?);
+            c.float("gain")?;
+            seed(c)?;
             Ok(Initializer::Named("Orthogonal"))
         },
     ),

@@ -48,7 +48,7 @@ impl Interpolation {
             x.cast(DType::Float32)
         };
         let resized =
-            extents.iter().try_fold(float, |x, &(axis, extent)| match x.shape()[axis] {
+            extents.iter().try_fold(float, |x, &(axis, extent)| match x.extent(axis) {
                 old if old == extent => Ok(x),
                 0 => Err(Error::shape("resize", x.shape().to_string(), "an image with pixels")),
                 old if self == Interpolation::Nearest => {
@@ -110,12 +110,8 @@ fn lanczos(d: Value<'_>, radius: f64) -> Value<'_> {
 
 /// The product of every line of `x` along an axis with a matrix.
 fn along<'g>(x: Value<'g>, axis: usize, matrix: Value<'g>) -> Value<'g> {
-    let rank = x.rank();
-    let last: Vec<usize> = (0..rank).filter(|&i| i != axis).chain([axis]).collect();
-    let y = x.transpose(&last).dot(matrix);
-    let mut back: Vec<usize> = (0..rank - 1).collect();
-    back.insert(axis, rank - 1);
-    y.transpose(&back)
+    let last = x.rank().saturating_sub(1);
+    x.move_axis(axis, last).dot(matrix).move_axis(last, axis)
 }
 
 /// The largest part in the middle of an image that has the aspect ratio of another size, as start and

@@ -12,7 +12,8 @@ pub struct Rng(pub u64);
 
 impl Rng {
     pub fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % n.max(1)
     }
 
@@ -53,7 +54,11 @@ pub fn sample(seed: u64, steps: usize) -> Sample {
         let ids = values.clone();
         let pick = |rng: &mut Rng| {
             // Mostly recent values, so that chains grow.
-            let i = if rng.below(3) > 0 { ids.len() - 1 - rng.below(ids.len().min(3)) } else { rng.below(ids.len()) };
+            let i = if rng.below(3) > 0 {
+                ids.len() - 1 - rng.below(ids.len().min(3))
+            } else {
+                rng.below(ids.len())
+            };
             ids[i]
         };
         let x = graph.at(pick(&mut rng));
@@ -108,7 +113,8 @@ fn step<'g>(rng: &mut Rng, x: Value<'g>, other: Value<'g>) -> Value<'g> {
         }
         12 if rank > 0 => {
             let start: Vec<usize> = shape.iter().map(|&d| rng.below(d)).collect();
-            let size: Vec<usize> = shape.iter().zip(&start).map(|(d, s)| (d - s).div_ceil(2)).collect();
+            let size: Vec<usize> =
+                shape.iter().zip(&start).map(|(d, s)| (d - s).div_ceil(2)).collect();
             x.slice(&start, &size, &vec![2; rank])
         }
         13 if rank > 0 => x.reverse(&[axis]),
@@ -119,7 +125,8 @@ fn step<'g>(rng: &mut Rng, x: Value<'g>, other: Value<'g>) -> Value<'g> {
         }
         15 if rank > 0 => x.graph().concat(&[x, x * 2.0, x.reverse(&[axis])], axis),
         16 if rank > 0 => {
-            let reduced = [x.sum(&[axis]), x.mean(&[axis]), x.max(&[axis]), x.min(&[axis])][rng.below(4)];
+            let reduced =
+                [x.sum(&[axis]), x.mean(&[axis]), x.max(&[axis]), x.min(&[axis])][rng.below(4)];
             reduced * 0.5 + 0.25
         }
         17 if rank > 0 => x.softmax(&[axis]),
