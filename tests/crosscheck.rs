@@ -182,9 +182,11 @@ fn fresh_folder(name: &str) -> PathBuf {
 fn succeed(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let printed = [output.stdout, output.stderr].concat();
+    let shown: Vec<_> = command.get_args().take(3).collect();
     assert!(
         output.status.success(),
-        "{command:?}: {}\n{}",
+        "{} {shown:?}: {}\n{}",
+        command.get_program().display(),
         output.status,
         String::from_utf8_lossy(&printed)
     );

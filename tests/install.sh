@@ -35,7 +35,7 @@ has_vulkan() {
 
 case "${1:-}" in
   compiler)
-    command -v cargo >/dev/null || { echo "cargo is missing: install the Rust toolchain, https://rustup.rs" >&2; exit 1; }
+    command -v cargo >/dev/null || { echo "cargo is missing: install the Rust toolchain, for example with rustup" >&2; exit 1; }
     command -v cc >/dev/null || install gcc libc6-dev
     ;;
   vulkan)

@@ -170,5 +170,5 @@ fn as_size(value: &Json) -> Option<usize> {
 }
 
 fn as_float(value: &Json) -> Option<f64> {
-    value.as_f64()
+    crate::saving::json::float(value)
 }

@@ -7,6 +7,7 @@ use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
 use crate::layers::{Args, CallArgs, Context, DTypePolicy};
+use crate::saving::Kind;
 use crate::tensor::Variable;
 
 /// What a call gives: one value, or a structure of them.
@@ -34,10 +35,15 @@ pub trait Layer: Send + Sync {
     /// The layer's mathematics.
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>>;
 
-    /// Sub-layers under Keras's Python attribute names (`cell`, `_query_dense`); `layers` of a model
-    /// is a list.
-    fn children(&self) -> Vec<(String, Vec<Arc<dyn Layer>>)> {
+    /// Sub-layers under Keras's Python attribute names (`cell`, `_query_dense`): one, or a list of
+    /// them, as the attribute holds.
+    fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
         Vec::new()
+    }
+
+    /// What the layer is to the walk that orders a file's weights.
+    fn kind(&self) -> Kind {
+        Kind::Layer
     }
 
     /// Keyword arguments of `call` that the layer makes use of.

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod load;
 pub mod npz;
 pub mod saveable;
+pub mod saving_lib;
 pub mod store;
 pub mod walk;
 pub mod weights_file;

@@ -147,6 +147,27 @@ impl Tensor {
     }
 }
 
+impl Tensor {
+    /// Tensors joined along their first axis.
+    pub fn concat_rows(parts: &[&Tensor]) -> Result<Tensor> {
+        let first = parts.first().ok_or_else(|| Error::Invalid("no tensors to join".into()))?;
+        let misfit = |t: &&&Tensor| {
+            t.dtype() != first.dtype() || t.shape().get(1..) != first.shape().get(1..)
+        };
+        if let Some(other) = parts.iter().find(misfit) {
+            let found = format!("{} and {}", first.spec(), other.spec());
+            return Err(Error::shape("joining rows", found, "equal shapes behind the first axis"));
+        }
+        if first.shape().rank() == 0 {
+            return Err(Error::shape("joining rows", "scalars", "at least one axis"));
+        }
+        let rows = parts.iter().map(|t| t.shape()[0]).sum();
+        let mut bytes = Vec::with_capacity(parts.iter().map(|t| t.bytes.len()).sum());
+        parts.iter().for_each(|t| bytes.extend_from_slice(&t.bytes));
+        Tensor::from_bytes(Spec::new(first.shape().with(0, rows), first.dtype()), bytes)
+    }
+}
+
 impl Source for Tensor {
     fn spec(&self) -> &Spec {
         &self.spec

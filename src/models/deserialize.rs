@@ -1,0 +1,184 @@
+//! From a record to an object: the one gate between names in a file and code.
+
+use serde_json::Map;
+
+use crate::base::error::quote;
+use crate::base::{Error, Result, ResultExt};
+use crate::layers::config::{Config, Json};
+use crate::layers::{Layer, registry};
+use crate::models::custom::CustomObjects;
+use crate::models::functional::Functional;
+use crate::models::sequential::Sequential;
+use crate::operations;
+
+/// Models within models, at most; wrappers count too.
+const DEPTH: usize = 32;
+
+/// What reading a config needs.
+pub struct Reader<'a> {
+    pub custom: &'a CustomObjects,
+    depth: usize,
+}
+
+/// A model, by its form.
+pub enum Root {
+    Functional(Functional),
+    Sequential(Sequential),
+}
+
+/// The fields of a record that all objects have.
+pub struct Record<'a> {
+    pub class_name: &'a str,
+    pub module: &'a str,
+    pub registered_name: Option<&'a str>,
+    pub config: &'a Map<String, Json>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(custom: &'a CustomObjects) -> Reader<'a> {
+        Reader { custom, depth: 0 }
+    }
+
+    fn deeper(&self, what: &str) -> Result<Reader<'a>> {
+        if self.depth == DEPTH {
+            return Err(Error::Limit {
+                what: format!("nesting of {what}"),
+                need: "more levels".into(),
+                limit: DEPTH.to_string(),
+                owner: "this loader".into(),
+            });
+        }
+        Ok(Reader { custom: self.custom, depth: self.depth + 1 })
+    }
+
+    /// The model of a root record.
+    pub fn model(&self, json: &Json) -> Result<Root> {
+        let record = Record::parse(json)?;
+        record.check_registered_name()?;
+        self.model_of(&record)?.ok_or_else(|| record.unknown())
+    }
+
+    fn model_of(&self, record: &Record<'_>) -> Result<Option<Root>> {
+        let inner = || self.deeper("models");
+        let config = record.config;
+        Ok(match (record.module, record.class_name) {
+            ("keras" | "keras.models" | "keras.src.models.sequential", "Sequential") => {
+                Some(Root::Sequential(Sequential::from_config(config, &inner()?)?))
+            }
+            ("keras.src.models.functional", "Functional") | ("keras" | "keras.models", "Model")
+                if config.contains_key("layers") =>
+            {
+                Some(Root::Functional(Functional::from_config(config, &inner()?)?))
+            }
+            _ => None,
+        })
+    }
+
+    /// The layer, operation or model of a record.
+    pub fn layer(&self, json: &Json) -> Result<Box<dyn Layer>> {
+        let record = Record::parse(json)?;
+        let name = record.config.get("name").and_then(Json::as_str).unwrap_or("");
+        let place = || format!("{} '{}'", quote(record.class_name), quote(name));
+        self.resolve(&record, &place()).at(place)
+    }
+
+    fn resolve(&self, record: &Record<'_>, owner: &str) -> Result<Box<dyn Layer>> {
+        let custom = record.registered_name.unwrap_or(record.class_name);
+        if let Some(new) = self.custom.find(custom) {
+            let config = Config::new(owner.into(), record.config.clone(), Json::Null);
+            let layer = new(&config)?;
+            config.finish()?;
+            return Ok(layer);
+        }
+        record.check_registered_name()?;
+        if let Some(model) = self.model_of(record)? {
+            return Ok(match model {
+                Root::Functional(model) => Box::new(model),
+                Root::Sequential(model) => Box::new(model),
+            });
+        }
+        let (new, defaults): (&dyn Fn(&Config) -> Result<Box<dyn Layer>>, Json) =
+            match (is_layer_module(record.module), registry::find(record.class_name)) {
+                (true, Some(def)) => (&def.new, (def.defaults)()),
+                _ => match operations::find(record.module, record.class_name) {
+                    Some(def) => {
+                        let config =
+                            Config::new(owner.into(), record.config.clone(), (def.defaults)());
+                        let layer = def.new(&config)?;
+                        config.finish()?;
+                        return Ok(layer);
+                    }
+                    None => return Err(record.unknown()),
+                },
+            };
+        let config = Config::new(owner.into(), record.config.clone(), defaults);
+        let layer = new(&config)?;
+        config.finish()?;
+        Ok(layer)
+    }
+}
+
+fn is_layer_module(module: &str) -> bool {
+    module == "keras.layers"
+        || module.starts_with("keras.src.layers.")
+        || module == "keras._legacy.layers"
+}
+
+impl<'a> Record<'a> {
+    /// Reads the fields of a serialized object.
+    pub fn parse(json: &'a Json) -> Result<Record<'a>> {
+        let bad = |what: &str| Error::Json {
+            member: "config.json".into(),
+            what: format!("{what} in the record {}", quote(&json.to_string())),
+        };
+        let class_name = json.get("class_name").and_then(Json::as_str);
+        let class_name = class_name.ok_or_else(|| bad("no class_name"))?;
+        let text = |key: &str| match json.get(key) {
+            None | Some(Json::Null) => Ok(None),
+            Some(Json::String(text)) => Ok(Some(text.as_str())),
+            Some(_) => Err(bad(&format!("{key} that is not a string"))),
+        };
+        if matches!(class_name, "Lambda" | "__lambda__" | "TorchModuleWrapper") {
+            return Err(Error::Unsupported(format!(
+                "{class_name} holds Python code, which is never run; register a replacement as a \
+                 custom object"
+            )));
+        }
+        let config = json.get("config").and_then(Json::as_object);
+        Ok(Record {
+            class_name,
+            module: text("module")?.unwrap_or(""),
+            registered_name: text("registered_name")?,
+            config: config.ok_or_else(|| bad("no config mapping"))?,
+        })
+    }
+
+    /// A built-in class may only be registered under its own name.
+    fn check_registered_name(&self) -> Result<()> {
+        match self.registered_name {
+            Some(name) if name != self.class_name => Err(Error::UnknownClass {
+                kind: "registered object",
+                name: quote(name),
+                module: quote(self.module),
+                hint: "register it with CustomObjects".into(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn unknown(&self) -> Error {
+        let hint = if registry::find(self.class_name).is_some() {
+            "a layer's module is keras.layers"
+        } else if self.module.starts_with("keras") {
+            "this version does not have it; a replacement can be registered with CustomObjects"
+        } else {
+            "classes from outside Keras must be registered with CustomObjects; nothing is imported"
+        };
+        Error::UnknownClass {
+            kind: "class",
+            name: quote(self.class_name),
+            module: if self.module.is_empty() { "none".into() } else { quote(self.module) },
+            hint: hint.into(),
+        }
+    }
+}

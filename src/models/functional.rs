@@ -1,0 +1,337 @@
+//! Functional models: a graph of calls of layers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Map;
+
+use crate::base::error::quote;
+use crate::base::{Error, Nested, Result, ResultExt};
+use crate::graph::Value;
+use crate::layers::config::{Config, Json};
+use crate::layers::layer::layer_base;
+use crate::layers::{Args, CallArgs, Context, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec};
+use crate::models::calls::{History, inbound_nodes, structure};
+use crate::models::deserialize::{Reader, Record};
+use crate::models::order::layers_by_depth;
+use crate::models::symbolic::output_specs;
+use crate::saving::Kind;
+
+/// Output `output` of call `call`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TensorRef {
+    pub call: usize,
+    pub output: usize,
+}
+
+/// One call of a layer; an input is a call without arguments.
+pub struct Call {
+    pub layer: usize,
+    pub args: CallArgs<TensorRef>,
+    /// What it gives, flattened.
+    pub outputs: Vec<SymbolicSpec>,
+}
+
+/// A layer within the model.
+pub struct Member {
+    pub layer: Arc<dyn Layer>,
+    /// Whether it is a layer of Keras, rather than an operation.
+    pub is_layer: bool,
+}
+
+/// A model that is a graph of calls.
+pub struct Functional {
+    base: LayerBase,
+    pub members: Vec<Member>,
+    /// In an order in which they can be made.
+    pub calls: Vec<Call>,
+    pub inputs: Nested<TensorRef>,
+    pub outputs: Nested<TensorRef>,
+    /// Members that are layers, in Keras's order, which decides the paths of weights.
+    order: Vec<usize>,
+}
+
+/// A layer being put into the graph.
+struct Pending {
+    layer: Box<dyn Layer>,
+    input: Option<SymbolicSpec>,
+    is_layer: bool,
+    /// Whether histories of `output_layers` count its own node as the first.
+    is_functional: bool,
+    nodes: Vec<CallArgs<History>>,
+    /// Calls made so far.
+    calls: Vec<usize>,
+}
+
+impl Functional {
+    pub fn from_config(config: &Map<String, Json>, reader: &Reader<'_>) -> Result<Functional> {
+        let missing = |key: &str| Error::Json {
+            member: "config.json".into(),
+            what: format!("a functional model without '{key}'"),
+        };
+        let get = |key: &str| config.get(key).ok_or_else(|| missing(key));
+        let own = ["name", "trainable", "layers", "input_layers", "output_layers", "dtype"];
+        if let Some(key) = config.keys().find(|key| !own.contains(&key.as_str())) {
+            return Err(Error::Config {
+                owner: "functional model".into(),
+                key: quote(key),
+                found: quote(&config[key].to_string()),
+                expected: "no such key".into(),
+            });
+        }
+        let settings = Config::new("functional model".into(), config.clone(), Json::Null);
+        let base = LayerBase::new("Functional", &settings)?;
+        let (pending, index) = pending_layers(get("layers")?, reader)?;
+        let mut graph = Rebuild { pending, index, calls: Vec::new() };
+        graph.make_all()?;
+        let inputs = graph.references(&structure(get("input_layers")?)?)?;
+        let outputs = graph.references(&structure(get("output_layers")?)?)?;
+        if outputs.flatten().is_empty() || inputs.flatten().is_empty() {
+            return Err(missing("inputs and outputs"));
+        }
+        Functional::new(base, graph, inputs, outputs)
+    }
+
+    fn new(
+        base: LayerBase,
+        graph: Rebuild,
+        inputs: Nested<TensorRef>,
+        outputs: Nested<TensorRef>,
+    ) -> Result<Functional> {
+        let mut base = base;
+        // Inner layers cast to their own dtypes; the model passes its inputs on as they are.
+        base.autocast = false;
+        base.built = true;
+        let members: Vec<Member> = graph
+            .pending
+            .into_iter()
+            .map(|p| Member { layer: Arc::from(p.layer), is_layer: p.is_layer })
+            .collect();
+        let order = layers_by_depth(&graph.calls, &inputs, &outputs)?;
+        let order = order.into_iter().filter(|&m| members[m].is_layer).collect();
+        Ok(Functional { base, members, calls: graph.calls, inputs, outputs, order })
+    }
+
+    /// The spec of a tensor of the graph.
+    pub fn spec(&self, tensor: TensorRef) -> &SymbolicSpec {
+        &self.calls[tensor.call].outputs[tensor.output]
+    }
+
+    /// The name of the layer that makes a tensor.
+    pub fn name_of(&self, tensor: TensorRef) -> &str {
+        &self.members[self.calls[tensor.call].layer].layer.base().name
+    }
+
+    /// The layers in Keras's order.
+    pub fn layers(&self) -> Vec<Arc<dyn Layer>> {
+        self.order.iter().map(|&i| self.members[i].layer.clone()).collect()
+    }
+
+    /// The members that are layers, in Keras's order.
+    pub fn order(&self) -> &[usize] {
+        &self.order
+    }
+}
+
+fn pending_layers(
+    json: &Json,
+    reader: &Reader<'_>,
+) -> Result<(Vec<Pending>, HashMap<String, usize>)> {
+    let fail = |what: String| Error::Json { member: "config.json".into(), what };
+    let records = json.as_array().ok_or_else(|| fail("'layers' is not a list".into()))?;
+    let mut pending = Vec::with_capacity(records.len());
+    let mut index = HashMap::with_capacity(records.len());
+    for record in records {
+        let name = record.get("name").and_then(Json::as_str);
+        let name = name.ok_or_else(|| fail("a layer of a functional model without name".into()))?;
+        let nodes = record.get("inbound_nodes");
+        let nodes =
+            nodes.ok_or_else(|| fail(format!("layer '{}' without inbound_nodes", quote(name))))?;
+        let parsed = Record::parse(record)?;
+        let mut input = None;
+        if parsed.class_name == "InputLayer" {
+            let config =
+                Config::new(format!("input '{}'", quote(name)), parsed.config.clone(), Json::Null);
+            input = Some(InputLayer::spec(&config)?);
+        }
+        let layer = reader.layer(record)?;
+        if index.insert(name.to_owned(), pending.len()).is_some() {
+            return Err(fail(format!("two layers are called '{}'", quote(name))));
+        }
+        let is_functional = layer.base().class_name == "Functional";
+        let is_layer = !parsed.module.starts_with("keras.src.ops");
+        let nodes = inbound_nodes(nodes).at(|| format!("layer '{}'", quote(name)))?;
+        pending.push(Pending { layer, input, is_layer, is_functional, nodes, calls: Vec::new() });
+    }
+    Ok((pending, index))
+}
+
+/// Makes the calls of a config in an order in which their inputs exist.
+struct Rebuild {
+    pending: Vec<Pending>,
+    index: HashMap<String, usize>,
+    calls: Vec<Call>,
+}
+
+impl Rebuild {
+    fn make_all(&mut self) -> Result<()> {
+        for layer in 0..self.pending.len() {
+            if let Some(spec) = self.pending[layer].input.clone() {
+                self.pending[layer].calls.push(self.calls.len());
+                self.calls.push(Call { layer, args: CallArgs::default(), outputs: vec![spec] });
+            }
+        }
+        let mut open: Vec<usize> =
+            (0..self.pending.len()).filter(|&l| self.pending[l].input.is_none()).collect();
+        while !open.is_empty() {
+            let before = self.calls.len();
+            let mut waiting = Vec::new();
+            for layer in open {
+                if !self.make_ready(layer)? {
+                    waiting.push(layer);
+                }
+            }
+            if self.calls.len() == before && !waiting.is_empty() {
+                return Err(self.stuck(waiting[0]));
+            }
+            open = waiting;
+        }
+        Ok(())
+    }
+
+    /// Makes a layer's calls as far as their inputs exist; true when all are made.
+    fn make_ready(&mut self, layer: usize) -> Result<bool> {
+        while self.pending[layer].calls.len() < self.pending[layer].nodes.len() {
+            let node = self.pending[layer].calls.len();
+            let mut ready = true;
+            let mut failure = None;
+            self.pending[layer].nodes[node].visit(&mut |history| match self
+                .reference(history, false)
+            {
+                Ok(Some(_)) => {}
+                Ok(None) => ready = false,
+                Err(error) => failure = Some(error),
+            });
+            if let Some(error) = failure {
+                return Err(error);
+            }
+            if !ready {
+                return Ok(false);
+            }
+            self.make(layer, node)?;
+        }
+        Ok(true)
+    }
+
+    fn make(&mut self, layer: usize, node: usize) -> Result<()> {
+        let args = self.pending[layer].nodes[node].try_map(&mut |history| {
+            self.reference(history, false)?
+                .ok_or_else(|| Error::Internal("an input that was there is gone".into()))
+        })?;
+        let specs =
+            args.try_map(&mut |t: &TensorRef| Ok(self.calls[t.call].outputs[t.output].clone()))?;
+        let pending = &mut self.pending[layer];
+        let name = pending.layer.base().name.clone();
+        if !pending.layer.base().built {
+            pending.layer.build(&specs).at(|| format!("layer '{}'", quote(&name)))?;
+            pending.layer.base_mut().built = true;
+        }
+        let outputs = output_specs(pending.layer.as_ref(), &specs)?;
+        let outputs = outputs.flatten().into_iter().cloned().collect();
+        pending.calls.push(self.calls.len());
+        self.calls.push(Call { layer, args, outputs });
+        Ok(())
+    }
+
+    /// The tensor of a history; `None` when its call is not made yet.
+    fn reference(&self, history: &History, of_model: bool) -> Result<Option<TensorRef>> {
+        let fail = |what: String| Error::Json { member: "config.json".into(), what };
+        let &layer = self.index.get(&history.layer).ok_or_else(|| {
+            fail(format!("a tensor of the unknown layer '{}'", quote(&history.layer)))
+        })?;
+        let pending = &self.pending[layer];
+        // Keras counts a functional model's own node there, and only there.
+        let shift = usize::from(of_model && pending.is_functional && history.node > 0);
+        let node = history.node - shift;
+        let total = pending.nodes.len().max(usize::from(pending.input.is_some()));
+        if node >= total {
+            return Err(fail(format!(
+                "call {} of layer '{}', which is called {total} times",
+                history.node,
+                quote(&history.layer)
+            )));
+        }
+        let Some(&call) = pending.calls.get(node) else { return Ok(None) };
+        if history.tensor >= self.calls[call].outputs.len() {
+            return Err(fail(format!(
+                "output {} of layer '{}', which has {}",
+                history.tensor,
+                quote(&history.layer),
+                self.calls[call].outputs.len()
+            )));
+        }
+        Ok(Some(TensorRef { call, output: history.tensor }))
+    }
+
+    fn references(&self, nested: &Nested<History>) -> Result<Nested<TensorRef>> {
+        nested.try_map(&mut |history| {
+            self.reference(history, true)?
+                .ok_or_else(|| Error::Internal("a call was not made".into()))
+        })
+    }
+
+    fn stuck(&self, layer: usize) -> Error {
+        let name = &self.pending[layer].layer.base().name;
+        Error::Json {
+            member: "config.json".into(),
+            what: format!("the calls of layer '{}' wait for each other in a circle", quote(name)),
+        }
+    }
+}
+
+impl Layer for Functional {
+    layer_base!();
+
+    fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
+        let given = args.get(0, "inputs").and_then(crate::layers::Arg::nested);
+        let given: Vec<Value<'g>> =
+            given.iter().flat_map(|nested| nested.flatten()).copied().collect();
+        let inputs = self.inputs.flatten();
+        if given.len() != inputs.len() {
+            return Err(Error::shape(
+                format!("model '{}'", self.base.name),
+                format!("{} inputs", given.len()),
+                format!("{} inputs", inputs.len()),
+            ));
+        }
+        let mut values: Vec<Vec<Value<'g>>> = vec![Vec::new(); self.calls.len()];
+        for (tensor, value) in inputs.into_iter().zip(given) {
+            values[tensor.call] = vec![value];
+        }
+        for (i, call) in self.calls.iter().enumerate() {
+            if values[i].is_empty()
+                && !call.args.positional.is_empty() | !call.args.keyword.is_empty()
+            {
+                let args = call.args.try_map(&mut |t: &TensorRef| {
+                    let value = values[t.call].get(t.output).copied();
+                    value.ok_or_else(|| Error::Internal("a call before its inputs".into()))
+                })?;
+                let outputs = cx.call(self.members[call.layer].layer.as_ref(), &args)?;
+                values[i] = outputs.flatten().into_iter().copied().collect();
+            }
+        }
+        self.outputs.try_map(&mut |t| {
+            let value = values[t.call].get(t.output).copied();
+            value.ok_or_else(|| Error::Internal("an output was not computed".into()))
+        })
+    }
+
+    fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
+        let layers = self.layers().into_iter().map(Nested::Leaf).collect();
+        vec![("layers", Nested::List(layers))]
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Functional
+    }
+}

@@ -1,0 +1,23 @@
+//! `keras.models`: layers put together, from a config or in Rust.
+
+mod builder;
+mod calls;
+mod custom;
+mod deserialize;
+mod functional;
+mod model;
+mod order;
+mod predict;
+mod saveable;
+mod sequential;
+mod summary;
+pub use summary::{Summary, SummaryRow};
+mod symbolic;
+
+pub use builder::{
+    Functional as FunctionalBuilder, IntoDims, KerasTensor, Sequential as SequentialBuilder,
+    SharedLayer,
+};
+pub use custom::CustomObjects;
+pub use model::{InputSpec, Model};
+pub use predict::PredictOptions;

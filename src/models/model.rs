@@ -1,0 +1,177 @@
+//! A model: what a user holds.
+
+use std::sync::{Arc, Mutex};
+
+use crate::base::{DType, Nested, Result, SymbolicShape};
+use crate::layers::config::Json;
+use crate::layers::{Layer, SymbolicSpec};
+use crate::models::custom::CustomObjects;
+use crate::models::deserialize::{Reader, Root};
+use crate::models::functional::Functional;
+use crate::models::predict::Plans;
+use crate::models::saveable::SaveableLayer;
+use crate::models::sequential::Sequential;
+use crate::saving::{GroupPlan, Saved, walk};
+use crate::tensor::Variable;
+
+/// Name, shape with the batch axis, and dtype of a model's input or output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputSpec {
+    pub name: String,
+    pub shape: SymbolicShape,
+    pub dtype: DType,
+}
+
+/// A Keras model: layers, weights, and the file state around them.
+///
+/// Made by [`load_model`](crate::load_model) or by a builder. Its config is kept as it was read, so a
+/// model that is loaded and saved says what it said before.
+pub struct Model {
+    pub(crate) form: Form,
+    pub(crate) config: Json,
+    pub(crate) metadata: Option<Json>,
+    /// Groups of the file that belong to no layer, such as the optimizer's.
+    pub(crate) kept_groups: Vec<GroupPlan>,
+    pub(crate) assets: Vec<(String, Vec<u8>)>,
+    pub(crate) plans: Mutex<Plans>,
+}
+
+/// The two forms of a model.
+pub(crate) enum Form {
+    Functional(Arc<Functional>),
+    Sequential(Arc<Sequential>),
+}
+
+impl Model {
+    /// The model of a root record, as `config.json` holds it. Its weights start as the layers'
+    /// initializers say.
+    pub fn from_config(config: Json, custom: &CustomObjects) -> Result<Model> {
+        let form = match Reader::new(custom).model(&config)? {
+            Root::Functional(model) => Form::Functional(Arc::new(model)),
+            Root::Sequential(model) => Form::Sequential(Arc::new(model)),
+        };
+        Ok(Model {
+            form,
+            config,
+            metadata: None,
+            kept_groups: Vec::new(),
+            assets: Vec::new(),
+            plans: Mutex::default(),
+        })
+    }
+
+    /// The model as a layer.
+    pub fn root(&self) -> Arc<dyn Layer> {
+        match &self.form {
+            Form::Functional(model) => model.clone(),
+            Form::Sequential(model) => model.clone(),
+        }
+    }
+
+    pub fn name(&self) -> String {
+        self.root().base().name.clone()
+    }
+
+    /// `Functional` or `Sequential`.
+    pub fn class_name(&self) -> &'static str {
+        self.root().base().class_name
+    }
+
+    /// The root record, as `config.json` holds it.
+    pub fn config(&self) -> &Json {
+        &self.config
+    }
+
+    /// The layers in Keras's order.
+    pub fn layers(&self) -> Vec<Arc<dyn Layer>> {
+        match &self.form {
+            Form::Functional(model) => model.layers(),
+            Form::Sequential(model) => model.layers.clone(),
+        }
+    }
+
+    /// The inputs in order. Empty for a sequential model that is not built.
+    pub fn inputs(&self) -> Vec<InputSpec> {
+        let input = |name: &str, spec: &SymbolicSpec| InputSpec {
+            name: name.to_owned(),
+            shape: spec.shape.clone(),
+            dtype: spec.dtype,
+        };
+        match &self.form {
+            Form::Functional(model) => {
+                let inputs = model.inputs.flatten().into_iter();
+                inputs.map(|&t| input(model.name_of(t), model.spec(t))).collect()
+            }
+            Form::Sequential(model) => {
+                model.input.iter().map(|(name, spec)| input(name, spec)).collect()
+            }
+        }
+    }
+
+    /// The outputs in order, under the names of the layers that make them; a layer that makes
+    /// several has them numbered from the second on.
+    pub fn outputs(&self) -> Vec<InputSpec> {
+        let mut outputs: Vec<InputSpec> = Vec::new();
+        let mut push = |name: &str, spec: &SymbolicSpec| {
+            let same = |o: &&InputSpec| {
+                o.name == name || o.name.strip_prefix(name).is_some_and(|n| n.starts_with('_'))
+            };
+            let count = outputs.iter().filter(same).count();
+            let taken = outputs.iter().any(|o| o.name == name);
+            let name = if taken { format!("{name}_{count}") } else { name.to_owned() };
+            outputs.push(InputSpec { name, shape: spec.shape.clone(), dtype: spec.dtype });
+        };
+        match &self.form {
+            Form::Functional(model) => {
+                model
+                    .outputs
+                    .flatten()
+                    .into_iter()
+                    .for_each(|&t| push(model.name_of(t), model.spec(t)));
+            }
+            Form::Sequential(model) => {
+                let last = model.layers.last().map(|l| l.base().name.clone());
+                let name =
+                    last.or(model.input.as_ref().map(|(n, _)| n.clone())).unwrap_or_default();
+                if let Some(specs) = model.output() {
+                    specs.flatten().into_iter().for_each(|spec| push(&name, spec));
+                }
+            }
+        }
+        outputs
+    }
+
+    /// Structure of the inputs, with their positions in [`inputs`](Model::inputs).
+    pub(crate) fn input_structure(&self) -> Nested<usize> {
+        let mut next = 0..;
+        let mut number = |_: &_| Ok::<usize, crate::base::Error>(next.next().unwrap_or(0));
+        match &self.form {
+            Form::Functional(model) => {
+                model.inputs.try_map(&mut |t| number(t)).unwrap_or(Nested::None)
+            }
+            Form::Sequential(_) => Nested::Leaf(0),
+        }
+    }
+
+    /// All objects with state, in the order of a weights file.
+    pub(crate) fn saved(&self) -> Vec<Saved> {
+        walk(&SaveableLayer(self.root()))
+    }
+
+    /// Every variable with its path in a weights file, such as `layers/dense/vars/0`.
+    pub fn variables(&self) -> Vec<(String, Variable)> {
+        self.saved()
+            .into_iter()
+            .flat_map(|object| {
+                let path = object.group_path();
+                let named = move |(key, v): (String, Variable)| (format!("{path}/{key}"), v);
+                object.variables.into_iter().map(named)
+            })
+            .collect()
+    }
+
+    /// The variables of the optimizer that the file holds, by path, shape and dtype.
+    pub fn kept_groups(&self) -> &[GroupPlan] {
+        &self.kept_groups
+    }
+}

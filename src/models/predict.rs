@@ -1,0 +1,222 @@
+//! Prediction: tracing, planning and running, batch by batch.
+
+use std::sync::{Arc, PoisonError};
+
+use crate::base::{Error, Result, Shape, Spec};
+use crate::graph::{Graph, NodeId};
+use crate::layers::{Arg, CallArgs, Context};
+use crate::models::model::{InputSpec, Model};
+use crate::program::{Options, Program};
+use crate::runtime::{Compiled, Device};
+use crate::tensor::Tensor;
+
+/// Plans kept for each model; shapes beyond that are planned again.
+const PLANS: usize = 8;
+
+/// How to predict.
+pub struct PredictOptions<'a> {
+    /// What computes; [`Device::default_device`] where nothing is said.
+    pub device: Device,
+    /// Rows computed at once, as in Keras 32.
+    pub batch_size: usize,
+    pub passes: Options,
+    /// Called with the rows done and all rows.
+    pub progress: Option<&'a mut dyn FnMut(usize, usize)>,
+}
+
+impl PredictOptions<'_> {
+    /// The default options on a device.
+    pub fn on(device: Device) -> PredictOptions<'static> {
+        PredictOptions { device, batch_size: 32, passes: Options::default(), progress: None }
+    }
+}
+
+/// The plans of a model, by what they were made for; the newest last.
+#[derive(Default)]
+pub(crate) struct Plans(Vec<Plan>);
+
+struct Plan {
+    device: Device,
+    passes: Options,
+    inputs: Vec<Spec>,
+    compiled: Arc<Compiled>,
+}
+
+impl Model {
+    /// Predicts on the default device in batches of 32 rows.
+    ///
+    /// Inputs come in the order of [`Model::inputs`], with the batch axis first; outputs in the order
+    /// of [`Model::outputs`].
+    pub fn predict(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        self.predict_with(inputs, &mut PredictOptions::on(Device::default_device()?))
+    }
+
+    /// Predicts batch by batch. The last batch may be smaller, and is computed as it is: padding it
+    /// would change models that look across rows.
+    pub fn predict_with(
+        &self,
+        inputs: &[Tensor],
+        options: &mut PredictOptions<'_>,
+    ) -> Result<Vec<Tensor>> {
+        let inputs = self.conform(inputs)?;
+        let rows = rows(&inputs)?;
+        if options.batch_size == 0 {
+            return Err(Error::Invalid("batch_size is 0, expected at least 1".into()));
+        }
+        let size = self.fixed_batch().unwrap_or(options.batch_size);
+        let mut parts: Vec<Vec<Tensor>> = Vec::new();
+        let mut done = 0;
+        while done < rows || parts.is_empty() {
+            let count = size.min(rows - done);
+            let batch = inputs.iter().map(|t| t.rows(done, count)).collect::<Result<Vec<_>>>()?;
+            parts.push(self.run(&batch, &options.device, &options.passes)?);
+            done += count;
+            if let Some(progress) = &mut options.progress {
+                progress(done, rows);
+            }
+        }
+        join(parts)
+    }
+
+    /// Computes all rows at once, as calling a model in Keras does.
+    pub fn call(&self, inputs: &[Tensor], device: &Device) -> Result<Vec<Tensor>> {
+        self.run(&self.conform(inputs)?, device, &Options::default())
+    }
+
+    /// The plan for inputs of these specs, made if there is none yet.
+    pub fn compiled(
+        &self,
+        inputs: &[Spec],
+        device: &Device,
+        passes: &Options,
+    ) -> Result<Arc<Compiled>> {
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |p: &Plan| p.device.is(device) && p.passes == *passes && p.inputs == inputs;
+        if let Some(plan) = plans.0.iter().find(|p| fits(p)) {
+            return Ok(plan.compiled.clone());
+        }
+        let program = self.program(inputs)?;
+        let compiled = Arc::new(Compiled::new(program, device, passes, &mut |_, _| {})?);
+        if plans.0.len() == PLANS {
+            plans.0.remove(0);
+        }
+        plans.0.push(Plan {
+            device: device.clone(),
+            passes: passes.clone(),
+            inputs: inputs.to_vec(),
+            compiled: compiled.clone(),
+        });
+        Ok(compiled)
+    }
+
+    /// The traced program of a prediction, before any pass.
+    pub fn program(&self, inputs: &[Spec]) -> Result<Program> {
+        let graph = Graph::new();
+        let values: Vec<_> = inputs.iter().map(|spec| graph.input(spec.clone())).collect();
+        let structured = self.input_structure().try_map(&mut |&i| {
+            let missing = || Error::shape("model", format!("{} inputs", values.len()), "more");
+            values.get(i).copied().ok_or_else(missing)
+        })?;
+        let root = self.root();
+        let traced =
+            root.call(&Context::new(&graph, false), &CallArgs::one(Arg::from(&structured)));
+        let outputs: Result<Vec<NodeId>> =
+            traced.map(|nested| nested.flatten().into_iter().map(|v| v.id()).collect());
+        // An error inside a formula is kept by the graph, with its place: it comes first.
+        let trace = graph.finish()?;
+        Ok(Program::new(trace, &outputs?))
+    }
+
+    fn run(&self, inputs: &[Tensor], device: &Device, passes: &Options) -> Result<Vec<Tensor>> {
+        let specs: Vec<Spec> = inputs.iter().map(|t| t.spec().clone()).collect();
+        self.compiled(&specs, device, passes)?.run(inputs)
+    }
+
+    /// Inputs in the declared dtypes and ranks.
+    fn conform(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let declared = self.inputs();
+        if declared.is_empty() {
+            let what = "a model that has not been built: it has no input shape and no weights";
+            return Err(Error::Unsupported(what.into()));
+        }
+        if declared.len() != inputs.len() {
+            return Err(Error::shape(
+                "model inputs",
+                format!("{} tensors", inputs.len()),
+                format!("{}: {}", declared.len(), names(&declared)),
+            ));
+        }
+        declared.iter().zip(inputs).map(|(spec, tensor)| conform_one(spec, tensor)).collect()
+    }
+
+    /// The batch size that all inputs declare, if they do.
+    fn fixed_batch(&self) -> Option<usize> {
+        let inputs = self.inputs();
+        let batch = inputs.iter().map(|i| i.shape.0.first().copied().flatten());
+        batch.reduce(|a, b| if a == b { a } else { None }).flatten().filter(|&n| n > 0)
+    }
+}
+
+fn names(inputs: &[InputSpec]) -> String {
+    let names: Vec<_> = inputs.iter().map(|i| format!("{} {}", i.name, i.shape)).collect();
+    names.join(", ")
+}
+
+/// One input in its declared dtype. As in Keras, a missing last axis of extent 1 is added and an
+/// extra one is dropped.
+fn conform_one(spec: &InputSpec, tensor: &Tensor) -> Result<Tensor> {
+    let rank = spec.shape.rank();
+    let shape = tensor.shape();
+    let last_is_one = |extents: &[usize]| extents.last() == Some(&1);
+    let tensor = if shape.rank() == rank + 1 && last_is_one(shape) {
+        tensor.reshape(Shape::from(&shape[..rank]))?
+    } else if shape.rank() + 1 == rank && matches!(spec.shape.0.last(), Some(Some(1) | None)) {
+        let mut extents = shape.to_vec();
+        extents.push(1);
+        tensor.reshape(extents)?
+    } else {
+        tensor.clone()
+    };
+    // The batch extent is the caller's choice even where the file declares one.
+    let fits = tensor.shape().rank() == rank
+        && spec
+            .shape
+            .0
+            .iter()
+            .zip(tensor.shape().iter())
+            .skip(1)
+            .all(|(d, n)| d.is_none_or(|d| d == *n));
+    if !fits {
+        return Err(Error::shape(
+            format!("input '{}'", spec.name),
+            tensor.shape().to_string(),
+            spec.shape.to_string(),
+        ));
+    }
+    Ok(tensor.cast(spec.dtype))
+}
+
+/// The number of rows, which all inputs share.
+fn rows(inputs: &[Tensor]) -> Result<usize> {
+    let mut counts = inputs.iter().map(|t| t.shape().first().copied().unwrap_or(1));
+    let first = counts.next().unwrap_or(0);
+    if counts.any(|n| n != first) {
+        let found: Vec<_> = inputs.iter().map(|t| t.shape().to_string()).collect();
+        return Err(Error::shape("model inputs", found.join(", "), "equal numbers of rows"));
+    }
+    Ok(first)
+}
+
+/// Outputs of all batches, joined along the first axis.
+fn join(mut parts: Vec<Vec<Tensor>>) -> Result<Vec<Tensor>> {
+    if parts.len() == 1 {
+        return Ok(parts.remove(0));
+    }
+    let outputs = parts.first().map_or(0, Vec::len);
+    (0..outputs)
+        .map(|i| {
+            let pieces: Vec<&Tensor> = parts.iter().filter_map(|part| part.get(i)).collect();
+            Tensor::concat_rows(&pieces)
+        })
+        .collect()
+}

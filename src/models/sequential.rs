@@ -1,0 +1,155 @@
+//! Sequential models: a chain of layers.
+
+use std::sync::Arc;
+
+use serde_json::Map;
+
+use crate::base::error::quote;
+use crate::base::{DType, Error, Nested, Result, ResultExt, SymbolicShape};
+use crate::layers::config::{Config, Json};
+use crate::layers::layer::layer_base;
+use crate::layers::{
+    Arg, Args, CallArgs, Context, DTypePolicy, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec,
+};
+use crate::models::deserialize::{Reader, Record};
+use crate::models::symbolic::output_specs;
+use crate::saving::Kind;
+
+/// A model that is a chain.
+pub struct Sequential {
+    base: LayerBase,
+    pub layers: Vec<Arc<dyn Layer>>,
+    /// The layers of a model that is not built yet.
+    waiting: Vec<Box<dyn Layer>>,
+    /// Name and spec of the input, once the model is built.
+    pub input: Option<(String, SymbolicSpec)>,
+    /// What each layer gives.
+    pub specs: Vec<Nested<SymbolicSpec>>,
+}
+
+impl Sequential {
+    pub fn from_config(config: &Map<String, Json>, reader: &Reader<'_>) -> Result<Sequential> {
+        let fail = |what: &str| Error::Json { member: "config.json".into(), what: what.into() };
+        let own = ["name", "trainable", "dtype", "layers", "build_input_shape"];
+        if let Some(key) = config.keys().find(|key| !own.contains(&key.as_str())) {
+            return Err(fail(&format!("a sequential model with the unknown key '{}'", quote(key))));
+        }
+        if !config.contains_key("name") {
+            return Err(fail("a sequential model without 'name'"));
+        }
+        let records = config.get("layers").and_then(Json::as_array);
+        let records = records.ok_or_else(|| fail("a sequential model without a list of layers"))?;
+        // Keras writes the policy and ignores it: it is the layers' own that counts.
+        let mut settings = config.clone();
+        settings.remove("dtype");
+        let settings = Config::new("sequential model".into(), settings, Json::Null);
+        let mut base = LayerBase::new("Sequential", &settings)?;
+        base.policy = DTypePolicy::FLOAT32;
+        base.autocast = false;
+        let mut model = Sequential {
+            base,
+            layers: Vec::new(),
+            waiting: Vec::new(),
+            input: None,
+            specs: Vec::new(),
+        };
+        let mut layers = Vec::new();
+        for (i, record) in records.iter().enumerate() {
+            let parsed = Record::parse(record)?;
+            let layer = reader.layer(record)?;
+            if parsed.class_name == "InputLayer" {
+                if i > 0 {
+                    return Err(fail("an InputLayer that is not the first layer"));
+                }
+                let owner = format!("input '{}'", quote(&layer.base().name));
+                let config = Config::new(owner, parsed.config.clone(), Json::Null);
+                model.input = Some((layer.base().name.clone(), InputLayer::spec(&config)?));
+            } else {
+                layers.push(layer);
+            }
+        }
+        if model.input.is_none() {
+            model.input = build_input_shape(config)?;
+        }
+        model.build_layers(layers)?;
+        Ok(model)
+    }
+
+    /// Builds the chain when the input is known.
+    fn build_layers(&mut self, layers: Vec<Box<dyn Layer>>) -> Result<()> {
+        let input = self.input.as_ref().map(|(_, spec)| Nested::Leaf(spec.clone()));
+        let Some(mut current) = input else {
+            self.waiting = layers;
+            return Ok(());
+        };
+        for mut layer in layers {
+            let args = CallArgs::one(Arg::from(&current));
+            if !layer.base().built {
+                let name = layer.base().name.clone();
+                layer.build(&args).at(|| format!("layer '{}'", quote(&name)))?;
+                layer.base_mut().built = true;
+            }
+            current = output_specs(layer.as_ref(), &args)?;
+            self.specs.push(current.clone());
+            self.layers.push(Arc::from(layer));
+        }
+        self.base.built = true;
+        Ok(())
+    }
+
+    /// What the model gives.
+    pub fn output(&self) -> Option<Nested<SymbolicSpec>> {
+        let input = self.input.as_ref().map(|(_, spec)| Nested::Leaf(spec.clone()));
+        self.specs.last().cloned().or(input)
+    }
+}
+
+/// The input that a model without `InputLayer` was built with.
+fn build_input_shape(config: &Map<String, Json>) -> Result<Option<(String, SymbolicSpec)>> {
+    let Some(Json::Array(dims)) = config.get("build_input_shape") else { return Ok(None) };
+    let dim = |json: &Json| match json {
+        Json::Null => Some(None),
+        n => n.as_u64().and_then(|n| usize::try_from(n).ok()).map(Some),
+    };
+    let shape: Option<Vec<_>> = dims.iter().map(dim).collect();
+    let shape = shape.ok_or_else(|| Error::Json {
+        member: "config.json".into(),
+        what: format!("build_input_shape {}", quote(&config["build_input_shape"].to_string())),
+    })?;
+    let spec = SymbolicSpec { shape: SymbolicShape(shape), dtype: DType::Float32 };
+    Ok(Some(("input_layer".into(), spec)))
+}
+
+impl Layer for Sequential {
+    layer_base!();
+
+    fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
+        if self.input.is_some() {
+            return Ok(());
+        }
+        let shape = inputs.input_shape()?.clone();
+        let spec = SymbolicSpec { shape, dtype: DType::Float32 };
+        self.input = Some(("input_layer".into(), spec));
+        let layers = std::mem::take(&mut self.waiting);
+        self.build_layers(layers)
+    }
+
+    fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
+        let mut current = args.get(0, "inputs").and_then(Arg::nested).ok_or_else(|| {
+            Error::shape(format!("model '{}'", self.base.name), "no input", "one input")
+        })?;
+        for layer in &self.layers {
+            current = cx.call(layer.as_ref(), &CallArgs::one(Arg::from(&current)))?;
+        }
+        Ok(current)
+    }
+
+    fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
+        let layers = self.layers.iter().cloned().map(Nested::Leaf).collect();
+        vec![("layers", Nested::List(layers))]
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Sequential
+    }
+}

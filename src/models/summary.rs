@@ -1,0 +1,143 @@
+//! `model.summary()`: rows for the table Keras prints.
+
+use crate::models::model::{Form, Model};
+
+/// One row of a summary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SummaryRow {
+    pub name: String,
+    pub class_name: String,
+    /// As Keras prints it: `(None, 32)`, or `?` for a layer that is not built.
+    pub output_shape: String,
+    pub params: usize,
+    /// `layer[call][output]` of each input, for models that are not a chain.
+    pub connected_to: Vec<String>,
+}
+
+/// A model's summary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    pub name: String,
+    pub class_name: String,
+    pub rows: Vec<SummaryRow>,
+    pub total_params: usize,
+    pub trainable_params: usize,
+    /// Bytes of all weights, as stored.
+    pub bytes: usize,
+}
+
+impl Model {
+    /// The rows and sums of Keras's summary.
+    pub fn summary(&self) -> Summary {
+        let variables = self.variables();
+        let frozen = frozen_variables(self.root().as_ref());
+        let count = |trainable_only: bool| {
+            let counted = variables
+                .iter()
+                .filter(|(_, v)| !trainable_only || (v.trainable() && !frozen.contains(&v.id())));
+            counted.map(|(_, v)| v.spec().shape.len()).sum()
+        };
+        Summary {
+            name: self.name(),
+            class_name: self.class_name().into(),
+            rows: self.rows(),
+            total_params: count(false),
+            trainable_params: count(true),
+            bytes: variables.iter().map(|(_, v)| v.spec().bytes()).sum(),
+        }
+    }
+
+    fn rows(&self) -> Vec<SummaryRow> {
+        match &self.form {
+            Form::Functional(model) => model
+                .order()
+                .iter()
+                .map(|&member| {
+                    let layer = &model.members[member].layer;
+                    let calls: Vec<_> = model.calls.iter().filter(|c| c.layer == member).collect();
+                    let shape = calls.last().map_or("?".into(), |c| {
+                        let shapes: Vec<String> =
+                            c.outputs.iter().map(|s| s.shape.to_string()).collect();
+                        if shapes.len() == 1 {
+                            shapes[0].clone()
+                        } else {
+                            format!("[{}]", shapes.join(", "))
+                        }
+                    });
+                    let mut connected = Vec::new();
+                    for call in calls {
+                        call.args.visit(&mut |t| {
+                            let source = model.calls[t.call].layer;
+                            let nth = model.calls[..t.call].iter().filter(|c| c.layer == source);
+                            connected.push(format!(
+                                "{}[{}][{}]",
+                                model.members[source].layer.base().name,
+                                nth.count(),
+                                t.output
+                            ));
+                        });
+                    }
+                    row(layer.as_ref(), shape, connected)
+                })
+                .collect(),
+            Form::Sequential(model) => model
+                .layers
+                .iter()
+                .enumerate()
+                .map(|(i, layer)| {
+                    let shape = model.specs.get(i).map(|nested| nested.flatten());
+                    let shape = shape.and_then(|specs| specs.first().map(|s| s.shape.to_string()));
+                    row(layer.as_ref(), shape.unwrap_or("?".into()), Vec::new())
+                })
+                .collect(),
+        }
+    }
+}
+
+fn row(
+    layer: &dyn crate::layers::Layer,
+    output_shape: String,
+    connected_to: Vec<String>,
+) -> SummaryRow {
+    SummaryRow {
+        name: layer.base().name.clone(),
+        class_name: layer.base().class_name.into(),
+        output_shape,
+        params: params(layer),
+        connected_to,
+    }
+}
+
+/// Elements of all weights of a layer and the layers in it, each counted once.
+fn params(layer: &dyn crate::layers::Layer) -> usize {
+    let mut seen = std::collections::HashSet::new();
+    let mut total = 0;
+    visit(layer, &mut |layer| {
+        for variable in layer.base().variables.iter().filter(|v| seen.insert(v.id())) {
+            total += variable.spec().shape.len();
+        }
+    });
+    total
+}
+
+/// Variables of layers that are set not to train.
+fn frozen_variables(
+    root: &dyn crate::layers::Layer,
+) -> std::collections::HashSet<crate::tensor::VariableId> {
+    let mut frozen = std::collections::HashSet::new();
+    visit(root, &mut |layer| {
+        if !layer.base().trainable {
+            visit(layer, &mut |inner| {
+                frozen.extend(inner.base().variables.iter().map(crate::tensor::Variable::id));
+            });
+        }
+    });
+    frozen
+}
+
+fn visit(layer: &dyn crate::layers::Layer, f: &mut dyn FnMut(&dyn crate::layers::Layer)) {
+    f(layer);
+    for (_, children) in layer.children() {
+        children.flatten().into_iter().for_each(|child| visit(child.as_ref(), f));
+    }
+}

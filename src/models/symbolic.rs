@@ -1,0 +1,56 @@
+//! Shapes of outputs, found by tracing: unknown extents are filled twice with different numbers, and
+//! what differs in the result is unknown.
+
+use crate::base::{Nested, Result, Spec, SymbolicShape};
+use crate::graph::Graph;
+use crate::layers::{CallArgs, Context, Layer, SymbolicSpec};
+
+/// Fillings to try: primes, which no layer's own extents make by accident, then numbers that many
+/// reshapes divide.
+const FILLINGS: [[usize; 2]; 2] = [[83, 89], [120, 240]];
+
+/// The specs of what a layer gives for symbolic arguments.
+pub fn output_specs(
+    layer: &dyn Layer,
+    args: &CallArgs<SymbolicSpec>,
+) -> Result<Nested<SymbolicSpec>> {
+    let mut unknown = false;
+    args.visit(&mut |spec: &SymbolicSpec| unknown |= spec.shape.0.contains(&None));
+    if !unknown {
+        return trace(layer, args, 0)?.try_map(&mut |spec| {
+            Ok(SymbolicSpec { shape: SymbolicShape::from(&spec.shape), dtype: spec.dtype })
+        });
+    }
+    let mut failure = None;
+    for [a, b] in FILLINGS {
+        match trace(layer, args, a).and_then(|a| Ok((a, trace(layer, args, b)?))) {
+            Ok((a, b)) => return merge(&a, &b),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(Nested::None),
+    }
+}
+
+fn trace(layer: &dyn Layer, args: &CallArgs<SymbolicSpec>, fill: usize) -> Result<Nested<Spec>> {
+    let graph = Graph::new();
+    let cx = Context::new(&graph, false);
+    let args = args.try_map(&mut |spec: &SymbolicSpec| {
+        Ok(graph.input(Spec::new(spec.shape.filled(fill), spec.dtype)))
+    })?;
+    let outputs = cx.call(layer, &args)?;
+    let specs = outputs.try_map(&mut |value| Ok(value.spec()));
+    graph.finish()?;
+    specs
+}
+
+fn merge(a: &Nested<Spec>, b: &Nested<Spec>) -> Result<Nested<SymbolicSpec>> {
+    let others = b.flatten();
+    let mut next = others.into_iter();
+    a.try_map(&mut |a: &Spec| {
+        let b = next.next().unwrap_or(a);
+        Ok(SymbolicSpec { shape: SymbolicShape::merge(&a.shape, &b.shape)?, dtype: a.dtype })
+    })
+}
