@@ -314,9 +314,8 @@ impl Layer for MultiHeadAttentionLayer {
         Ok(output.into())
     }
 
-    fn children(&self) -> Vec<(String, Vec<Arc<dyn Layer>>)> {
-        let child = |(name, layer): &(&str, Arc<dyn Layer>)| ((*name).into(), vec![layer.clone()]);
-        self.projections.iter().map(child).collect()
+    fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
+        self.projections.iter().map(|(name, layer)| (*name, Nested::Leaf(layer.clone()))).collect()
     }
 
     fn keywords(&self) -> &'static [&'static str] {
