@@ -135,8 +135,9 @@ impl Worst {
             return;
         }
         let error = (f64::from(got) - want).abs() / want.abs().max(floor);
-        if !(error <= self.error) {
-            *self = Worst { error: if error.is_nan() { f64::INFINITY } else { error }, at: at() };
+        let error = if error.is_nan() { f64::INFINITY } else { error };
+        if error > self.error {
+            *self = Worst { error, at: at() };
         }
     }
 }

@@ -184,7 +184,9 @@ impl Graph {
         }
     }
 
-    pub(crate) fn push(&self, op: Op, inputs: &[NodeId]) -> Value<'_> {
+    /// Writes an operation on values of this graph; an equal one is taken from before. [`Value`] has
+    /// a method for what layers need every day.
+    pub fn push(&self, op: Op, inputs: &[NodeId]) -> Value<'_> {
         if self.has_failed() {
             // Shapes downstream of an error mean nothing: do not look at them.
             return self.failed(Error::Internal("an earlier error".into()));

@@ -46,6 +46,12 @@ impl<'g> Value<'g> {
         self.graph.with_node(self.id, |node| node.spec.shape.rank())
     }
 
+    /// Extent of an axis; 1 for an axis that does not exist, which is also what an earlier error
+    /// leaves behind.
+    pub fn extent(self, axis: usize) -> usize {
+        self.graph.with_node(self.id, |node| node.spec.shape.get(axis).copied().unwrap_or(1))
+    }
+
     fn op(self, op: impl Into<Op>) -> Value<'g> {
         self.graph.push(op.into(), &[self.id])
     }
@@ -93,6 +99,18 @@ impl<'g> Value<'g> {
         if dtype == self.dtype() { self } else { self.op(Cast { dtype }) }
     }
 
+    /// [`cast`](Value::cast) in which a number outside the range of a narrow integer becomes its bound.
+    pub fn saturating_cast(self, dtype: DType) -> Value<'g> {
+        if !dtype.is_int() || dtype.size() >= 4 {
+            return self.cast(dtype);
+        }
+        let span = f64::from(1u32 << (8 * dtype.size()));
+        let low = if dtype.is_signed_int() { -span / 2.0 } else { 0.0 };
+        let wide = if self.dtype().is_float() { self } else { self.cast(DType::Int32) };
+        let (low, high) = (wide.scalar_like(low), wide.scalar_like(low + span - 1.0));
+        wide.maximum(low).minimum(high).cast(dtype)
+    }
+
     pub fn reshape(self, shape: impl Into<Shape>) -> Value<'g> {
         let shape = shape.into();
         if shape == self.shape() { self } else { self.op(Reshape { shape }) }
@@ -104,6 +122,13 @@ impl<'g> Value<'g> {
             return self;
         }
         self.op(Transpose { axes: axes.to_vec() })
+    }
+
+    /// Axis `from` put at position `to`, the others in their order.
+    pub fn move_axis(self, from: usize, to: usize) -> Value<'g> {
+        let mut order: Vec<usize> = (0..self.rank()).filter(|&axis| axis != from).collect();
+        order.insert(to.min(order.len()), from);
+        self.transpose(&order)
     }
 
     pub fn broadcast(self, shape: impl Into<Shape>) -> Value<'g> {

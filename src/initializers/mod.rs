@@ -175,15 +175,27 @@ const INITIALIZERS: &[Row] = &[
         "orthogonal",
         || json!({"gain": 1.0, "seed": null}),
         |c| {
-            (c.float("gain")?, seed(c)?);
+            c.float("gain")?;
+            seed(c)?;
             Ok(Initializer::Named("Orthogonal"))
         },
     ),
 ];
 
-/// Class names of older Keras versions.
-const ALIASES: &[(&str, &str)] =
-    &[("OrthogonalInitializer", "Orthogonal"), ("IdentityInitializer", "Identity")];
+/// Other names under which Keras finds an initializer.
+const ALIASES: &[(&str, &str)] = &[
+    ("OrthogonalInitializer", "Orthogonal"),
+    ("IdentityInitializer", "Identity"),
+    ("normal", "RandomNormal"),
+    ("uniform", "RandomUniform"),
+    ("one", "Ones"),
+    ("zero", "Zeros"),
+];
+
+/// The class that an old or short name stands for; other names stand for themselves.
+fn class_of(name: &str) -> &str {
+    ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, class)| class)
+}
 
 impl Initializer {
     pub const ZEROS: Initializer = Initializer::Constant(0.0);
@@ -195,6 +207,7 @@ impl Initializer {
         match config.get(key) {
             Json::Null => Ok(Initializer::ZEROS),
             Json::String(name) => {
+                let name = class_of(name);
                 let row = INITIALIZERS.iter().find(|r| r.1 == name.to_lowercase() || r.0 == name);
                 let row = row.ok_or_else(|| config.bad(key, "the name of a Keras initializer"))?;
                 (row.3)(&Config::new(owner(), serde_json::Map::new(), (row.2)()))
@@ -206,8 +219,7 @@ impl Initializer {
 
     fn from_record(owner: String, record: &serde_json::Map<String, Json>) -> Result<Initializer> {
         let text = |key: &str| record.get(key).and_then(Json::as_str).unwrap_or("");
-        let class = text("class_name");
-        let class = ALIASES.iter().find(|(old, _)| *old == class).map_or(class, |(_, new)| new);
+        let class = class_of(text("class_name"));
         let known = text("module").is_empty() || text("module").starts_with("keras.");
         let row = INITIALIZERS.iter().find(|r| known && r.0 == class);
         let (Some(row), Some(Json::Object(config))) = (row, record.get("config")) else {

@@ -2,12 +2,14 @@
 
 mod activations;
 pub mod args;
+mod attention;
 pub mod builder;
 pub mod config;
 mod context;
 mod convolutional;
 mod core;
 mod dtype_policy;
+mod interpolation;
 pub(crate) mod layer;
 mod merging;
 mod normalization;
@@ -21,9 +23,10 @@ mod settings;
 pub(crate) mod spatial;
 mod stateless;
 
-pub(crate) use activations::Rectifier;
 pub use activations::*;
+pub(crate) use activations::{Rectifier, large_negative};
 pub use args::{Arg, Args, CallArgs};
+pub use attention::*;
 pub use builder::LayerBuilder;
 pub use context::Context;
 pub use convolutional::*;
@@ -33,6 +36,7 @@ pub use layer::{Layer, LayerBase, Outputs, SymbolicSpec};
 pub use merging::*;
 pub use normalization::*;
 pub use pooling::*;
+pub(crate) use preprocessing::Resize;
 pub use preprocessing::*;
 pub use regularization::*;
 pub(crate) use reshaping::resolve_shape;

@@ -3,8 +3,8 @@
 use crate::base::Result;
 use crate::layers::config::{Config, Json};
 use crate::layers::{
-    Layer, activations, convolutional, core, merging, normalization, pooling, preprocessing,
-    regularization, reshaping,
+    Layer, activations, attention, convolutional, core, merging, normalization, pooling,
+    preprocessing, regularization, reshaping,
 };
 
 /// How much of a class is done.
@@ -28,6 +28,7 @@ pub enum Group {
     Reshaping,
     Regularization,
     Preprocessing,
+    Attention,
 }
 
 /// What the table says of a class.
@@ -56,7 +57,8 @@ macro_rules! layers {
 }
 
 layers! {
-    Core: core::InputLayer, core::Dense, core::Activation, core::Identity;
+    Core: core::InputLayer, core::Dense, core::Activation, core::Embedding, core::ReversibleEmbedding,
+        core::Masking, core::EinsumDense, core::Identity;
     Activation: activations::ReLU, activations::Softmax, activations::LeakyReLU,
         activations::PReLU, activations::ELU;
     Convolutional: convolutional::Conv1D, convolutional::Conv2D, convolutional::Conv3D,
@@ -76,10 +78,13 @@ layers! {
         regularization::SpatialDropout2D, regularization::SpatialDropout3D,
         regularization::GaussianDropout, regularization::AlphaDropout,
         regularization::GaussianNoise, regularization::ActivityRegularization;
-    Preprocessing: preprocessing::Rescaling, preprocessing::Normalization;
+    Preprocessing: preprocessing::Rescaling, preprocessing::Normalization,
+        preprocessing::CategoryEncoding, preprocessing::Discretization,
+        preprocessing::Resizing, preprocessing::CenterCrop;
+    Attention: attention::MultiHeadAttention("dropout in training");
     Reshaping: reshaping::Reshape, reshaping::Flatten, reshaping::RepeatVector,
         reshaping::Permute, reshaping::Cropping1D, reshaping::Cropping2D, reshaping::Cropping3D,
-        reshaping::UpSampling1D, reshaping::UpSampling2D("interpolations but nearest"),
+        reshaping::UpSampling1D, reshaping::UpSampling2D,
         reshaping::UpSampling3D, reshaping::ZeroPadding1D, reshaping::ZeroPadding2D,
         reshaping::ZeroPadding3D;
     Merging: merging::Concatenate, merging::Average, merging::Maximum, merging::Minimum,

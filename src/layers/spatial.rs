@@ -47,18 +47,16 @@ impl DataFormat {
         if self == DataFormat::ChannelsLast || rank < 3 {
             return x;
         }
-        let axes: Vec<usize> = std::iter::once(0).chain(2..rank).chain([1]).collect();
-        x.transpose(&axes)
+        x.move_axis(1, rank - 1)
     }
 
     /// The opposite of [`to_last`](DataFormat::to_last).
-    pub fn from_last(self, x: Value<'_>) -> Value<'_> {
+    pub fn restore(self, x: Value<'_>) -> Value<'_> {
         let rank = x.rank();
         if self == DataFormat::ChannelsLast || rank < 3 {
             return x;
         }
-        let axes: Vec<usize> = [0, rank - 1].into_iter().chain(1..rank - 1).collect();
-        x.transpose(&axes)
+        x.move_axis(rank - 1, 1)
     }
 }
 
@@ -275,6 +273,8 @@ impl Window {
         let (batch, input, channels) = self.split(&x.shape())?;
         let (output, pad) = self.placement(input)?;
         let (window, stride) = (self.size, self.stride);
+        // With `same` padding a window may be larger than its input, but not without bound.
+        Shape::from(window).checked_len()?;
         let pool = Pool { mode, batch, input, channels, output, window, stride, pad };
         Ok(self.merge(x.reshape(pool.x_shape()).pool(pool)))
     }

@@ -4,6 +4,7 @@ use crate::base::{Error, Result, Shape};
 use crate::graph::Value;
 use crate::operations::call::Call;
 use crate::operations::operations;
+use crate::operations::shapes::MAX_PIECES;
 
 operations! {
     /// Conversions and slices.
@@ -11,6 +12,10 @@ operations! {
     Cast(x) { dtype: null } |c| {
         let dtype = c.dtype("dtype")?.ok_or_else(|| c.config.bad("dtype", "a dtype"))?;
         Ok(c.value(0)?.cast(dtype))
+    };
+    SaturateCast(x) { dtype: null } |c| {
+        let dtype = c.dtype("dtype")?.ok_or_else(|| c.config.bad("dtype", "a dtype"))?;
+        Ok(c.value(0)?.saturating_cast(dtype))
     };
     ConvertToTensor(x) { dtype: null, sparse: null, ragged: null } |c| {
         if ["sparse", "ragged"].iter().any(|key| c.config.get(key).as_bool() == Some(true)) {
@@ -55,8 +60,9 @@ fn unstack<'g>(c: &Call<'_, 'g>) -> Result<Vec<Value<'g>>> {
     let shape = x.shape();
     let axis = c.axis("axis", &shape)?;
     let count = c.config.optional_size("num")?.unwrap_or(shape[axis]);
-    if count != shape[axis] {
-        return Err(c.config.bad("num", &format!("the extent {} of axis {axis}", shape[axis])));
+    if count != shape[axis] || count > MAX_PIECES {
+        let expected = format!("the extent {} of axis {axis}, at most {MAX_PIECES}", shape[axis]);
+        return Err(c.config.bad("num", &expected));
     }
     let kept: Shape =
         shape.iter().enumerate().filter(|(i, _)| *i != axis).map(|(_, &d)| d).collect();

@@ -28,7 +28,7 @@ operations! {
 /// Elements of `x` at integer positions along `axis`; negative ones count from the back.
 pub(crate) fn take<'g>(x: Value<'g>, indices: Value<'g>, axis: usize) -> Value<'g> {
     let indices = indices.cast(DType::Int32);
-    let extent = x.shape()[axis] as f64;
+    let extent = x.extent(axis) as f64;
     let wrapped = indices.binary("lt", indices.like(0.0)).select(indices + extent, indices);
     x.gather(wrapped, axis)
 }

@@ -6,10 +6,11 @@
 mod call;
 mod core;
 mod elementwise;
-mod indexing;
+mod image;
+pub(crate) mod indexing;
 mod linear;
 mod math;
-mod nn;
+pub(crate) mod nn;
 mod promotion;
 mod reductions;
 mod shapes;
@@ -43,6 +44,7 @@ pub const OPERATIONS: &[(&str, &[OperationDef])] = &[
     ("keras.src.ops.nn", nn::NN),
     ("keras.src.ops.math", math::MATH),
     ("keras.src.ops.core", core::CORE),
+    ("keras.src.ops.image", image::IMAGE),
     ("keras.src.activations.activations", nn::ACTIVATIONS),
 ];
 

@@ -74,7 +74,7 @@ operations! {
     Glu(x) { axis: (-1) } |c| {
         let x = c.float(0)?;
         let axis = c.axis("axis", &x.shape())?;
-        match x.shape()[axis] {
+        match x.extent(axis) {
             n if n % 2 == 0 => {
                 Ok(x.narrow(axis, 0, n / 2) * x.narrow(axis, n / 2, n / 2).sigmoid())
             }
@@ -240,7 +240,7 @@ fn batch_norm<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
     let x = c.operand(0)?.cast(c.cx, result_type(&kinds));
     let axis = c.axis("axis", &x.shape())?;
     let mut extents = vec![1; x.rank()];
-    extents[axis] = x.shape()[axis];
+    extents[axis] = x.extent(axis);
     let weight = |position: usize| -> Result<Option<Value<'g>>> {
         let weight = c.optional(position)?;
         Ok(weight.map(|w| w.cast(c.cx, x.dtype()).reshape(extents.clone())))
@@ -266,7 +266,7 @@ fn convolution<'g>(
     let padding = Padding::from_config(c.config, rank == 1)?;
     let window = Window::new(rank, [&size, &stride, &dilation], padding);
     let format = DataFormat::from_config(c.config)?;
-    Ok(format.from_last(f(&window, format.to_last(x), kernel)?))
+    Ok(format.restore(f(&window, format.to_last(x), kernel)?))
 }
 
 fn pool<'g>(c: &Call<'_, 'g>, mode: PoolMode) -> Result<Value<'g>> {
@@ -278,7 +278,7 @@ fn pool<'g>(c: &Call<'_, 'g>, mode: PoolMode) -> Result<Value<'g>> {
     let padding = Padding::from_config(c.config, false)?;
     let window = Window::new(rank, [&size, &stride, &vec![1; rank]], padding);
     let format = DataFormat::from_config(c.config)?;
-    Ok(format.from_last(window.pool(format.to_last(x), mode)?))
+    Ok(format.restore(window.pool(format.to_last(x), mode)?))
 }
 
 fn spatial_rank(c: &Call<'_, '_>, x: Value<'_>) -> Result<usize> {

@@ -156,7 +156,7 @@ fn average<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
     let weights = match (weights.rank(), axes.as_slice()) {
         (1, &[axis]) if x.rank() > 1 => {
             let mut extents = vec![1; x.rank()];
-            extents[axis] = weights.shape()[0];
+            extents[axis] = weights.extent(0);
             weights.reshape(extents)
         }
         _ => weights,

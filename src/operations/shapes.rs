@@ -114,7 +114,7 @@ operations! {
         let mut x = c.value(0)?;
         let axis = c.axis("axis", &x.shape())?;
         for _ in 0..c.config.int("n")? {
-            let extent = x.shape()[axis];
+            let extent = x.extent(axis);
             if extent == 0 {
                 break;
             }
@@ -123,6 +123,9 @@ operations! {
         Ok(x)
     };
 }
+
+/// The largest number of tensors that one operation gives.
+pub(super) const MAX_PIECES: usize = 1 << 16;
 
 /// Extents under a key, `None` for −1.
 fn extents(c: &Call<'_, '_>, key: &str) -> Result<Vec<Option<usize>>> {
@@ -213,7 +216,7 @@ fn split<'g>(c: &Call<'_, 'g>, axis: i64) -> Result<Vec<Value<'g>>> {
     const KEY: &str = "indices_or_sections";
     let x = c.value(0)?;
     let axis = x.shape().axis(axis)?;
-    let extent = x.shape()[axis];
+    let extent = x.extent(axis);
     let ends: Vec<usize> = match c.config.get(KEY) {
         Json::Array(_) => {
             // As Python slices do: negative positions count from the back, all are clamped.
@@ -225,8 +228,9 @@ fn split<'g>(c: &Call<'_, 'g>, axis: i64) -> Result<Vec<Value<'g>>> {
         }
         _ => {
             let sections = c.config.size(KEY)?;
-            if extent % sections != 0 {
-                return Err(c.config.bad(KEY, &format!("a divisor of the extent {extent}")));
+            if sections > extent.min(MAX_PIECES) || extent % sections != 0 {
+                let expected = format!("a divisor of the extent {extent}, at most {MAX_PIECES}");
+                return Err(c.config.bad(KEY, &expected));
             }
             (1..=sections).map(|i| i * (extent / sections)).collect()
         }
@@ -244,7 +248,7 @@ fn flip<'g>(c: &Call<'_, 'g>, axis: i64) -> Result<Value<'g>> {
 
 /// `x` with its last `shift` elements along `axis` moved to the front.
 fn rolled(x: Value<'_>, axis: usize, shift: i64) -> Value<'_> {
-    let extent = x.shape()[axis];
+    let extent = x.extent(axis);
     if extent == 0 {
         return x;
     }
@@ -314,7 +318,7 @@ fn repeat_each<'g>(
     axis: usize,
     counts: &[i64],
 ) -> Result<Value<'g>> {
-    if counts.len() != x.shape()[axis] || counts.iter().any(|&n| n < 0) {
+    if counts.len() != x.extent(axis) || counts.iter().any(|&n| n < 0) {
         return Err(c.config.bad("repeats", "a count for every element of the axis"));
     }
     let pieces = counts.iter().enumerate();
@@ -336,16 +340,16 @@ fn pad<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
             Ok(x.pad(&low, &high, fill))
         }
         "edge" => mirrored(c, x, &widths, |x, axis, count, front| {
-            let extent = x.shape()[axis];
+            let extent = x.extent(axis);
             x.narrow(axis, if front { 0 } else { extent - 1 }, 1).repeat(axis, count)
         }),
         "reflect" => mirrored(c, x, &widths, |x, axis, count, front| {
-            let extent = x.shape()[axis];
+            let extent = x.extent(axis);
             let start = if front { 1 } else { extent.wrapping_sub(count + 1) };
             x.narrow(axis, start, count).reverse(&[axis])
         }),
         "symmetric" => mirrored(c, x, &widths, |x, axis, count, front| {
-            let extent = x.shape()[axis];
+            let extent = x.extent(axis);
             let start = if front { 0 } else { extent.wrapping_sub(count) };
             x.narrow(axis, start, count).reverse(&[axis])
         }),
@@ -365,7 +369,7 @@ fn mirrored<'g>(
 ) -> Result<Value<'g>> {
     let mut y = x;
     for (axis, &(low, high)) in widths.iter().enumerate() {
-        if y.shape()[axis] == 0 && low + high > 0 {
+        if y.extent(axis) == 0 && low + high > 0 {
             return Err(c.bad(0, "elements along the axes that are padded"));
         }
         let mut parts = vec![y];

@@ -1,11 +1,7 @@
 //! Writing `.keras` archives, and the directory form.
 
-use std::io::{BufWriter, Seek, Write};
+use std::io::{Seek, Write};
 use std::path::Path;
-
-use zip::result::ZipError;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use crate::base::error::quote;
 use crate::base::{Error, Result};
@@ -14,6 +10,7 @@ use crate::saving::atomic::AtomicFile;
 use crate::saving::h5::H5Writer;
 use crate::saving::json::{Json, to_python};
 use crate::saving::store::GroupPlan;
+use crate::saving::stored_zip::StoredZip;
 
 /// What a model file holds.
 pub struct Contents {
@@ -42,9 +39,6 @@ impl Default for WriteOptions {
         WriteOptions { overwrite: true, zipped: true }
     }
 }
-
-/// From this size on a member needs 64-bit fields.
-const LARGE: u64 = u32::MAX as u64;
 
 /// Writes a model file. Equal contents give equal bytes.
 ///
@@ -113,19 +107,16 @@ impl Members<'_> {
     }
 
     fn write_zip(&self, out: impl Write + Seek, progress: &mut dyn FnMut(u64)) -> Result<()> {
-        let mut zip = ZipWriter::new(BufWriter::new(out));
+        let mut zip = StoredZip::new(out);
         for (name, text) in self.texts() {
-            start(&mut zip, name, text.len() as u64)?;
-            zip.write_all(text.as_bytes()).map_err(|e| Error::io("", e))?;
+            zip.member(name, text.as_bytes())?;
         }
-        start(&mut zip, WEIGHTS, self.weights.len())?;
+        zip.start(WEIGHTS, self.weights.len())?;
         self.weights.write_to(&mut zip, progress)?;
         for (path, bytes) in &self.contents.assets {
-            start(&mut zip, &format!("{ASSETS}{path}"), bytes.len() as u64)?;
-            zip.write_all(bytes).map_err(|e| Error::io("", e))?;
+            zip.member(&format!("{ASSETS}{path}"), bytes)?;
         }
-        let mut out = zip.finish().map_err(zip_error)?;
-        out.flush().map_err(|e| Error::io("", e))
+        zip.finish()
     }
 
     fn write_folder(
@@ -169,22 +160,4 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = AtomicFile::create(path, true)?;
     file.file().write_all(bytes).map_err(|e| Error::io(path, e))?;
     file.commit()
-}
-
-/// Starts a stored member of `bytes` bytes, dated 1980 as in Keras's own archives.
-pub(super) fn start(zip: &mut ZipWriter<impl Write + Seek>, name: &str, bytes: u64) -> Result<()> {
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Stored)
-        .last_modified_time(DateTime::default())
-        .unix_permissions(0o644)
-        .large_file(bytes >= LARGE);
-    zip.start_file(name, options).map_err(zip_error)
-}
-
-/// An error of the zip writer; the path is filled in where it is known.
-pub(super) fn zip_error(error: ZipError) -> Error {
-    match error {
-        ZipError::Io(e) => Error::io("", e),
-        other => Error::Internal(format!("writing an archive: {other}")),
-    }
 }

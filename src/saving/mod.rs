@@ -4,6 +4,7 @@
 //! and files, piece by piece. Files are untrusted. Nothing is allocated from a number in a file
 //! before it was compared with [`Limits`] or with the bytes that exist, and whatever could mean two
 //! things is refused.
+#![forbid(unsafe_code)]
 
 pub mod archive;
 pub mod archive_writer;
@@ -18,6 +19,7 @@ pub mod npz;
 pub mod saveable;
 pub mod saving_lib;
 pub mod store;
+mod stored_zip;
 pub mod walk;
 pub mod weights_file;
 

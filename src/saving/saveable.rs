@@ -30,6 +30,7 @@ pub trait Saveable: Send + Sync {
 /// What an attribute holds.
 #[derive(Clone)]
 pub enum Child {
+    /// One object.
     One(Arc<dyn Saveable>),
     /// A list, a tuple, or the values of a mapping in insertion order.
     List(Vec<Child>),
@@ -40,8 +41,11 @@ pub enum Child {
 pub enum Kind {
     /// A layer, and a model that was subclassed.
     Layer,
+    /// A functional model.
     Functional,
+    /// A sequential model.
     Sequential,
+    /// An optimizer; a file with other variables than it has is no error.
     Optimizer,
     /// Has parts, but stores nothing itself.
     Metric,

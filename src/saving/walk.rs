@@ -11,9 +11,11 @@ use crate::tensor::Variable;
 pub struct Saved {
     /// Its path, such as `layers/dense`; the root's is empty.
     pub path: String,
+    /// The name of its class.
     pub class_name: String,
     /// Its own name.
     pub name: Option<String>,
+    /// What it is.
     pub kind: Kind,
     /// The path of the container within a container in which the object was found. Files that
     /// Keras wrote before 3.15 lack these.

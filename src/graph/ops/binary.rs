@@ -169,11 +169,12 @@ fn excess(a: i64, b: i64) -> i64 {
     if b < 0 && a.rem_euclid(b) != 0 { b } else { 0 }
 }
 
+/// Python's quotient.
 fn floor_div(a: f64, b: f64) -> f64 {
-    if b.is_infinite() && a.is_finite() {
-        if a * b.signum() < 0.0 { -1.0 } else { 0.0 }
-    } else {
-        (a / b).floor()
+    match (a.is_infinite(), b.is_infinite()) {
+        (true, _) if b != 0.0 => f64::NAN,
+        (false, true) if a * b.signum() < 0.0 => -1.0,
+        _ => (a / b).floor(),
     }
 }
 

@@ -5,8 +5,8 @@ use crate::base::{DType, Result, Spec};
 use crate::graph::{FusionClass, OpDef, Value, Vjp};
 use crate::tensor::{Array, Words};
 
-/// The same elements in another dtype: floats truncate towards integers (out of range saturates,
-/// NaN becomes 0), integers wrap, anything but zero is true.
+/// The same elements in another dtype: floats truncate towards integers (out of the lane's range
+/// saturates, NaN becomes 0), integers wrap, anything but zero is true.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cast {
     pub dtype: DType,

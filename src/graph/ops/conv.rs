@@ -61,8 +61,8 @@ impl ConvGeometry {
     fn check(&self) -> Result<()> {
         let positive = [self.stride, self.dilation, self.kernel].concat();
         let groups = self.groups;
-        let divisible =
-            groups != 0 && self.in_channels % groups == 0 && self.out_channels % groups == 0;
+        let mut channels = [self.in_channels, self.out_channels].into_iter();
+        let divisible = groups != 0 && channels.all(|n| n.is_multiple_of(groups));
         if positive.contains(&0) || !divisible {
             return Err(Error::shape(
                 "convolution",

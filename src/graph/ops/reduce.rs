@@ -99,8 +99,14 @@ impl OpDef for Reduce {
         vec![match self.kind {
             ReduceKind::Sum => Some(g),
             ReduceKind::Prod => {
-                // Exact away from zeros; at a zero the product of the others would be needed.
-                Some(g * spread(cx.output) / x)
+                // The product of the others: where one is zero, that is the product of the rest.
+                let (zero, one) = (x.binary("eq", x.like(0.0)), x.like(1.0));
+                let others = spread(zero.select(one, x).prod(&self.axes));
+                let zeros = spread(zero.cast(x.dtype()).sum(&self.axes));
+                let count = |n: f64| zeros.binary("eq", x.like(n));
+                let at_zero = count(1.0).select(others, x.like(0.0));
+                let elsewhere = count(0.0).select(others / x, x.like(0.0));
+                Some(g * zero.select(at_zero, elsewhere))
             }
             ReduceKind::Max | ReduceKind::Min => {
                 let chosen = x.binary("eq", spread(cx.output));

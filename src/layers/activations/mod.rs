@@ -12,3 +12,4 @@ pub use prelu::PReLU;
 pub use relu::ReLU;
 pub(crate) use relu::Rectifier;
 pub use softmax::Softmax;
+pub(crate) use softmax::large_negative;

@@ -74,6 +74,6 @@ impl ConvBase {
     /// Bias and activation on a convolution's result, whose channels are last.
     pub fn finish<'g>(&self, cx: &Context<'g>, y: Value<'g>) -> Value<'g> {
         let y = self.bias.as_ref().map_or(y, |bias| y + cx.read(bias));
-        self.activation.apply(self.format.from_last(y))
+        self.activation.apply(self.format.restore(y))
     }
 }

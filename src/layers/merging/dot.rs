@@ -36,7 +36,7 @@ impl Dot {
                 return Err(Error::shape("dot", found, "two inputs"));
             };
             let (i, j) = (a.shape().axis(axes[0])?, b.shape().axis(axes[1])?);
-            if i == 0 || j == 0 || a.shape()[0] != b.shape()[0] {
+            if i == 0 || j == 0 || a.extent(0) != b.extent(0) {
                 let found = format!("axes {i} of {} and {j} of {}", a.shape(), b.shape());
                 return Err(Error::shape("dot", found, "one batch, and axes other than the batch"));
             }
@@ -54,7 +54,7 @@ fn unit(x: Value<'_>, axis: usize) -> Value<'_> {
 fn batch_dot<'g>(a: Value<'g>, i: usize, b: Value<'g>, j: usize) -> Value<'g> {
     let (a, rows) = axis_last(a, i);
     let (b, columns) = axis_last(b, j);
-    let batch = a.shape()[0];
+    let batch = a.extent(0);
     let output: Vec<usize> = match rows.len() + columns.len() {
         0 => vec![batch, 1],
         _ => [batch].into_iter().chain(rows).chain(columns).collect(),

@@ -3,7 +3,7 @@
 //!
 //! Inputs broadcast; one of lower rank gets its missing axes behind the batch.
 
-use crate::base::{Error, Result};
+use crate::base::{DType, Error, Result};
 use crate::builder;
 use crate::graph::Value;
 use crate::layers::config::Config;
@@ -37,7 +37,11 @@ merge! {
     /// Product of all inputs.
     Multiply |x| fold(x, |a, b| a * b);
     /// Mean of all inputs.
-    Average |x| Ok(fold(x, |a, b| a + b)? / x.len() as f64);
+    Average |x| {
+        let sum = fold(x, |a, b| a + b)?;
+        let sum = if sum.dtype().is_float() { sum } else { sum.cast(DType::Float32) };
+        Ok(sum / x.len() as f64)
+    };
     /// Largest element of all inputs.
     Maximum |x| fold(x, Value::maximum);
     /// Smallest element of all inputs.

@@ -58,7 +58,7 @@ impl GroupNormalization {
 impl GroupNormalizationLayer {
     fn groups_of(&self, channels: usize) -> Result<usize> {
         let groups = self.groups.unwrap_or(channels);
-        if channels == 0 || channels % groups != 0 {
+        if channels == 0 || !channels.is_multiple_of(groups) {
             let expected = format!("a multiple of the {groups} groups");
             return Err(Error::shape(
                 "group normalization",

@@ -1,12 +1,12 @@
 //! Pooling layers.
 
 mod global_pooling;
-mod pooling;
+mod local_pooling;
 
 pub use global_pooling::{
     GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D,
     GlobalMaxPooling2D, GlobalMaxPooling3D,
 };
-pub use pooling::{
+pub use local_pooling::{
     AveragePooling1D, AveragePooling2D, AveragePooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D,
 };

@@ -59,12 +59,10 @@ impl Normalization {
             }
             _ => return Err(config.bad("variance", "a value exactly when mean has one")),
         };
-        if let Statistics::Given(mean, variance) = &statistics {
-            if mean.shape() != variance.shape() || mean.shape().rank() > axes.len() {
-                return Err(
-                    config.bad("mean", "the variance's shape, and one axis for each of axis")
-                );
-            }
+        if let Statistics::Given(mean, variance) = &statistics
+            && (mean.shape() != variance.shape() || mean.shape().rank() > axes.len())
+        {
+            return Err(config.bad("mean", "the variance's shape, and one axis for each of axis"));
         }
         Ok(Box::new(NormalizationLayer {
             base: LayerBase::new("Normalization", config)?,

@@ -20,7 +20,8 @@ builder! {
 
 impl ActivityRegularization {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
-        (config.float("l1")?, config.float("l2")?);
+        config.float("l1")?;
+        config.float("l2")?;
         training_only(config, &["activity_regularizer"])?;
         stateless("ActivityRegularization", config, |_, args| args.input())
     }

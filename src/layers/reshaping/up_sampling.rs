@@ -5,9 +5,9 @@
 
 use crate::base::{Error, Result};
 use crate::builder;
-use crate::graph::Value;
 use crate::layers::Layer;
 use crate::layers::config::Config;
+use crate::layers::interpolation::Interpolation;
 use crate::layers::spatial::DataFormat;
 use crate::layers::stateless::stateless;
 
@@ -37,40 +37,43 @@ builder! {
 
 impl UpSampling1D {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
-        up_sampling("UpSampling1D", 1, config)
+        up_sampling("UpSampling1D", 1, Interpolation::Nearest, config)
     }
 }
 
 impl UpSampling2D {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
-        let interpolation = config.str("interpolation")?;
-        if interpolation != "nearest" {
-            return Err(config.bad("interpolation", "\"nearest\"; others are not supported yet"));
-        }
-        up_sampling("UpSampling2D", 2, config)
+        up_sampling("UpSampling2D", 2, Interpolation::from_config(config)?, config)
     }
 }
 
 impl UpSampling3D {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
-        up_sampling("UpSampling3D", 3, config)
+        up_sampling("UpSampling3D", 3, Interpolation::Nearest, config)
     }
 }
 
-fn up_sampling(class_name: &'static str, rank: usize, config: &Config) -> Result<Box<dyn Layer>> {
+fn up_sampling(
+    class_name: &'static str,
+    rank: usize,
+    interpolation: Interpolation,
+    config: &Config,
+) -> Result<Box<dyn Layer>> {
     let sizes = config.sizes("size", rank)?;
     let format = DataFormat::from_config(config)?;
     stateless(class_name, config, move |_, args| {
-        let x = spatial_input(args.input()?, rank)?;
-        let axes = format.first_spatial_axis()..;
-        Ok(sizes.iter().zip(axes).fold(x, |x, (&size, axis)| x.repeat(axis, size)))
+        let x = args.input()?;
+        let shape = x.shape();
+        if shape.rank() != rank + 2 {
+            let expected = format!("a batch, {rank} spatial axes and channels");
+            return Err(Error::shape("up-sampling", shape.to_string(), expected));
+        }
+        let axes = sizes.iter().zip(format.first_spatial_axis()..);
+        if interpolation == Interpolation::Nearest {
+            return Ok(axes.fold(x, |x, (&size, axis)| x.repeat(axis, size)));
+        }
+        let extents: Vec<(usize, usize)> =
+            axes.map(|(&size, axis)| (axis, shape[axis].saturating_mul(size))).collect();
+        interpolation.resize(x, &extents, false)
     })
-}
-
-fn spatial_input(x: Value<'_>, rank: usize) -> Result<Value<'_>> {
-    if x.rank() == rank + 2 {
-        return Ok(x);
-    }
-    let expected = format!("a batch, {rank} spatial axes and channels");
-    Err(Error::shape("up-sampling", x.shape().to_string(), expected))
 }

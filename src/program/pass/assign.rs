@@ -121,6 +121,9 @@ impl Assigner<'_> {
         }
         match class {
             FusionClass::View => true,
+            // An epilogue is stored where it ends: a padding or a sum over it would part it from its
+            // kernel.
+            FusionClass::Map if self.is_behind_a_kernel(id) && !self.stays_aligned(id) => false,
             FusionClass::Map if regions.len() == 1 => self.is_cheap(id) || !self.is_repeated(id),
             FusionClass::Map => self.is_cheap(id),
             FusionClass::Reduce | FusionClass::Anchor => {
@@ -147,6 +150,24 @@ impl Assigner<'_> {
             );
             elementwise && self.aligned[c] && consumer.spec.shape.len() == len
         })
+    }
+
+    /// Whether a value is computed element by element from the result of a kernel.
+    fn is_behind_a_kernel(&self, mut id: NodeId) -> bool {
+        let nodes = &self.program.nodes;
+        let len = nodes[id].spec.shape.len();
+        // The latest operand of the same size is the one a chain of operations runs along.
+        let along = |id: NodeId| {
+            let same_size = nodes[id].inputs.iter().filter(|&&i| nodes[i].spec.shape.len() == len);
+            same_size.max().copied()
+        };
+        while matches!(nodes[id].op.def().fusion(), FusionClass::Map) || is_alias(&nodes[id].op) {
+            match along(id) {
+                Some(input) if !matches!(nodes[id].op, Op::Gather(_) | Op::Concat(_)) => id = input,
+                _ => return false,
+            }
+        }
+        nodes[id].op.def().fusion() == FusionClass::Anchor
     }
 
     /// Whether a region looks at an element more than once.

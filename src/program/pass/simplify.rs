@@ -54,6 +54,7 @@ impl Simplify {
             Op::Concat(op) if inputs.len() > CONCATENATED => self.concat(node, op, &inputs),
             Op::MatMul(op) => self.matmul(node, op, inputs),
             Op::Conv(op) if is_pointwise(op) => self.pointwise(node, op, inputs),
+            Op::Conv(op) => self.padded(node, op, inputs),
             _ => self.to.push(node.op.clone(), inputs, &node.scope),
         }
     }
@@ -211,6 +212,40 @@ impl Simplify {
         let inner = self.input(self.input(id));
         let reshape = Reshape { shape: Shape::from([1, shape[2], shape[1]]) };
         self.to.push(reshape, vec![inner], &node.scope).map(Some)
+    }
+
+    /// Zeros around a convolution's input become its own padding.
+    fn padded(&mut self, node: &Node, op: &Conv, mut inputs: Vec<NodeId>) -> Result<NodeId> {
+        let mut geometry = op.geometry;
+        if let Some((pad, x)) = self.zeros_around(op, inputs[0]) {
+            // Axes in front of the image are leading ones of the geometry.
+            let rank = pad.low.len() - 2;
+            for (axis, (&low, &high)) in
+                pad.low[1..=rank].iter().zip(&pad.high[1..=rank]).enumerate()
+            {
+                geometry.pad[3 - rank + axis] += low;
+                geometry.input[3 - rank + axis] -= low + high;
+            }
+            inputs[0] =
+                self.to.push(Reshape { shape: geometry.x_shape() }, vec![x], &node.scope)?;
+        }
+        self.to.push(Conv { geometry, kind: op.kind }, inputs, &node.scope)
+    }
+
+    /// The padding that gives a convolution's input, and what it is put around.
+    fn zeros_around(&self, op: &Conv, id: NodeId) -> Option<(Pad, NodeId)> {
+        let id = if matches!(self.to.nodes[id].op, Op::Reshape(_)) { self.input(id) } else { id };
+        let Op::Pad(pad) = &self.to.nodes[id].op else { return None };
+        let shape = &self.to.spec(id).shape;
+        let rank = shape.rank();
+        let is_image = (3..=5).contains(&rank)
+            && shape[0] == op.geometry.batch
+            && shape[rank - 1] == op.geometry.in_channels
+            && op.geometry.input.ends_with(&shape[1..rank - 1]);
+        let spatial_only = [0, rank - 1].iter().all(|&a| pad.low[a] == 0 && pad.high[a] == 0)
+            && pad.interior.iter().all(|&gap| gap == 0);
+        let fits = op.kind == ConvKind::Forward && is_image && spatial_only && pad.value == 0;
+        fits.then(|| (pad.clone(), self.input(id)))
     }
 
     fn pointwise(&mut self, node: &Node, op: &Conv, inputs: Vec<NodeId>) -> Result<NodeId> {

@@ -41,7 +41,9 @@ pub struct Member {
 /// How a member's bytes are packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
+    /// As they are.
     Stored,
+    /// Deflated, as zip programs do.
     Deflated,
     /// A method that is not read, by its number in the zip format.
     Other(u16),

@@ -2,20 +2,19 @@
 
 mod header;
 
-use std::io::{BufWriter, Seek, Write};
+use std::io::{Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
-
-use zip::ZipWriter;
 
 use crate::base::error::quote;
 use crate::base::{DType, Error, Result, ResultExt};
 use crate::saving::Limits;
 use crate::saving::archive::Archive;
-use crate::saving::archive_writer::{named, start, zip_error};
+use crate::saving::archive_writer::named;
 use crate::saving::atomic::AtomicFile;
 use crate::saving::bytes::{FileBytes, ReadAt};
 use crate::saving::limits::check;
+use crate::saving::stored_zip::StoredZip;
 use crate::tensor::Tensor;
 use header::Header;
 
@@ -113,20 +112,18 @@ pub fn write_npz(path: &Path, arrays: &[(String, Tensor)]) -> Result<()> {
 }
 
 fn write_arrays(out: impl Write + Seek, arrays: &[(String, Tensor)]) -> Result<()> {
-    let mut zip = ZipWriter::new(BufWriter::new(out));
+    let mut zip = StoredZip::new(out);
     for (i, (name, tensor)) in arrays.iter().enumerate() {
         if arrays[..i].iter().any(|(other, _)| other == name) {
             return Err(Error::Invalid(format!("two arrays are named '{}'", quote(name))));
         }
         let header = header::write(tensor.spec());
         let bytes = (header.len() + tensor.bytes().len()) as u64;
-        start(&mut zip, &format!("{name}{ENDING}"), bytes)?;
-        zip.write_all(&header)
-            .and_then(|()| zip.write_all(tensor.bytes()))
-            .map_err(|e| Error::io("", e))?;
+        zip.start(&format!("{name}{ENDING}"), bytes)?;
+        let written = zip.write_all(&header).and_then(|()| zip.write_all(tensor.bytes()));
+        written.map_err(|e| Error::io("", e))?;
     }
-    let mut out = zip.finish().map_err(zip_error)?;
-    out.flush().map_err(|e| Error::io("", e))
+    zip.finish()
 }
 
 #[cfg(test)]

@@ -60,6 +60,6 @@ fn pooling(
     let window = Window::new(rank, [&size, &stride, &vec![1; rank]], padding);
     let format = DataFormat::from_config(config)?;
     stateless(class_name, config, move |_, args| {
-        Ok(format.from_last(window.pool(format.to_last(args.input()?), mode)?))
+        Ok(format.restore(window.pool(format.to_last(args.input()?), mode)?))
     })
 }

@@ -1,0 +1,184 @@
+// Bits, signs, comparisons, integers, rounding and casts.
+//
+// Compilers may assume that there are no NaNs and no infinities. So NaN is told by its bits, never by
+// `x != x`, and infinities are made from bits.
+
+const SIGN = 0x80000000u;
+
+// Through a variable, because a constant expression must not be infinite.
+fn infinity() -> f32 {
+    var bits = 0x7f800000u;
+    return bitcast<f32>(bits);
+}
+
+fn not_a_number() -> f32 {
+    var bits = 0x7fc00000u;
+    return bitcast<f32>(bits);
+}
+
+fn magnitude(x: f32) -> u32 {
+    return bitcast<u32>(x) & 0x7fffffffu;
+}
+
+fn is_nan(x: f32) -> bool {
+    return magnitude(x) > 0x7f800000u;
+}
+
+fn is_inf(x: f32) -> bool {
+    return magnitude(x) == 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+    return magnitude(x) < 0x7f800000u;
+}
+
+fn is_negative(x: f32) -> bool {
+    return (bitcast<u32>(x) & SIGN) != 0u;
+}
+
+// Magnitude of `x`, sign of `s`.
+fn with_sign(x: f32, s: f32) -> f32 {
+    return bitcast<f32>(magnitude(x) | (bitcast<u32>(s) & SIGN));
+}
+
+// The leading 12 bits of the significand: products of two such numbers are exact.
+fn leading(x: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+fn comparable(a: f32, b: f32) -> bool {
+    return !is_nan(a) && !is_nan(b);
+}
+
+fn nan_max(a: f32, b: f32) -> f32 {
+    return select(select(select(b, a, a > b), b, is_nan(b)), a, is_nan(a));
+}
+
+fn nan_min(a: f32, b: f32) -> f32 {
+    return select(select(select(b, a, a < b), b, is_nan(b)), a, is_nan(a));
+}
+
+// Division and powers of either kind of number ----------------------------------------------------
+
+fn neg_f32(x: f32) -> f32 {
+    return -x;
+}
+
+fn neg_i32(x: i32) -> i32 {
+    return -x;
+}
+
+fn neg_u32(x: u32) -> u32 {
+    return 0u - x;
+}
+
+fn sign_f32(x: f32) -> f32 {
+    let unit = with_sign(1.0, x);
+    return select(unit, x, magnitude(x) == 0u || is_nan(x));
+}
+
+fn sign_i32(x: i32) -> i32 {
+    return sign(x);
+}
+
+fn sign_u32(x: u32) -> u32 {
+    return min(x, 1u);
+}
+
+// Whether a small number divided by an infinite one is just below zero, not zero or above.
+fn just_below_zero(a: f32, b: f32) -> bool {
+    return magnitude(a) != 0u && is_negative(a) != is_negative(b);
+}
+
+fn floor_div_f32(a: f32, b: f32) -> f32 {
+    if is_inf(b) && is_finite(a) {
+        return select(0.0, -1.0, just_below_zero(a, b));
+    }
+    if is_inf(a) && magnitude(b) != 0u {
+        return not_a_number();
+    }
+    // The quotient may be rounded across an integer: 49 * (1 / 49) is below 1 on many devices.
+    let nearest = round(a / b);
+    let rest = fma(-nearest, b, a);
+    let below = rest != 0.0 && (rest < 0.0) != (b < 0.0);
+    return select(floor(a / b), select(nearest, nearest - 1.0, below), is_finite(rest));
+}
+
+fn floor_mod_f32(a: f32, b: f32) -> f32 {
+    if is_inf(b) && is_finite(a) {
+        return select(a, b, just_below_zero(a, b));
+    }
+    return fma(-floor_div_f32(a, b), b, a);
+}
+
+// Division by zero gives zero, as on the host.
+fn floor_div_i32(a: i32, b: i32) -> i32 {
+    let divisor = select(b, 1, b == 0);
+    let inexact = a % divisor != 0 && (a < 0) != (b < 0);
+    return select(a / divisor - i32(inexact), 0, b == 0);
+}
+
+fn floor_div_u32(a: u32, b: u32) -> u32 {
+    return select(a / select(b, 1u, b == 0u), 0u, b == 0u);
+}
+
+fn floor_mod_i32(a: i32, b: i32) -> i32 {
+    let rest = a % select(b, 1, b == 0);
+    return select(rest, rest + b, rest != 0 && (rest < 0) != (b < 0));
+}
+
+fn floor_mod_u32(a: u32, b: u32) -> u32 {
+    return a % select(b, 1u, b == 0u);
+}
+
+// By squaring; wraps.
+fn int_pow_u32(a: u32, b: u32) -> u32 {
+    var result = 1u;
+    var square = a;
+    for (var rest = b; rest != 0u; rest >>= 1u) {
+        result *= select(1u, square, (rest & 1u) != 0u);
+        square *= square;
+    }
+    return result;
+}
+
+// Negative powers of integers are 1 for 1 and 0 for all others, as on the host.
+fn int_pow_i32(a: i32, b: i32) -> i32 {
+    return select(i32(int_pow_u32(u32(a), u32(b))), i32(a == 1), b < 0);
+}
+
+// Rounding and casts ------------------------------------------------------------------------------
+
+// The nearest float16, ties to even, as a float32.
+fn round_f16(x: f32) -> f32 {
+    let size = magnitude(x);
+    if size >= 0x7f800000u {
+        return x;
+    }
+    if size >= 0x477ff000u { // 65520, halfway to what would be the next number
+        return with_sign(infinity(), x);
+    }
+    if size < 0x38800000u { // subnormal: multiples of 2^-24
+        return with_sign(round(x * 16777216.0) * (1.0 / 16777216.0), x);
+    }
+    let rounded = (size + 0xfffu + ((size >> 13u) & 1u)) & 0xffffe000u;
+    return with_sign(bitcast<f32>(rounded), x);
+}
+
+// The nearest bfloat16, ties to even, as a float32.
+fn round_bf16(x: f32) -> f32 {
+    let bits = bitcast<u32>(x);
+    let rounded = (bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u;
+    return select(bitcast<f32>(rounded), x, is_nan(x));
+}
+
+// Towards zero; saturates, and NaN gives 0.
+fn f32_to_i32(x: f32) -> i32 {
+    let inside = i32(clamp(x, -2147483648.0, 2147483520.0));
+    return select(select(inside, 0x7fffffff, x >= 2147483648.0), 0, is_nan(x));
+}
+
+fn f32_to_u32(x: f32) -> u32 {
+    let inside = u32(clamp(x, 0.0, 4294967040.0));
+    return select(select(inside, 0xffffffffu, x >= 4294967296.0), 0u, is_nan(x));
+}

@@ -1,0 +1,6 @@
+//! Attention layers.
+
+mod multi_head_attention;
+mod scores;
+
+pub use multi_head_attention::MultiHeadAttention;

@@ -1,0 +1,127 @@
+//! Images in other sizes.
+
+use crate::base::{DType, Error, Result, Shape};
+use crate::graph::Value;
+use crate::layers::config::Config;
+
+/// How the pixels of a resized image come from those of the original.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interpolation {
+    Nearest,
+    Bilinear,
+    Bicubic,
+    Lanczos3,
+    Lanczos5,
+}
+
+/// A weight below this counts as none, as in JAX.
+const SMALLEST_WEIGHT: f64 = 1000.0 * f32::EPSILON as f64;
+
+impl Interpolation {
+    /// The setting `interpolation`.
+    pub fn from_config(config: &Config) -> Result<Interpolation> {
+        let all = [
+            ("nearest", Interpolation::Nearest),
+            ("bilinear", Interpolation::Bilinear),
+            ("bicubic", Interpolation::Bicubic),
+            ("lanczos3", Interpolation::Lanczos3),
+            ("lanczos5", Interpolation::Lanczos5),
+        ];
+        config.choice("interpolation", &all)
+    }
+
+    /// `x` with the extents of some axes changed; pixels are squares whose centres are sampled. With
+    /// `antialias`, shrinking first smooths. Integers are rounded.
+    ///
+    /// # Errors
+    /// If an axis that is to grow or shrink is empty.
+    pub fn resize<'g>(
+        self,
+        x: Value<'g>,
+        extents: &[(usize, usize)],
+        antialias: bool,
+    ) -> Result<Value<'g>> {
+        let keep = x.dtype();
+        let float = if keep.is_float() || self == Interpolation::Nearest {
+            x
+        } else {
+            x.cast(DType::Float32)
+        };
+        let resized =
+            extents.iter().try_fold(float, |x, &(axis, extent)| match x.extent(axis) {
+                old if old == extent => Ok(x),
+                0 => Err(Error::shape("resize", x.shape().to_string(), "an image with pixels")),
+                old if self == Interpolation::Nearest => {
+                    let scale = old as f64 / extent as f64;
+                    let line = x.graph().iota([extent], 0).cast(DType::Float32);
+                    let nearest = ((line + 0.5) * scale).unary("floor").cast(DType::Int32);
+                    Ok(x.gather(nearest, axis))
+                }
+                old => Ok(along(x, axis, self.weights(x, old, extent, antialias))),
+            })?;
+        Ok(match resized.dtype() == keep {
+            true => resized,
+            false => resized.unary("round").saturating_cast(keep),
+        })
+    }
+
+    /// How much every old pixel adds to every new one, `[old, new]`; columns sum to one.
+    fn weights<'g>(self, x: Value<'g>, old: usize, new: usize, antialias: bool) -> Value<'g> {
+        let graph = x.graph();
+        let index = |axis| graph.iota([old, new], axis).cast(DType::Float32);
+        let shrink = old as f64 / new as f64;
+        let center = (index(1) + 0.5) * shrink - 0.5;
+        let distance = (center - index(0)).abs();
+        let distance = if antialias { distance / shrink.max(1.0) } else { distance };
+        let weights = self.kernel(distance);
+        let sum = weights.sum(&[0]).reshape([1, new]);
+        let some = sum.abs().binary("gt", sum.like(SMALLEST_WEIGHT));
+        let shares = some.select(weights / sum, weights.like(0.0));
+        shares.cast(x.dtype())
+    }
+
+    /// The weight of a pixel at a distance.
+    fn kernel(self, d: Value<'_>) -> Value<'_> {
+        match self {
+            Interpolation::Nearest | Interpolation::Bilinear => {
+                (-d + 1.0).maximum(d.scalar_like(0.0))
+            }
+            Interpolation::Bicubic => {
+                let near = (d * 1.5 - 2.5) * d * d + 1.0;
+                let far = ((d * -0.5 + 2.5) * d - 4.0) * d + 2.0;
+                let curve = d.binary("ge", d.like(1.0)).select(far, near);
+                d.binary("ge", d.like(2.0)).select(d.like(0.0), curve)
+            }
+            Interpolation::Lanczos3 => lanczos(d, 3.0),
+            Interpolation::Lanczos5 => lanczos(d, 5.0),
+        }
+    }
+}
+
+/// A sine window of a sine cardinal.
+fn lanczos(d: Value<'_>, radius: f64) -> Value<'_> {
+    use std::f64::consts::PI;
+    let near = d.binary("gt", d.like(1e-3));
+    let safe = near.select(d, d.like(1.0));
+    let product = (safe * PI).unary("sin") * (safe * (PI / radius)).unary("sin") * radius;
+    let window = near.select(product / (safe * safe * (PI * PI)), d.like(1.0));
+    d.binary("gt", d.like(radius)).select(d.like(0.0), window)
+}
+
+/// The product of every line of `x` along an axis with a matrix.
+fn along<'g>(x: Value<'g>, axis: usize, matrix: Value<'g>) -> Value<'g> {
+    let last = x.rank().saturating_sub(1);
+    x.move_axis(axis, last).dot(matrix).move_axis(last, axis)
+}
+
+/// The largest part in the middle of an image that has the aspect ratio of another size, as start and
+/// extent of each axis.
+pub fn centered_part(shape: &Shape, axes: [usize; 2], size: [usize; 2]) -> [(usize, usize); 2] {
+    let [height, width] = axes.map(|axis| shape[axis]);
+    let crop = |own: usize, other: usize, target: usize, other_target: usize| {
+        let fitting = (other as f64 * target as f64 / other_target as f64) as usize;
+        let extent = own.min(fitting).max(1);
+        ((own.saturating_sub(extent)) / 2, extent)
+    };
+    [crop(height, width, size[0], size[1]), crop(width, height, size[1], size[0])]
+}

@@ -1,0 +1,290 @@
+//! Writing zip archives of stored members whose sizes are known.
+//!
+//! Written here because writers made for compression seek back to sizes they did not know and try
+//! to complete an archive that is given up, which on a full disk can go wrong in new ways.
+
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+
+use crate::base::{Error, Result};
+
+/// Sizes, offsets and counts from these on stand in 64-bit fields.
+const LARGE: u64 = u32::MAX as u64;
+const MANY: u64 = u16::MAX as u64;
+
+const VERSION: u16 = 20;
+const VERSION_64: u16 = 45;
+/// Made on UNIX, where names are UTF-8 and the upper half of the attributes is the mode.
+const UNIX: u16 = 3 << 8;
+/// The mode that Python gives members.
+const MODE: u32 = 0o600 << 16;
+/// 1980-01-01, the first day there is.
+const DATE: u16 = 1 << 5 | 1;
+const UTF8_NAME: u16 = 1 << 11;
+/// Where in a local header the checksum stands.
+const CRC_AT: u64 = 14;
+
+/// A zip archive that is being written. Dates are fixed: equal members give equal bytes.
+///
+/// Errors of the system come without a path ([`Error::Io`] with an empty one).
+pub(super) struct StoredZip<W: Write + Seek> {
+    out: BufWriter<W>,
+    position: u64,
+    entries: Vec<Entry>,
+    crc: crc32fast::Hasher,
+    /// Bytes of the current member that are still to come.
+    left: u64,
+}
+
+struct Entry {
+    name: String,
+    bytes: u64,
+    offset: u64,
+    crc: u32,
+}
+
+impl<W: Write + Seek> StoredZip<W> {
+    /// An archive in `out`, which is empty.
+    pub(super) fn new(out: W) -> StoredZip<W> {
+        let crc = crc32fast::Hasher::new();
+        StoredZip { out: BufWriter::new(out), position: 0, entries: Vec::new(), crc, left: 0 }
+    }
+
+    /// Starts a member of `bytes` bytes, which are then written.
+    pub(super) fn start(&mut self, name: &str, bytes: u64) -> Result<()> {
+        self.finish_member()?;
+        if u16::try_from(name.len()).is_err() {
+            return Err(Error::Invalid(format!("a name of {} bytes in an archive", name.len())));
+        }
+        let entry = Entry { name: name.into(), bytes, offset: self.position, crc: 0 };
+        let header = entry.local_header();
+        self.entries.push(entry);
+        self.left = bytes;
+        self.put(&header).map_err(|e| Error::io("", e))
+    }
+
+    /// Writes a member as a whole.
+    pub(super) fn member(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.start(name, bytes.len() as u64)?;
+        self.write_all(bytes).map_err(|e| Error::io("", e))
+    }
+
+    /// Writes the directory.
+    pub(super) fn finish(mut self) -> Result<()> {
+        self.finish_member()?;
+        let start = self.position;
+        let directory: Vec<u8> = self.entries.iter().flat_map(Entry::central_header).collect();
+        let end = end_records(self.entries.len() as u64, start, directory.len() as u64);
+        let written = self.put(&directory).and_then(|()| self.put(&end));
+        written.and_then(|()| self.out.flush()).map_err(|e| Error::io("", e))
+    }
+
+    /// Fills in the checksum of the current member.
+    fn finish_member(&mut self) -> Result<()> {
+        let Some(entry) = self.entries.last_mut() else { return Ok(()) };
+        if self.left > 0 {
+            let (name, left) = (&entry.name, self.left);
+            return Err(Error::Internal(format!("member '{name}' lacks {left} bytes")));
+        }
+        entry.crc = std::mem::take(&mut self.crc).finalize();
+        let (place, crc) = (entry.offset + CRC_AT, entry.crc);
+        self.patch(place, &crc.to_le_bytes()).map_err(|e| Error::io("", e))
+    }
+
+    fn patch(&mut self, place: u64, bytes: &[u8]) -> io::Result<()> {
+        self.out.seek(SeekFrom::Start(place))?;
+        self.out.write_all(bytes)?;
+        self.out.seek(SeekFrom::Start(self.position))?;
+        Ok(())
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)?;
+        self.position += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+impl<W: Write + Seek> Write for StoredZip<W> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let rest = self.left.checked_sub(buf.len() as u64);
+        self.left = rest.ok_or_else(|| io::Error::other("more bytes than the member's size"))?;
+        self.crc.update(buf);
+        self.put(buf)?;
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl Entry {
+    /// The fields from the flags to the checksum, which both headers share.
+    fn shared(&self) -> Vec<u8> {
+        const STORED: u16 = 0;
+        const MIDNIGHT: u16 = 0;
+        let flags = if self.name.is_ascii() { 0 } else { UTF8_NAME };
+        let mut out = Vec::new();
+        for field in [flags, STORED, MIDNIGHT, DATE] {
+            out.extend_from_slice(&field.to_le_bytes());
+        }
+        out.extend_from_slice(&self.crc.to_le_bytes());
+        out
+    }
+
+    fn local_header(&self) -> Vec<u8> {
+        let sizes = [self.bytes, self.bytes];
+        let large = self.bytes >= LARGE;
+        // Both sizes are there when one is: readers of local headers expect it.
+        let extra = if large { extra_field(&sizes) } else { Vec::new() };
+        let mut out = b"PK\x03\x04".to_vec();
+        out.extend_from_slice(&version(large).to_le_bytes());
+        out.extend(self.shared());
+        out.extend(sizes.into_iter().flat_map(narrow));
+        out.extend_from_slice(&(self.name.len() as u16).to_le_bytes());
+        out.extend_from_slice(&(extra.len() as u16).to_le_bytes());
+        out.extend_from_slice(self.name.as_bytes());
+        out.extend(extra);
+        out
+    }
+
+    fn central_header(&self) -> Vec<u8> {
+        let fields = [self.bytes, self.bytes, self.offset];
+        let large: Vec<u64> = fields.into_iter().filter(|&field| field >= LARGE).collect();
+        let version = version(!large.is_empty());
+        let extra = if large.is_empty() { Vec::new() } else { extra_field(&large) };
+        let mut out = b"PK\x01\x02".to_vec();
+        out.extend_from_slice(&(UNIX | version).to_le_bytes());
+        out.extend_from_slice(&version.to_le_bytes());
+        out.extend(self.shared());
+        out.extend([self.bytes, self.bytes].into_iter().flat_map(narrow));
+        // Lengths of name, extra field and comment, disk, internal attributes.
+        for field in [self.name.len() as u16, extra.len() as u16, 0, 0, 0] {
+            out.extend_from_slice(&field.to_le_bytes());
+        }
+        out.extend_from_slice(&MODE.to_le_bytes());
+        out.extend(narrow(self.offset));
+        out.extend_from_slice(self.name.as_bytes());
+        out.extend(extra);
+        out
+    }
+}
+
+fn version(large: bool) -> u16 {
+    if large { VERSION_64 } else { VERSION }
+}
+
+/// A 32-bit field; large values stand elsewhere.
+fn narrow(value: u64) -> [u8; 4] {
+    u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+/// The extra field that holds large values.
+fn extra_field(values: &[u64]) -> Vec<u8> {
+    const ZIP64: u16 = 1;
+    let mut out = ZIP64.to_le_bytes().to_vec();
+    out.extend_from_slice(&(values.len() as u16 * 8).to_le_bytes());
+    out.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    out
+}
+
+fn end_records(count: u64, start: u64, bytes: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    if count >= MANY || start >= LARGE || bytes >= LARGE {
+        let version = u32::from(UNIX | VERSION_64) | u32::from(VERSION_64) << 16;
+        out.extend_from_slice(b"PK\x06\x06");
+        out.extend_from_slice(&44u64.to_le_bytes());
+        out.extend_from_slice(&version.to_le_bytes());
+        for field in [0, count, count, bytes, start] {
+            out.extend_from_slice(&field.to_le_bytes());
+        }
+        out.extend_from_slice(b"PK\x06\x07\0\0\0\0");
+        out.extend_from_slice(&(start + bytes).to_le_bytes());
+        out.extend_from_slice(&1u32.to_le_bytes());
+    }
+    let count = u16::try_from(count).unwrap_or(u16::MAX).to_le_bytes();
+    out.extend_from_slice(b"PK\x05\x06\0\0\0\0");
+    out.extend([count, count].concat());
+    out.extend([narrow(bytes), narrow(start)].concat());
+    out.extend_from_slice(&[0, 0]);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    /// A file on a disk that is full after some calls.
+    struct Full {
+        file: io::Cursor<Vec<u8>>,
+        calls: usize,
+    }
+
+    impl Full {
+        fn call(&mut self) -> io::Result<()> {
+            self.calls = self.calls.checked_sub(1).ok_or(io::ErrorKind::StorageFull)?;
+            Ok(())
+        }
+    }
+
+    impl Write for Full {
+        fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+            self.call()?;
+            self.file.write(buf)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            self.call()
+        }
+    }
+
+    impl Seek for Full {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.call()?;
+            self.file.seek(to)
+        }
+    }
+
+    fn write(out: impl Write + Seek) -> Result<()> {
+        let mut zip = StoredZip::new(out);
+        zip.member("a", &[1; 20_000])?;
+        zip.member("é", b"")?;
+        zip.member("b", b"2")?;
+        zip.finish()
+    }
+
+    #[test]
+    fn another_reader_finds_the_members() {
+        let mut out = io::Cursor::new(Vec::new());
+        write(&mut out).unwrap();
+        let mut archive = zip::ZipArchive::new(out).unwrap();
+        archive.validate_header_consistency().unwrap();
+        for (name, bytes) in [("a", vec![1; 20_000]), ("é", vec![]), ("b", vec![b'2'])] {
+            let mut found = Vec::new();
+            archive.by_name(name).unwrap().read_to_end(&mut found).unwrap();
+            assert_eq!(found, bytes);
+        }
+    }
+
+    #[test]
+    fn whichever_call_fails_the_error_is_reported() {
+        let full = |calls| Full { file: io::Cursor::new(Vec::new()), calls };
+        let needed = (0..1_000).find(|&calls| write(full(calls)).is_ok()).unwrap();
+        assert!(needed > 5);
+        for calls in 0..needed {
+            let error = write(full(calls)).unwrap_err();
+            let full = matches!(&error, Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull);
+            assert!(full, "after {calls} calls: {error}");
+        }
+    }
+
+    #[test]
+    fn members_are_as_long_as_they_were_said_to_be() {
+        let mut zip = StoredZip::new(io::Cursor::new(Vec::new()));
+        zip.start("a", 2).unwrap();
+        assert!(zip.write(b"123").is_err());
+        zip.write_all(b"1").unwrap();
+        assert!(zip.finish().is_err());
+    }
+}
