@@ -1,5 +1,14 @@
-//! Keras models on any GPU.
-#![deny(unsafe_code)]
+#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stderr,
+        clippy::print_stdout,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod activations;
 pub mod base;
