@@ -22,6 +22,8 @@ use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
 use crate::layers::{Args, Context, DTypePolicy, Layer, LayerBase, Outputs};
 
+use crate::saving::saveable::Kind;
+
 use call::Call;
 
 /// What the table says of an operation.
@@ -120,6 +122,10 @@ impl Layer for Operation {
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
         let config = &Config::new(self.owner.clone(), self.given.clone(), (self.def.defaults)());
         (self.def.call)(&Call { cx, config, args, arguments: self.def.arguments })
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Operation
     }
 
     fn keywords(&self) -> &'static [&'static str] {

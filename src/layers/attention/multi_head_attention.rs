@@ -10,8 +10,6 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::scores::{all_of, distance, flag, mask_at, masked_softmax};
 use crate::base::{DType, Error, Nested, Result, SymbolicShape};
 use crate::builder;
@@ -135,7 +133,7 @@ impl MultiHeadAttentionLayer {
         let made = letters(free + bound..free + bound + extents.len())?;
         let equation = format!("{kept}{summed},{summed}{made}->{kept}{made}");
         let unknown = std::iter::repeat_n(Json::Null, free.saturating_sub(1));
-        let shape: Vec<Json> = unknown.chain(extents.iter().map(|&d| json!(d))).collect();
+        let shape: Vec<Json> = unknown.chain(extents.iter().map(|&d| Json::from(d))).collect();
         let mut builder: LayerBuilder = EinsumDense::new(equation, shape).name(name).into();
         if self.use_bias {
             builder = builder.set("bias_axes", made);
@@ -314,8 +312,9 @@ impl Layer for MultiHeadAttentionLayer {
         Ok(output.into())
     }
 
-    fn children(&self) -> Vec<(String, Vec<Arc<dyn Layer>>)> {
-        let child = |(name, layer): &(&str, Arc<dyn Layer>)| ((*name).into(), vec![layer.clone()]);
+    fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
+        let child =
+            |(name, layer): &(&'static str, Arc<dyn Layer>)| (*name, Nested::Leaf(layer.clone()));
         self.projections.iter().map(child).collect()
     }
 
