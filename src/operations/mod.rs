@@ -8,7 +8,7 @@ mod core;
 mod elementwise;
 mod image;
 pub(crate) mod indexing;
-mod linear;
+pub(crate) mod linear;
 mod math;
 pub(crate) mod nn;
 mod promotion;
