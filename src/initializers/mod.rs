@@ -310,7 +310,7 @@ fn scaled_distribution(
         // The standard deviation of a normal cut at two of its own is 0.8796.
         ScaledDistribution::TruncatedNormal => Distribution::TruncatedNormal {
             mean: 0.0,
-            stddev: variance.sqrt() / 0.879_625_661_034_239_78,
+            stddev: variance.sqrt() / 0.879_625_661_034_239_8,
         },
         ScaledDistribution::UntruncatedNormal => {
             Distribution::Normal { mean: 0.0, stddev: variance.sqrt() }
