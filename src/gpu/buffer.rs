@@ -45,11 +45,6 @@ impl Gpu {
         Ok(Buffer(Arc::new(Inner { raw, bytes, label: label.into(), _share: share })))
     }
 
-    /// Most bytes of a buffer that a kernel can bind, a multiple of 4.
-    pub fn max_binding(&self) -> u64 {
-        self.caps().max_buffer.min(self.caps().max_storage_binding) / 4 * 4
-    }
-
     /// Copies all words of one buffer to the start of another.
     ///
     /// # Errors
