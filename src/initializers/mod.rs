@@ -197,7 +197,21 @@ fn class_of(name: &str) -> &str {
     ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, class)| class)
 }
 
+/// The row of a class name or of a name such as `glorot_uniform`.
+fn row_named(name: &str) -> Option<&'static Row> {
+    let name = class_of(name);
+    INITIALIZERS.iter().find(|r| r.1 == name.to_lowercase() || r.0 == name)
+}
+
 impl Initializer {
+    /// Scaled for equal variance in both directions (Glorot and Bengio 2010).
+    pub const GLOROT_UNIFORM: Initializer = Initializer::VarianceScaling {
+        scale: 1.0,
+        mode: FanMode::Average,
+        distribution: ScaledDistribution::Uniform,
+        seed: None,
+    };
+
     pub const ZEROS: Initializer = Initializer::Constant(0.0);
     pub const ONES: Initializer = Initializer::Constant(1.0);
 
@@ -207,8 +221,7 @@ impl Initializer {
         match config.get(key) {
             Json::Null => Ok(Initializer::ZEROS),
             Json::String(name) => {
-                let name = class_of(name);
-                let row = INITIALIZERS.iter().find(|r| r.1 == name.to_lowercase() || r.0 == name);
+                let row = row_named(name);
                 let row = row.ok_or_else(|| config.bad(key, "the name of a Keras initializer"))?;
                 (row.3)(&Config::new(owner(), serde_json::Map::new(), (row.2)()))
             }
