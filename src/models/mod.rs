@@ -2,6 +2,7 @@
 
 mod builder;
 mod calls;
+pub(crate) mod compile_config;
 mod custom;
 mod deserialize;
 mod functional;
