@@ -1,8 +1,19 @@
-//! Keras models on any GPU.
-#![deny(unsafe_code)]
+#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stderr,
+        clippy::print_stdout,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod activations;
 pub mod base;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod gpu;
 pub mod graph;
 pub mod initializers;

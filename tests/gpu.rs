@@ -42,7 +42,7 @@ fn every_dtype_goes_up_and_comes_back() {
         let stored = wide.cast(dtype);
         let buffer = gpu.create_buffer(stored.len() as u64 * 4, dtype.name()).unwrap();
         gpu.upload(&stored, &buffer).unwrap();
-        let resident = DeviceTensor::new(&gpu, buffer, stored.spec().clone());
+        let resident = DeviceTensor::new(&gpu, vec![(0, buffer)], stored.spec().clone());
         assert!(Tensor::from_source(&resident).unwrap() == stored, "{dtype}");
         let mut piece = vec![0; 101];
         resident.read(1_003, &mut piece).unwrap();

@@ -76,6 +76,7 @@ const MODEL: &[&str] = &[
     "graph",
     "tensor",
     "base",
+    "program",
 ];
 
 /// Reading a whole model makes every kind of object, but computes nothing.

@@ -166,7 +166,7 @@ fn sweep_pow(gpu: &Gpu) -> Worst {
             b.push((reach * (f64::from(k) / 31.5 - 1.0)) as f32);
         }
     }
-    sweep_pairs(gpu, "pow", &a, &b, |a, b| a.powf(b))
+    sweep_pairs(gpu, "pow", &a, &b, f64::powf)
 }
 
 fn sweep_atan2(gpu: &Gpu) -> Worst {

@@ -21,6 +21,10 @@ const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 
 /// All activations with Keras's default arguments, under the names that configs use.
+#[allow(
+    clippy::redundant_closure_for_method_calls,
+    reason = "a method of `Value<'g>` is no function for every `'g`"
+)]
 pub const ACTIVATIONS: &[Activation] = &[
     row("linear", |x| x),
     row("relu", relu),
@@ -49,8 +53,8 @@ pub const ACTIVATIONS: &[Activation] = &[
     row("exponential", |x| x.exp()),
     row("log_sigmoid", |x| -softplus(-x)),
     row("mish", |x| x * softplus(x).tanh()),
-    row("softmax", |x| last_axis(x, |x, axes| x.softmax(axes))),
-    row("log_softmax", |x| last_axis(x, |x, axes| x.log_softmax(axes))),
+    row("softmax", |x| last_axis(x, Value::softmax)),
+    row("log_softmax", |x| last_axis(x, Value::log_softmax)),
     row("glu", glu),
     row("sparse_plus", |x| {
         let middle = (x + 1.0).square() * 0.25;

@@ -59,7 +59,8 @@ pub fn adapters() -> Vec<Caps> {
 }
 
 impl Choice {
-    pub(super) fn accepts(&self, caps: &Caps) -> bool {
+    /// Whether an adapter is one of those to choose from.
+    pub fn accepts(&self, caps: &Caps) -> bool {
         match self {
             Choice::BestGpu => caps.kind != Kind::Software,
             Choice::AnyGpu => true,

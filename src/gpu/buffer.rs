@@ -27,8 +27,7 @@ impl Gpu {
     /// [`Error::Limit`] above the adapter's or the caller's limits, [`Error::Device`] when the
     /// driver has no memory left.
     pub fn create_buffer(&self, bytes: u64, label: &str) -> Result<Buffer> {
-        let caps = self.caps();
-        let limit = caps.max_buffer.min(caps.max_storage_binding);
+        let (caps, limit) = (self.caps(), self.max_binding());
         let bytes = bytes.max(1).div_ceil(4).saturating_mul(4);
         if bytes > limit {
             return Err(Error::Limit {

@@ -1,6 +1,7 @@
 //! The open device and what its driver reports.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::{Error, Result};
@@ -20,6 +21,8 @@ struct Inner {
     caps: Caps,
     status: Arc<Status>,
     memory: Arc<Memory>,
+    /// Most bytes in one binding, below what the adapter allows.
+    binding_limit: AtomicU64,
     writes: Mutex<Option<WriteRing>>,
     reads: Mutex<Option<ReadRing>>,
     pipelines: Pipelines,
@@ -62,6 +65,7 @@ impl Gpu {
             caps,
             status,
             memory: Memory::new(),
+            binding_limit: AtomicU64::new(u64::MAX),
             writes: Mutex::new(None),
             reads: Mutex::new(None),
             pipelines: Pipelines::default(),
@@ -90,6 +94,20 @@ impl Gpu {
     /// Bounds the bytes that buffers of this device may hold together; `None` lifts the bound.
     pub fn set_memory_limit(&self, bytes: Option<u64>) {
         self.0.memory.set_limit(bytes);
+    }
+
+    /// Bounds the bytes that a kernel may bind in one buffer, below what the adapter allows: to try
+    /// on one device what a smaller one would do. Variables that are on the device already stay as
+    /// they are.
+    pub fn set_binding_limit(&self, bytes: u64) {
+        self.0.binding_limit.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Most bytes of a buffer that a kernel can bind, a multiple of 4.
+    pub fn max_binding(&self) -> u64 {
+        let caps = &self.0.caps;
+        let limit = self.0.binding_limit.load(Ordering::Relaxed);
+        caps.max_buffer.min(caps.max_storage_binding).min(limit) / 4 * 4
     }
 
     /// Bytes that buffers of this device hold together.

@@ -20,4 +20,4 @@ pub use device::Gpu;
 pub use launch::Launch;
 pub use pipeline::Pipeline;
 pub use recording::{Recording, Step};
-pub use resident::DeviceTensor;
+pub use resident::{DeviceTensor, Rows};

@@ -1,6 +1,7 @@
 //! A tensor whose words are on a device.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use crate::base::{Result, Source, Spec};
 use crate::gpu::{Buffer, Gpu};
@@ -9,26 +10,55 @@ use crate::tensor::{Array, Resident};
 /// Words of a downloaded piece that are converted at a time.
 const CONVERTED: usize = 256 << 10;
 
-/// A tensor in a device's buffer, readable as its stored bytes.
+/// A tensor in one or several buffers of a device, readable as its stored bytes.
 #[derive(Clone, Debug)]
 pub struct DeviceTensor {
     gpu: Gpu,
-    buffer: Buffer,
+    /// First row and words of each panel.
+    panels: Vec<(usize, Buffer)>,
     spec: Spec,
 }
 
 impl DeviceTensor {
-    /// The tensor whose words, one per element, are in `buffer`.
-    pub fn new(gpu: &Gpu, buffer: Buffer, spec: Spec) -> DeviceTensor {
-        DeviceTensor { gpu: gpu.clone(), buffer, spec }
+    /// The tensor whose words, one per element, are in `panels`: buffers of whole rows, each with its
+    /// first row, in order.
+    pub fn new(gpu: &Gpu, panels: Vec<(usize, Buffer)>, spec: Spec) -> DeviceTensor {
+        DeviceTensor { gpu: gpu.clone(), panels, spec }
     }
 
     pub fn gpu(&self) -> &Gpu {
         &self.gpu
     }
 
-    pub fn buffer(&self) -> &Buffer {
-        &self.buffer
+    /// The buffer that starts with a row.
+    pub fn panel(&self, first_row: usize) -> Option<&Buffer> {
+        self.panels.iter().find(|(first, _)| *first == first_row).map(|(_, buffer)| buffer)
+    }
+
+    /// Number of buffers.
+    pub fn panels(&self) -> usize {
+        self.panels.len()
+    }
+
+    /// Hands words `first..last` to `into`, in order.
+    fn words(
+        &self,
+        first: usize,
+        last: usize,
+        into: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let row = self.spec.shape.len() / self.spec.shape.first().copied().unwrap_or(1).max(1);
+        for (i, (first_row, buffer)) in self.panels.iter().enumerate() {
+            let start = first_row * row;
+            let next = self.panels.get(i + 1).map(|(next, _)| next * row);
+            let end = next.unwrap_or(self.spec.shape.len());
+            let (from, to) = (first.max(start), last.min(end));
+            if from < to {
+                let bytes = ((to - from) * 4) as u64;
+                self.gpu.download(buffer, ((from - start) * 4) as u64, bytes, into)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -62,8 +92,7 @@ impl Source for DeviceTensor {
             }
             Ok(())
         };
-        let words = (last.saturating_sub(first) * 4) as u64;
-        self.gpu.download(&self.buffer, first as u64 * 4, words, &mut store)
+        self.words(first, last, &mut store)
     }
 }
 
@@ -74,4 +103,30 @@ fn stored(spec: &Spec, words: &[u8]) -> Vec<u8> {
     }
     let piece = Spec::new([words.len() / 4], spec.dtype);
     Array::from_word_bytes(piece, words).to_tensor().bytes().to_vec()
+}
+
+/// Some rows of a source, as a source.
+pub struct Rows {
+    source: Arc<dyn Source>,
+    spec: Spec,
+    offset: usize,
+}
+
+impl Rows {
+    /// The rows from `first_row` on that `spec` describes.
+    pub fn new(source: Arc<dyn Source>, first_row: usize, spec: Spec) -> Rows {
+        let total = source.spec();
+        let row = total.bytes() / total.shape.first().copied().unwrap_or(1).max(1);
+        Rows { source, spec, offset: first_row * row }
+    }
+}
+
+impl Source for Rows {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
+        self.source.read(self.offset + offset, buf)
+    }
 }

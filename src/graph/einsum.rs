@@ -164,3 +164,55 @@ fn contract<'g>(a: Term<'g>, b: Term<'g>, later: &dyn Fn(char) -> bool) -> Resul
     let value = x.matmul(y).reshape(extents);
     Ok(Term { value, letters: [batch, rows, columns].concat() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{DType, Spec};
+    use crate::graph::Graph;
+    use crate::graph::eval::{Leaves, eval};
+    use crate::tensor::Array;
+
+    /// The result for operands that count up from 0 in each shape.
+    fn run(equation: &str, shapes: &[&[usize]]) -> Result<Array> {
+        let graph = Graph::new();
+        let count = |shape: &[usize]| {
+            let len = Shape::from(shape).len();
+            Array::f32(shape, (0..len).map(|i| i as f32).collect())
+        };
+        let arrays: Vec<Array> = shapes.iter().map(|shape| count(shape)).collect();
+        let operands: Vec<Value<'_>> =
+            shapes.iter().map(|&shape| graph.input(Spec::new(shape, DType::Float32))).collect();
+        let id = einsum(equation, &operands)?.id();
+        let trace = graph.finish()?;
+        let leaves = Leaves { inputs: &arrays, ..Leaves::default() };
+        Ok(eval(&trace.nodes, &[id], &leaves)?.remove(0))
+    }
+
+    #[test]
+    fn sums_are_those_of_numpy() {
+        let cases: [(&str, &[&[usize]], &[usize], &[f32]); 6] = [
+            ("ab,bc->ac", &[&[2, 2], &[2, 2]], &[2, 2], &[2., 3., 6., 11.]),
+            ("ab,bc", &[&[2, 2], &[2, 2]], &[2, 2], &[2., 3., 6., 11.]),
+            ("ab->ba", &[&[2, 3]], &[3, 2], &[0., 3., 1., 4., 2., 5.]),
+            ("ab,a->", &[&[2, 2], &[2]], &[], &[5.]),
+            ("...a,ab->...b", &[&[1, 2, 2], &[2, 1]], &[1, 2, 1], &[1., 3.]),
+            ("a,b,a->ab", &[&[2], &[3], &[2]], &[2, 3], &[0., 0., 0., 0., 1., 2.]),
+        ];
+        for (equation, shapes, shape, expected) in cases {
+            let result = run(equation, shapes).unwrap();
+            assert_eq!(result.spec.shape.as_slice(), shape, "{equation}");
+            assert_eq!(result.as_f32(), expected, "{equation}");
+        }
+    }
+
+    #[test]
+    fn equations_that_do_not_fit_are_refused() {
+        for equation in
+            ["ab,bc->ad", "abc,bc->a", "aa,ab->b", "ab->a", "ab,bc->aa", "é,b", "...a...,b"]
+        {
+            assert!(run(equation, &[&[2, 2], &[2, 2]]).is_err(), "{equation}");
+        }
+        assert!(run("ab,bc->ac", &[&[2, 2], &[3, 2]]).is_err());
+    }
+}

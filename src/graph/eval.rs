@@ -20,7 +20,12 @@ impl Leaves<'_> {
         let missing = |what: &str| Error::Internal(format!("no value for {what}"));
         Ok(Some(match op {
             Op::Input(i) => self.inputs.get(i.index).ok_or_else(|| missing("a model input"))?,
-            Op::Read(r) => self.variables.get(&r.id).ok_or_else(|| missing("a variable"))?,
+            // Rows of a variable are a matter of devices: the host has all of it.
+            Op::Read(r) => self
+                .variables
+                .get(&r.id)
+                .filter(|array| array.spec == r.spec)
+                .ok_or_else(|| missing("a variable"))?,
             Op::Hoisted(h) => {
                 self.hoisted.get(h.index).ok_or_else(|| missing("a hoisted value"))?
             }

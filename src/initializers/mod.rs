@@ -196,7 +196,21 @@ fn class_of(name: &str) -> &str {
     ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, class)| class)
 }
 
+/// The row of a class name or of a name such as `glorot_uniform`.
+fn row_named(name: &str) -> Option<&'static Row> {
+    let name = class_of(name);
+    INITIALIZERS.iter().find(|r| r.1 == name.to_lowercase() || r.0 == name)
+}
+
 impl Initializer {
+    /// Scaled for equal variance in both directions (Glorot and Bengio 2010).
+    pub const GLOROT_UNIFORM: Initializer = Initializer::VarianceScaling {
+        scale: 1.0,
+        mode: FanMode::Average,
+        distribution: ScaledDistribution::Uniform,
+        seed: None,
+    };
+
     pub const ZEROS: Initializer = Initializer::Constant(0.0);
     pub const ONES: Initializer = Initializer::Constant(1.0);
 
@@ -206,8 +220,7 @@ impl Initializer {
         match config.get(key) {
             Json::Null => Ok(Initializer::ZEROS),
             Json::String(name) => {
-                let name = class_of(name);
-                let row = INITIALIZERS.iter().find(|r| r.1 == name.to_lowercase() || r.0 == name);
+                let row = row_named(name);
                 let row = row.ok_or_else(|| config.bad(key, "the name of a Keras initializer"))?;
                 (row.3)(&Config::new(owner(), serde_json::Map::new(), (row.2)()))
             }
@@ -291,7 +304,7 @@ fn scaled_distribution(
         // The standard deviation of a normal cut at two of its own is 0.8796.
         ScaledDistribution::TruncatedNormal => Distribution::TruncatedNormal {
             mean: 0.0,
-            stddev: variance.sqrt() / 0.879_625_661_034_239_78,
+            stddev: variance.sqrt() / 0.879_625_661_034_239_8,
         },
         ScaledDistribution::UntruncatedNormal => {
             Distribution::Normal { mean: 0.0, stddev: variance.sqrt() }

@@ -248,7 +248,10 @@ fn substitute(text: &str, lane: Lane, variables: &[(&str, Reg)]) -> String {
 
 fn cast(x: Reg, from: Lane, to: DType) -> String {
     match (from, to.lane()) {
-        _ if to == DType::Bool && from == Lane::F32 => format!("u32(v{x} != 0.0)"),
+        // By bits: a compiler may assume that no value is NaN, which is true.
+        _ if to == DType::Bool && from == Lane::F32 => {
+            format!("u32((bitcast<u32>(v{x}) & 0x7fffffffu) != 0u)")
+        }
         _ if to == DType::Bool => format!("u32(v{x} != {}(0))", from.wgsl()),
         (Lane::F32, Lane::I32) => format!("f32_to_i32(v{x})"),
         (Lane::F32, Lane::U32) => format!("f32_to_u32(v{x})"),

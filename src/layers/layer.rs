@@ -7,7 +7,7 @@ use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
 use crate::layers::{Args, CallArgs, Context, DTypePolicy};
-use crate::saving::Kind;
+use crate::saving::saveable::Kind;
 use crate::tensor::Variable;
 
 /// What a call gives: one value, or a structure of them.

@@ -70,7 +70,10 @@ layers! {
         pooling::AveragePooling1D, pooling::AveragePooling2D, pooling::AveragePooling3D,
         pooling::GlobalMaxPooling1D, pooling::GlobalMaxPooling2D, pooling::GlobalMaxPooling3D,
         pooling::GlobalAveragePooling1D, pooling::GlobalAveragePooling2D,
-        pooling::GlobalAveragePooling3D;
+        pooling::GlobalAveragePooling3D, pooling::AdaptiveMaxPooling1D,
+        pooling::AdaptiveMaxPooling2D, pooling::AdaptiveMaxPooling3D,
+        pooling::AdaptiveAveragePooling1D, pooling::AdaptiveAveragePooling2D,
+        pooling::AdaptiveAveragePooling3D;
     Normalization: normalization::BatchNormalization("training with renorm"),
         normalization::LayerNormalization, normalization::UnitNormalization,
         normalization::GroupNormalization, normalization::RMSNormalization;
@@ -81,7 +84,10 @@ layers! {
     Preprocessing: preprocessing::Rescaling, preprocessing::Normalization,
         preprocessing::CategoryEncoding, preprocessing::Discretization,
         preprocessing::Resizing, preprocessing::CenterCrop;
-    Attention: attention::MultiHeadAttention("dropout in training");
+    Attention: attention::GroupQueryAttention("dropout in training"),
+        attention::MultiHeadAttention("dropout in training"),
+        attention::Attention("dropout in training"),
+        attention::AdditiveAttention("dropout in training");
     Reshaping: reshaping::Reshape, reshaping::Flatten, reshaping::RepeatVector,
         reshaping::Permute, reshaping::Cropping1D, reshaping::Cropping2D, reshaping::Cropping3D,
         reshaping::UpSampling1D, reshaping::UpSampling2D,

@@ -1,5 +1,6 @@
 //! `keras.models`: layers put together, from a config or in Rust.
 
+mod activations;
 mod builder;
 mod calls;
 pub(crate) mod compile_config;
@@ -12,7 +13,6 @@ mod predict;
 mod saveable;
 mod sequential;
 mod summary;
-pub use summary::{Summary, SummaryRow};
 mod symbolic;
 
 pub use builder::{
@@ -22,3 +22,4 @@ pub use builder::{
 pub use custom::CustomObjects;
 pub use model::{InputSpec, Model};
 pub use predict::PredictOptions;
+pub use summary::{Summary, SummaryRow};

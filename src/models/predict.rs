@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use crate::base::error::quote;
 use crate::base::{Error, Result, Shape, Spec};
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, Trace};
 use crate::layers::{Arg, CallArgs, Context};
 use crate::models::model::{InputSpec, Model};
 use crate::program::{Options, Program};
@@ -25,9 +25,9 @@ pub struct PredictOptions<'a> {
     pub progress: Option<&'a mut dyn FnMut(usize, usize)>,
 }
 
-impl PredictOptions<'_> {
+impl<'a> PredictOptions<'a> {
     /// The default options on a device.
-    pub fn on(device: Device) -> PredictOptions<'static> {
+    pub fn on(device: Device) -> PredictOptions<'a> {
         PredictOptions { device, batch_size: 32, passes: Options::default(), progress: None }
     }
 }
@@ -127,6 +127,12 @@ impl Model {
 
     /// The traced program of a prediction, before any pass.
     pub fn program(&self, inputs: &[Spec]) -> Result<Program> {
+        let (trace, outputs) = self.trace(inputs)?;
+        Ok(Program::new(trace, &outputs))
+    }
+
+    /// Every operation of a prediction, and the positions of the model's outputs among them.
+    pub(crate) fn trace(&self, inputs: &[Spec]) -> Result<(Trace, Vec<NodeId>)> {
         let graph = Graph::new();
         let values: Vec<_> = inputs.iter().map(|spec| graph.input(spec.clone())).collect();
         let structured = self.input_structure().try_map(&mut |&i| {
@@ -140,7 +146,7 @@ impl Model {
             traced.map(|nested| nested.flatten().into_iter().map(|v| v.id()).collect());
         // An error inside a formula is kept by the graph, with its place: it comes first.
         let trace = graph.finish()?;
-        Ok(Program::new(trace, &outputs?))
+        Ok((trace, outputs?))
     }
 
     fn run(&self, inputs: &[Tensor], device: &Device, passes: &Options) -> Result<Vec<Tensor>> {
@@ -148,8 +154,11 @@ impl Model {
         self.compiled(&specs, device, passes)?.run(inputs)
     }
 
-    /// Inputs in the declared dtypes and ranks.
-    fn conform(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    /// Inputs in the declared dtypes and ranks, in the order of [`Model::inputs`].
+    ///
+    /// # Errors
+    /// When their number or their shapes are not what the model declares.
+    pub fn conform(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let declared = self.inputs();
         if declared.is_empty() {
             let what = "a model that has not been built: it has no input shape and no weights";

@@ -1,6 +1,8 @@
 //! `model.summary()`: rows for the table Keras prints.
 
+use crate::base::Spec;
 use crate::models::model::{Form, Model};
+use crate::tensor::Variable;
 
 /// One row of a summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,12 @@ pub struct Summary {
     pub trainable_params: usize,
     /// Bytes of all weights, as stored.
     pub bytes: usize,
+    /// Bytes of the weights that training changes by gradient.
+    pub trainable_bytes: usize,
+    /// Elements of the optimizer's state that the file holds.
+    pub optimizer_params: usize,
+    /// Bytes of that state.
+    pub optimizer_bytes: usize,
 }
 
 impl Model {
@@ -31,19 +39,22 @@ impl Model {
     pub fn summary(&self) -> Summary {
         let variables = self.variables();
         let frozen = frozen_variables(self.root().as_ref());
-        let count = |trainable_only: bool| {
-            let counted = variables
-                .iter()
-                .filter(|(_, v)| !trainable_only || (v.trainable() && !frozen.contains(&v.id())));
-            counted.map(|(_, v)| v.spec().shape.len()).sum()
-        };
+        let trains = |v: &Variable| v.trainable() && !frozen.contains(&v.id());
+        let all = || variables.iter().map(|(_, v)| v);
+        let total = sum(all().map(Variable::spec));
+        let trainable = sum(all().filter(|v| trains(v)).map(Variable::spec));
+        let kept = self.kept_groups.iter().flat_map(|group| &group.datasets);
+        let optimizer = sum(kept.map(|(_, dataset)| dataset.spec()));
         Summary {
             name: self.name(),
             class_name: self.class_name().into(),
             rows: self.rows(),
-            total_params: count(false),
-            trainable_params: count(true),
-            bytes: variables.iter().map(|(_, v)| v.spec().bytes()).sum(),
+            total_params: total.0,
+            trainable_params: trainable.0,
+            bytes: total.1,
+            trainable_bytes: trainable.1,
+            optimizer_params: optimizer.0,
+            optimizer_bytes: optimizer.1,
         }
     }
 
@@ -92,6 +103,11 @@ impl Model {
                 .collect(),
         }
     }
+}
+
+/// Elements and bytes of tensors.
+fn sum<'a>(specs: impl Iterator<Item = &'a Spec>) -> (usize, usize) {
+    specs.fold((0, 0), |(elements, bytes), s| (elements + s.shape.len(), bytes + s.bytes()))
 }
 
 fn row(

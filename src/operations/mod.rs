@@ -8,7 +8,7 @@ mod core;
 mod elementwise;
 mod image;
 pub(crate) mod indexing;
-mod linear;
+pub(crate) mod linear;
 mod math;
 pub(crate) mod nn;
 mod promotion;
@@ -21,6 +21,8 @@ use crate::base::Result;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
 use crate::layers::{Args, Context, DTypePolicy, Layer, LayerBase, Outputs};
+
+use crate::saving::saveable::Kind;
 
 use call::Call;
 
@@ -79,6 +81,7 @@ impl OperationDef {
     ///
     /// # Errors
     /// If the name is not one a node can have.
+    #[allow(clippy::new_ret_no_self, reason = "called like the constructors of other tables")]
     pub fn new(&'static self, config: &Config) -> Result<Box<dyn Layer>> {
         if let Json::Object(defaults) = (self.defaults)() {
             defaults.keys().for_each(|key| {
@@ -120,6 +123,10 @@ impl Layer for Operation {
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
         let config = &Config::new(self.owner.clone(), self.given.clone(), (self.def.defaults)());
         (self.def.call)(&Call { cx, config, args, arguments: self.def.arguments })
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Operation
     }
 
     fn keywords(&self) -> &'static [&'static str] {

@@ -228,7 +228,7 @@ fn split<'g>(c: &Call<'_, 'g>, axis: i64) -> Result<Vec<Value<'g>>> {
         }
         _ => {
             let sections = c.config.size(KEY)?;
-            if sections > extent.min(MAX_PIECES) || extent % sections != 0 {
+            if sections > MAX_PIECES || !extent.is_multiple_of(sections) {
                 let expected = format!("a divisor of the extent {extent}, at most {MAX_PIECES}");
                 return Err(c.config.bad(KEY, &expected));
             }

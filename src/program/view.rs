@@ -97,6 +97,10 @@ impl Space {
 
     /// The index along every axis of `shape` of the element at a linear position.
     pub fn unravel(&self, position: &Affine, shape: &Shape) -> Result<Vec<Affine>, Misfit> {
+        if shape.is_empty() || self.dims.contains(&0) {
+            // There is no element to look at.
+            return Ok(vec![Affine::constant(0, self.rank()); shape.rank()]);
+        }
         let strides: Vec<i64> = shape.strides().iter().map(|&s| s as i64).collect();
         let (low, high) = position.range(&self.dims);
         if low < 0 || high >= (shape.len() as i64).max(1) {

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::base::{Error, Result};
 use crate::program::pass::fuse::{self, Regions};
 use crate::program::pass::memory::{self, Slots};
+use crate::program::pass::panels;
 use crate::program::region::RegionKind;
 use crate::program::{Options, Pass, Program};
 use crate::runtime::gpu_plan::GpuPlan;
@@ -53,6 +54,7 @@ impl Compiled {
                 Plan::Host(HostPlan::new(&program, options)?)
             }
             Device::Gpu(gpu) => {
+                panels::run(&mut program, gpu.max_binding())?;
                 let mut prelude = None;
                 if let Some(inner) = &program.prelude {
                     let (regions, slots, text) = summarize(inner, options)?;

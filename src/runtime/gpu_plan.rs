@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::{Error, Result, Source};
-use crate::gpu::{Buffer, DeviceTensor, Gpu, Recording, Step};
+use crate::gpu::{Buffer, DeviceTensor, Gpu, Recording, Rows, Step};
 use crate::graph::{NodeId, Op};
 use crate::program::Program;
 use crate::program::pass::fuse::Regions;
 use crate::program::pass::memory::Slots;
-use crate::program::pass::storage_of;
+use crate::program::pass::{panels, storage_of};
 use crate::runtime::lower::{Lowered, lower};
 use crate::tensor::{Array, Tensor, Variable};
 
@@ -114,8 +114,9 @@ impl GpuPlan {
     /// Copies the new values of variables into their buffers.
     fn assign(&self, program: &Program) -> Result<()> {
         for (variable, position) in &program.assigns {
-            let resident = buffer_of(&self.gpu, variable).ok_or_else(|| {
-                Error::Internal(format!("variable '{}' is not on the device", variable.name()))
+            let whole = |t: &DeviceTensor| t.panel(0).filter(|_| t.panels() == 1).cloned();
+            let resident = on_device(&self.gpu, variable, whole).flatten().ok_or_else(|| {
+                Error::Unsupported(format!("assignment to '{}', which is in panels", variable.name()))
             })?;
             self.gpu.copy(&self.outputs[*position], &resident)?;
             variable.touch();
@@ -140,11 +141,11 @@ fn prelude_variables(program: &Program) -> Vec<Variable> {
     program.prelude.iter().flat_map(|p| p.variables.values().cloned()).collect()
 }
 
-/// The buffer of a variable that is on this device.
-fn buffer_of(gpu: &Gpu, variable: &Variable) -> Option<Buffer> {
+/// A variable that is on this device.
+fn on_device<T>(gpu: &Gpu, variable: &Variable, f: impl Fn(&DeviceTensor) -> T) -> Option<T> {
     let resident = variable.resident()?;
     let tensor = resident.as_any().downcast_ref::<DeviceTensor>()?;
-    tensor.gpu().is(gpu).then(|| tensor.buffer().clone())
+    tensor.gpu().is(gpu).then(|| f(tensor))
 }
 
 /// The buffers of a plan under construction.
@@ -155,23 +156,30 @@ struct Buffers<'a> {
 }
 
 impl Buffers<'_> {
-    /// Puts every variable on the device; those that are not there yet are streamed together.
+    /// Puts every variable on the device; those that are not there yet are streamed together. What
+    /// does not fit one binding is cut into panels of rows.
     fn variables(&mut self) -> Result<()> {
-        let mut moving: Vec<(Variable, Buffer)> = Vec::new();
         let mut variables: Vec<&Variable> = self.program.variables.values().collect();
         // In the order in which they were made, which is that of most files.
         variables.sort_by_key(|v| v.id());
+        let mut items: Vec<(Arc<dyn Source>, Buffer)> = Vec::new();
+        let mut moving: Vec<(&Variable, DeviceTensor)> = Vec::new();
         for variable in variables {
-            if buffer_of(self.gpu, variable).is_none() {
-                let bytes = variable.spec().shape.len() as u64 * 4;
-                moving.push((variable.clone(), self.gpu.create_buffer(bytes, variable.name())?));
+            if on_device(self.gpu, variable, |_| ()).is_some() {
+                continue;
             }
+            let mut panels = Vec::new();
+            for (first, spec) in panels::panels(variable.spec(), self.gpu.max_binding()) {
+                let bytes = spec.shape.len() as u64 * 4;
+                let buffer = self.gpu.create_buffer(bytes, variable.name())?;
+                items.push((Arc::new(Rows::new(variable.source(), first, spec)), buffer.clone()));
+                panels.push((first, buffer));
+            }
+            let tensor = DeviceTensor::new(self.gpu, panels, variable.spec().clone());
+            moving.push((variable, tensor));
         }
-        let items: Vec<(Arc<dyn Source>, Buffer)> =
-            moving.iter().map(|(v, buffer)| (v.source(), buffer.clone())).collect();
         self.gpu.upload_many(&items)?;
-        for (variable, buffer) in moving {
-            let tensor = DeviceTensor::new(self.gpu, buffer, variable.spec().clone());
+        for (variable, tensor) in moving {
             variable.set_resident(Arc::new(tensor));
         }
         Ok(())
@@ -185,7 +193,8 @@ impl Buffers<'_> {
                 Op::Input(_) => self.gpu.create_buffer(bytes, "input")?,
                 Op::Read(read) => {
                     let variable = self.program.variables.get(&read.id);
-                    let buffer = variable.and_then(|v| buffer_of(self.gpu, v));
+                    let panel = |t: &DeviceTensor| t.panel(read.first_row).cloned();
+                    let buffer = variable.and_then(|v| on_device(self.gpu, v, panel)).flatten();
                     buffer.ok_or_else(|| missing("a variable"))?
                 }
                 Op::Hoisted(hoisted) => {

@@ -88,7 +88,7 @@ fn step<'g>(rng: &mut Rng, x: Value<'g>, other: Value<'g>) -> Value<'g> {
     match rng.below(22) {
         0 => x.unary(["tanh", "sigmoid", "neg", "abs", "sin"][rng.below(5)]),
         1 => (x.abs() + 0.5).unary(["log", "sqrt", "rsqrt", "recip"][rng.below(4)]),
-        2 | 3 | 4 if shape.broadcast(&other.shape()).is_ok() => {
+        2..=4 if shape.broadcast(&other.shape()).is_ok() => {
             x.binary(["add", "sub", "mul", "max", "min"][rng.below(5)], other)
         }
         5 => x * f64::from(rng.unit()) + f64::from(rng.unit()),

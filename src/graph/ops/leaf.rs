@@ -13,11 +13,13 @@ pub struct Input {
     pub spec: Spec,
 }
 
-/// The value of a variable.
+/// The value of a variable, or some of its rows: a device may bind only a part of a large one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Read {
     pub id: VariableId,
+    /// Spec of the rows.
     pub spec: Spec,
+    pub first_row: usize,
 }
 
 /// A value that depends on variables only, computed once per version of them by a prelude program.
@@ -88,7 +90,10 @@ impl Input {
 
 impl Read {
     fn text(&self) -> String {
-        "variable".into()
+        match self.first_row {
+            0 => "variable".into(),
+            row => format!("variable from row {row}"),
+        }
     }
 }
 

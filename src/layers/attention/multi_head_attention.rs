@@ -8,22 +8,11 @@
 //! Inputs query (batch, T…, C) and value (batch, S…, C'), optionally key → output (batch, T…, C or
 //! output_shape); with return_attention_scores also scores (batch, heads, T…, S…).
 
-use std::sync::Arc;
-
-use serde_json::json;
-
-use super::scores::{all_of, distance, flag, mask_at, masked_softmax};
-use crate::base::{DType, Error, Nested, Result, SymbolicShape};
+use super::heads::{Extents, Heads};
+use crate::base::Result;
 use crate::builder;
-use crate::graph::Value;
-use crate::graph::einsum::einsum;
+use crate::layers::Layer;
 use crate::layers::config::{Config, Json};
-use crate::layers::layer::layer_base;
-use crate::layers::settings::weight_settings;
-use crate::layers::{
-    Arg, Args, CallArgs, Context, EinsumDense, Layer, LayerBase, LayerBuilder, Outputs,
-    SymbolicSpec,
-};
 
 builder! {
     /// Attention of queries to values, in several projections.
@@ -47,288 +36,26 @@ builder! {
     }
 }
 
-/// The projections, in the order in which Keras makes them, and their attribute names.
-const PROJECTIONS: [&str; 5] =
-    ["query_dense", "key_dense", "_gate_dense", "value_dense", "output_dense"];
-
-struct MultiHeadAttentionLayer {
-    base: LayerBase,
-    heads: usize,
-    key_dim: usize,
-    value_dim: usize,
-    dropout: f64,
-    use_bias: bool,
-    use_gate: bool,
-    output_shape: Option<Vec<usize>>,
-    attention_axes: Option<Vec<i64>>,
-    sliding_window: Option<usize>,
-    /// What all projections have in their configs.
-    common: Vec<(&'static str, Json)>,
-    projections: Vec<(&'static str, Arc<dyn Layer>)>,
-}
-
 impl MultiHeadAttention {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
-        weight_settings(config, &["kernel", "bias"])?;
-        config.optional_bool("flash_attention")?;
-        config.get("seed");
-        const COMMON: [&str; 8] = [
-            "dtype",
-            "kernel_initializer",
-            "bias_initializer",
-            "kernel_regularizer",
-            "bias_regularizer",
-            "activity_regularizer",
-            "kernel_constraint",
-            "bias_constraint",
-        ];
-        let key_dim = config.size("key_dim")?;
-        let output_shape = match config.get("output_shape") {
+        let names = ["query_dense", "key_dense", "_gate_dense", "value_dense", "output_dense"];
+        let (heads, key_dim) = (config.size("num_heads")?, config.size("key_dim")?);
+        let output = match config.get("output_shape") {
             Json::Null => None,
             Json::Array(items) => Some(config.sizes("output_shape", items.len())?),
             _ => Some(vec![config.size("output_shape")?]),
         };
-        Ok(Box::new(MultiHeadAttentionLayer {
-            base: LayerBase::new("MultiHeadAttention", config)?,
-            heads: config.size("num_heads")?,
+        let extents = Extents {
+            heads,
+            shared_heads: heads,
             key_dim,
             value_dim: config.optional_size("value_dim")?.unwrap_or(key_dim),
-            dropout: config.float("dropout")?,
-            use_bias: config.bool("use_bias")?,
-            use_gate: config.bool("use_gate")?,
-            output_shape: output_shape.filter(|shape| !shape.is_empty()),
-            attention_axes: match config.is_null("attention_axes") {
+            output: output.filter(|shape| !shape.is_empty()),
+            axes: match config.is_null("attention_axes") {
                 true => None,
                 false => Some(config.ints("attention_axes")?),
             },
-            sliding_window: config.optional_size("sliding_window")?,
-            common: COMMON.iter().map(|&key| (key, config.get(key).clone())).collect(),
-            projections: Vec::new(),
-        }))
-    }
-}
-
-/// The letter of axis `i` in the equations; attention of more axes than letters is refused.
-fn letter(i: usize) -> Result<char> {
-    let letter = u8::try_from(i).ok().and_then(|i| b'a'.checked_add(i)).map(char::from);
-    letter
-        .filter(char::is_ascii_lowercase)
-        .ok_or_else(|| Error::shape("attention", format!("{} axes", i + 1), "at most 26"))
-}
-
-fn letters(range: std::ops::Range<usize>) -> Result<String> {
-    range.map(letter).collect()
-}
-
-impl MultiHeadAttentionLayer {
-    /// Makes one projection: `bound` axes at the end of the input become axes of these extents.
-    fn project(
-        &self,
-        name: &str,
-        input: &SymbolicShape,
-        bound: usize,
-        extents: &[usize],
-        activation: &str,
-    ) -> Result<Arc<dyn Layer>> {
-        let free = input.rank().saturating_sub(bound);
-        let (kept, summed) = (letters(0..free)?, letters(free..free + bound)?);
-        let made = letters(free + bound..free + bound + extents.len())?;
-        let equation = format!("{kept}{summed},{summed}{made}->{kept}{made}");
-        let unknown = std::iter::repeat_n(Json::Null, free.saturating_sub(1));
-        let shape: Vec<Json> = unknown.chain(extents.iter().map(|&d| json!(d))).collect();
-        let mut builder: LayerBuilder = EinsumDense::new(equation, shape).name(name).into();
-        if self.use_bias {
-            builder = builder.set("bias_axes", made);
-        }
-        for (key, value) in &self.common {
-            builder = builder.set(key, value.clone());
-        }
-        let record = builder.set("activation", activation).record();
-        let given = record.get("config").and_then(Json::as_object).cloned().unwrap_or_default();
-        let owner = format!("{}/{name}", self.base.name);
-        let config = Config::new(owner, given, EinsumDense::defaults());
-        let mut layer = EinsumDense::from_config(&config)?;
-        let spec = SymbolicSpec { shape: input.clone(), dtype: DType::Float32 };
-        layer.build(&CallArgs::one(Arg::Tensor(spec)))?;
-        layer.base_mut().built = true;
-        Ok(Arc::from(layer))
-    }
-
-    fn projection(&self, name: &str) -> Result<&dyn Layer> {
-        let found = self.projections.iter().find(|(own, _)| *own == name);
-        let missing = || Error::Internal(format!("attention without its projection '{name}'"));
-        found.map(|(_, layer)| layer.as_ref()).ok_or_else(missing)
-    }
-
-    fn call_projection<'g>(&self, cx: &Context<'g>, name: &str, x: Value<'g>) -> Result<Value<'g>> {
-        let outputs = cx.call(self.projection(name)?, &CallArgs::one(Arg::Tensor(x)))?;
-        let none = || Error::Internal(format!("projection '{name}' gives no tensor"));
-        outputs.leaf().copied().ok_or_else(none)
-    }
-
-    /// Every mask of the call in one, `(batch or 1, T or 1, S)`.
-    fn mask<'g>(
-        &self,
-        args: &Args<'g>,
-        query: Value<'g>,
-        value: Value<'g>,
-    ) -> Result<Option<Value<'g>>> {
-        let given = |position: usize, name: &str, axis: usize| {
-            args.tensor(position, name).map(|mask| mask_at(mask, axis)).transpose()
         };
-        let steps = |x: Value<'g>| x.shape().get(1).copied().unwrap_or(1);
-        let apart = || distance(query, steps(query), steps(value));
-        let causal = flag(args, 8, "use_causal_mask").then(|| {
-            let apart = apart();
-            apart.binary("ge", apart.like(0.0))
-        });
-        let window = self.sliding_window.map(|window| {
-            let apart = apart().abs();
-            apart.binary("lt", apart.like(window as f64))
-        });
-        Ok(all_of([
-            args.tensor(6, "attention_mask").map(|mask| mask.cast(DType::Bool)),
-            given(3, "query_mask", 2)?,
-            given(4, "value_mask", 1)?,
-            given(5, "key_mask", 1)?,
-            causal,
-            window,
-        ]))
-    }
-
-    /// The axes that attend, counted with the batch, of projections of this rank.
-    fn attending(&self, rank: usize) -> Result<Vec<usize>> {
-        match &self.attention_axes {
-            None => Ok((1..rank - 2).collect()),
-            Some(axes) => axes
-                .iter()
-                .map(|&axis| crate::base::shape::normalize_axis(axis, rank - 1))
-                .collect(),
-        }
-    }
-
-    /// Heads of output and the scores, from projections of rank 4 or more.
-    fn attend<'g>(
-        &self,
-        [query, key, value]: [Value<'g>; 3],
-        mask: Option<Value<'g>>,
-        want_scores: bool,
-    ) -> Result<(Value<'g>, Value<'g>)> {
-        let rank = query.rank();
-        let axes = self.attending(rank)?;
-        let target: Vec<char> = (0..rank).map(letter).collect::<Result<_>>()?;
-        let mut source = target.clone();
-        for (i, &axis) in axes.iter().enumerate() {
-            source[axis] = letter(rank + i)?;
-        }
-        let batch = (0..rank - 1).filter(|axis| !axes.contains(axis)).map(|axis| target[axis]);
-        let product: String = batch
-            .chain(axes.iter().map(|&axis| target[axis]))
-            .chain(axes.iter().map(|&axis| source[axis]))
-            .collect();
-        let (source, target): (String, String) = (source.iter().collect(), target.iter().collect());
-        let scale = 1.0 / (self.key_dim as f64).sqrt();
-        let scores = einsum(&format!("{source},{target}->{product}"), &[key, query * scale])?;
-        let last: Vec<usize> = (scores.rank() - axes.len()..scores.rank()).collect();
-        let mask = mask.map(|mask| {
-            // Missing axes, such as that of the heads, stand in front of the attending ones.
-            let mut extents = mask.shape().to_vec();
-            let at = extents.len().saturating_sub(2 * axes.len());
-            let missing = scores.rank().saturating_sub(extents.len());
-            extents.splice(at..at, std::iter::repeat_n(1, missing));
-            mask.reshape(extents).broadcast(scores.shape())
-        });
-        // Keras has two ways to compute this, which differ where a mask leaves nothing.
-        let zero = self.dropout > 0.0 || want_scores || rank != 4;
-        let shares = masked_softmax(scores, mask, &last, zero);
-        let output = einsum(&format!("{product},{source}->{target}"), &[shares, value])?;
-        Ok((output, shares))
-    }
-}
-
-impl Layer for MultiHeadAttentionLayer {
-    layer_base!();
-
-    fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
-        let shape = |position: usize, name: &str| match inputs.get(position, name) {
-            Some(Arg::Tensor(spec)) if spec.shape.rank() >= 3 => Ok(Some(spec.shape.clone())),
-            Some(_) => Err(Error::shape("attention", format!("'{name}'"), "rank 3 or more")),
-            None => Ok(None),
-        };
-        let needed = |what: &str| Error::shape("attention", format!("no {what}"), "a tensor");
-        let query = shape(0, "query")?.ok_or_else(|| needed("query"))?;
-        let value = shape(1, "value")?.ok_or_else(|| needed("value"))?;
-        let key = shape(2, "key")?.unwrap_or_else(|| value.clone());
-        let (heads, key_dim, value_dim) = (self.heads, self.key_dim, self.value_dim);
-        let output = match &self.output_shape {
-            Some(shape) => shape.clone(),
-            None => vec![query.known(-1)?],
-        };
-        let mut attended = query.0[..query.rank() - 1].to_vec();
-        attended.extend([Some(heads), Some(value_dim)]);
-        let made = [
-            Some(self.project("query", &query, 1, &[heads, key_dim], "linear")?),
-            Some(self.project("key", &key, 1, &[heads, key_dim], "linear")?),
-            match self.use_gate {
-                true => Some(self.project("gate", &query, 1, &[heads, value_dim], "sigmoid")?),
-                false => None,
-            },
-            Some(self.project("value", &value, 1, &[heads, value_dim], "linear")?),
-            Some(self.project(
-                "attention_output",
-                &SymbolicShape(attended),
-                2,
-                &output,
-                "linear",
-            )?),
-        ];
-        let named = PROJECTIONS.into_iter().zip(made);
-        self.projections = named.filter_map(|(name, layer)| Some((name, layer?))).collect();
-        Ok(())
-    }
-
-    fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        if cx.training() && self.dropout > 0.0 {
-            return Err(Error::Unsupported("training with dropout in attention".into()));
-        }
-        let needed = |what: &str| Error::shape("attention", format!("no {what}"), "a tensor");
-        let query = args.tensor(0, "query").ok_or_else(|| needed("query"))?;
-        let value = args.tensor(1, "value").ok_or_else(|| needed("value"))?;
-        let key = args.tensor(2, "key").unwrap_or(value);
-        let mask = self.mask(args, query, value)?;
-        let want_scores = flag(args, 7, "return_attention_scores");
-        let heads = [
-            self.call_projection(cx, "query_dense", query)?,
-            self.call_projection(cx, "key_dense", key)?,
-            self.call_projection(cx, "value_dense", value)?,
-        ];
-        let (attended, scores) = self.attend(heads, mask, want_scores)?;
-        let attended = match self.use_gate {
-            true => attended * self.call_projection(cx, "_gate_dense", query)?,
-            false => attended,
-        };
-        let output = self.call_projection(cx, "output_dense", attended)?;
-        if want_scores {
-            return Ok(Nested::List(vec![Nested::Leaf(output), Nested::Leaf(scores)]));
-        }
-        Ok(output.into())
-    }
-
-    fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
-        self.projections.iter().map(|(name, layer)| (*name, Nested::Leaf(layer.clone()))).collect()
-    }
-
-    fn keywords(&self) -> &'static [&'static str] {
-        &[
-            "query",
-            "value",
-            "key",
-            "query_mask",
-            "value_mask",
-            "key_mask",
-            "attention_mask",
-            "return_attention_scores",
-            "use_causal_mask",
-        ]
+        Ok(Box::new(Heads::new("MultiHeadAttention", names, extents, config)?))
     }
 }

@@ -107,7 +107,7 @@ fn masked(
             DataFormat::ChannelsFirst => [batch, 1, steps],
         };
         let mask = mask.cast(DType::Bool).reshape(shape);
-        let sum = space.reduce(mask.select(x, x.like(0.0)), |v, axes| v.sum(axes))?;
-        Ok(sum / space.reduce(mask.cast(x.dtype()), |v, axes| v.sum(axes))?)
+        let sum = space.reduce(mask.select(x, x.like(0.0)), Value::sum)?;
+        Ok(sum / space.reduce(mask.cast(x.dtype()), Value::sum)?)
     })
 }

@@ -1,0 +1,114 @@
+//! Arrays of a file and the inputs or outputs of a model: which belongs to which.
+
+use std::path::Path;
+
+use crate::base::error::quote;
+use crate::base::{Error, Result};
+use crate::models::InputSpec;
+use crate::saving::npz::read_npz;
+use crate::tensor::Tensor;
+
+/// The sides of a model, with the names under which their arrays are numbered.
+#[derive(Clone, Copy)]
+pub enum Side {
+    Inputs,
+    Outputs,
+}
+
+impl Side {
+    fn noun(self) -> &'static str {
+        match self {
+            Side::Inputs => "inputs",
+            Side::Outputs => "outputs",
+        }
+    }
+
+    /// Prefixes of numbered names: `x0`, `x1`, … or `input_0`, `input_1`, ….
+    fn prefixes(self) -> [&'static str; 2] {
+        match self {
+            Side::Inputs => ["x", "input_"],
+            Side::Outputs => ["y", "output_"],
+        }
+    }
+
+    /// The name of an array by position.
+    pub fn positional(self, position: usize) -> String {
+        format!("{}{position}", self.prefixes()[0])
+    }
+}
+
+/// The arrays of an `.npz` file for one side of a model, in the model's order.
+///
+/// They are found by name; else by number (`x0`, `x1`, … or `input_0`, …); else, when the file holds
+/// as many arrays as the model wants, in the order of the file.
+pub fn read(path: &Path, wanted: &[InputSpec], side: Side) -> Result<Vec<Tensor>> {
+    let arrays = read_npz(path)?;
+    let names: Vec<&str> = arrays.iter().map(|(name, _)| name.as_str()).collect();
+    let order = assign(&names, wanted, side).ok_or_else(|| {
+        let found = arrays.iter().map(|(n, t)| format!("{} {}", quote(n), t.shape()));
+        let expected = wanted.iter().map(|w| format!("{} {}", quote(&w.name), w.shape));
+        Error::Invalid(format!(
+            "{}: the arrays do not tell the model's {}: found {}, expected {} (by name, or {})",
+            path.display(),
+            side.noun(),
+            listed(found),
+            listed(expected),
+            listed((0..wanted.len()).map(|i| side.positional(i))),
+        ))
+    })?;
+    Ok(order.into_iter().map(|i| arrays[i].1.clone()).collect())
+}
+
+fn listed(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<String> = items.collect();
+    if items.is_empty() { "nothing".into() } else { items.join(", ") }
+}
+
+/// The position of the array for each wanted name.
+fn assign(names: &[&str], wanted: &[InputSpec], side: Side) -> Option<Vec<usize>> {
+    let position = |name: &str| names.iter().position(|n| *n == name);
+    let by_name: Option<Vec<usize>> = wanted.iter().map(|w| position(&w.name)).collect();
+    if by_name.is_some() {
+        return by_name;
+    }
+    for prefix in side.prefixes() {
+        let number = |i: usize| position(&format!("{prefix}{i}"));
+        let numbered: Option<Vec<usize>> = (0..wanted.len()).map(number).collect();
+        if numbered.is_some() && number(wanted.len()).is_none() {
+            return numbered;
+        }
+    }
+    // Some right names and some wrong ones are a mistake, not an order.
+    let none_known = wanted.iter().all(|w| position(&w.name).is_none());
+    (names.len() == wanted.len() && none_known).then(|| (0..names.len()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::DType;
+
+    fn order(names: &[&str], wanted: &[&str]) -> Option<Vec<usize>> {
+        let spec = |name: &&str| InputSpec {
+            name: (*name).into(),
+            shape: [None, Some(1)].into(),
+            dtype: DType::Float32,
+        };
+        assign(names, &wanted.iter().map(spec).collect::<Vec<_>>(), Side::Inputs)
+    }
+
+    #[test]
+    fn arrays_are_found_by_name_then_number_then_order() {
+        assert_eq!(order(&["y0", "b", "a"], &["a", "b"]), Some(vec![2, 1]));
+        assert_eq!(order(&["y0", "x1", "x0"], &["a", "b"]), Some(vec![2, 1]));
+        assert_eq!(order(&["input_0", "input_1"], &["a", "b"]), Some(vec![0, 1]));
+        assert_eq!(order(&["arr_0", "arr_1"], &["a", "b"]), Some(vec![0, 1]));
+    }
+
+    #[test]
+    fn what_could_be_a_mistake_is_refused() {
+        assert_eq!(order(&["a", "c"], &["a", "b"]), None);
+        assert_eq!(order(&["x0", "x1", "x2"], &["a", "b"]), None);
+        assert_eq!(order(&["c"], &["a", "b"]), None);
+    }
+}

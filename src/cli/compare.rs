@@ -1,0 +1,134 @@
+//! `keraunos compare`.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::base::error::quote;
+use crate::base::{Error, Result, ResultExt};
+use crate::cli::arrays::{self, Side};
+use crate::cli::device::DeviceArgs;
+use crate::cli::difference::{Difference, Tolerance};
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::predict::{BatchArgs, predict, read_inputs};
+use crate::cli::{progress, text};
+use crate::models::Model;
+use crate::runtime::Device;
+use crate::tensor::Tensor;
+
+/// Compare a model's predictions with recorded ones, or its layers on a GPU with those on the host
+///
+/// Numbers are the same when |found - expected| <= atol + rtol * |expected|; integers and booleans
+/// when they are equal. The exit code is 1 when something differs.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A .keras file, or the folder form of one
+    model: PathBuf,
+    /// Inputs, as for predict
+    #[arg(long, value_name = "IN.npz")]
+    inputs: PathBuf,
+    /// Expected outputs, by name, else by number (y0, y1, … or output_0, …)
+    #[arg(long, value_name = "OUT.npz", required_unless_present = "layers")]
+    expected: Option<PathBuf>,
+    /// Compare every layer on the device with the host, on the rows of the first batch
+    #[arg(long)]
+    layers: bool,
+    /// Relative tolerance
+    #[arg(long, default_value_t = 1e-4)]
+    rtol: f64,
+    /// Absolute tolerance
+    #[arg(long, default_value_t = 1e-4)]
+    atol: f64,
+    #[command(flatten)]
+    rows: BatchArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+impl Args {
+    pub fn run(&self, out: &mut dyn Write) -> Outcome {
+        let model = progress::load(&self.model)?;
+        let inputs = read_inputs(&model, &self.inputs)?;
+        let device = self.device.open()?;
+        let mut same = true;
+        if let Some(expected) = &self.expected {
+            same &= self.compare_outputs(&model, &inputs, expected, &device, out)?;
+        }
+        if self.layers {
+            same &= self.compare_layers(&model, &inputs, &device, out)?;
+        }
+        Ok(if same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn tolerance(&self) -> Tolerance {
+        Tolerance { relative: self.rtol, absolute: self.atol }
+    }
+
+    /// Whether the outputs are the expected ones.
+    fn compare_outputs(
+        &self,
+        model: &Model,
+        inputs: &[Tensor],
+        expected: &Path,
+        device: &Device,
+        out: &mut dyn Write,
+    ) -> Result<bool, Failure> {
+        let outputs = model.outputs();
+        let expected = arrays::read(expected, &outputs, Side::Outputs)?;
+        let found = predict(model, inputs, device.clone(), self.rows.batch_size)
+            .at(|| self.model.display().to_string())?;
+        let mut same = true;
+        for ((output, found), expected) in outputs.iter().zip(&found).zip(&expected) {
+            let difference = Difference::of(found, expected, self.tolerance());
+            same &= difference.is_none_beyond();
+            print(&format!("output {}", quote(&output.name)), found, &difference, out)?;
+        }
+        Ok(same)
+    }
+
+    /// Whether every layer gives the same on the device and on the host. Stops at the first that
+    /// does not: what follows it differs because of it.
+    fn compare_layers(
+        &self,
+        model: &Model,
+        inputs: &[Tensor],
+        device: &Device,
+        out: &mut dyn Write,
+    ) -> Result<bool, Failure> {
+        if device.is(&Device::Host) {
+            return Err(Error::Invalid(
+                "--layers compares a GPU with the host, and the device is the host: choose another \
+                 with --device gpu or --device software"
+                    .into(),
+            )
+            .into());
+        }
+        let first =
+            |t: &Tensor| t.rows(0, t.shape().first().map_or(0, |n| self.rows.batch_size.min(*n)));
+        let inputs = inputs.iter().map(first).collect::<Result<Vec<_>>>()?;
+        let found = model.activations(&inputs, device)?;
+        let expected = model.activations(&inputs, &Device::Host)?;
+        for ((layer, found), (_, expected)) in found.iter().zip(&expected) {
+            let difference = Difference::of(found, expected, self.tolerance());
+            if !difference.is_none_beyond() {
+                print(&format!("layer {}", quote(layer)), found, &difference, out)?;
+                return Ok(false);
+            }
+        }
+        let all =
+            format!("{}: {device} and the host give the same", text::count(found.len(), "layer"));
+        writeln!(out, "{all}")?;
+        Ok(true)
+    }
+}
+
+fn print(
+    what: &str,
+    found: &Tensor,
+    difference: &Difference,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let verdict =
+        if difference.is_none_beyond() { text::good("same") } else { text::bad("different") };
+    writeln!(out, "{what} {}: {verdict}, {difference}", found.spec())
+}

@@ -1,0 +1,110 @@
+//! `keraunos inspect`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::base::error::quote;
+use crate::cli::failure::Outcome;
+use crate::cli::inspect_report::{Report, VariableLine, method};
+use crate::cli::{progress, text};
+use crate::saving::{Archive, Limits};
+
+/// Show what a model file holds: members, versions, layers, variables, the optimizer's state, and
+/// what is not supported
+///
+/// Works on files that cannot be loaded, too; the exit code is then 2.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A .keras file, or the folder form of one
+    model: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub fn run(&self, out: &mut dyn Write) -> Outcome {
+        let archive = Archive::open(&self.model, &Limits::default())?;
+        let mut report = Report::of(&archive);
+        // What loading finds comes last: it names a problem in the file by its place.
+        if let Err(error) = progress::load(&self.model) {
+            report.problem = Some(error);
+        }
+        if self.json {
+            writeln!(out, "{:#}", report.to_json())?;
+        } else {
+            print(&report, out)?;
+        }
+        match report.problem {
+            Some(error) => Err(error.into()),
+            None => Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+fn print(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let or_unknown = |text: &Option<String>| text.as_deref().map_or("unknown".into(), quote);
+    writeln!(out, "{} '{}'", quote(&report.class_name), quote(&report.name))?;
+    writeln!(
+        out,
+        "saved by Keras {} at {}\n",
+        or_unknown(&report.keras_version),
+        or_unknown(&report.date_saved)
+    )?;
+    members(report, out)?;
+    layers(report, out)?;
+    variables("variable", &report.variables, out)?;
+    if report.optimizer.is_some() || !report.optimizer_variables.is_empty() {
+        writeln!(out, "optimizer {}", or_unknown(&report.optimizer))?;
+        variables("optimizer variable", &report.optimizer_variables, out)?;
+    }
+    if let Some(problem) = &report.problem {
+        writeln!(out, "{}", text::bad("this model cannot be loaded"))?;
+        writeln!(out, "  {problem}")?;
+        for class in report.unknown_classes() {
+            writeln!(out, "  unknown class: {}", quote(&class))?;
+        }
+    }
+    Ok(())
+}
+
+fn members(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut table = text::list(&["member", "packed", "bytes", "in the file"]);
+    for member in &report.members {
+        let bytes = |n: u64| text::thousands(usize::try_from(n).unwrap_or(usize::MAX));
+        table.add_row([
+            quote(&member.name),
+            method(member.method),
+            bytes(member.bytes),
+            bytes(member.compressed),
+        ]);
+    }
+    text::align_right(&mut table, &[2, 3]);
+    writeln!(out, "{}\n", table.trim_fmt())
+}
+
+fn layers(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut table = text::list(&["layer", "class", ""]);
+    for layer in &report.layers {
+        let note = if layer.is_known { "" } else { "unknown" };
+        table.add_row([quote(&layer.name), quote(&layer.class_name), note.into()]);
+    }
+    writeln!(out, "{}\n{}\n", table.trim_fmt(), text::count(report.layers.len(), "layer"))
+}
+
+fn variables(noun: &str, lines: &[VariableLine], out: &mut dyn Write) -> io::Result<()> {
+    let mut table = text::list(&[noun, "shape", "dtype", "bytes"]);
+    for line in lines {
+        table.add_row([
+            quote(&line.path),
+            line.spec.shape.to_string(),
+            line.spec.dtype.to_string(),
+            text::thousands(line.spec.bytes()),
+        ]);
+    }
+    text::align_right(&mut table, &[3]);
+    let bytes: usize = lines.iter().map(|line| line.spec.bytes()).sum();
+    let total = format!("{}, {}", text::count(lines.len(), noun), text::size(bytes));
+    writeln!(out, "{}\n{total}\n", table.trim_fmt())
+}

@@ -1,0 +1,81 @@
+//! The command line tool, on the library's public functions.
+//!
+//! Exit codes: 0 for success, 2 with one line on standard error when a file is refused (and for
+//! wrong usage), 1 for everything else, a difference found by `compare` included.
+
+mod adapters;
+mod arrays;
+mod compare;
+mod completions;
+mod convert;
+mod device;
+mod difference;
+mod failure;
+mod inspect;
+mod inspect_report;
+mod plan;
+mod predict;
+mod progress;
+mod summary;
+mod text;
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::{Failure, Outcome};
+
+/// Load, run and save Keras 3 models on any GPU.
+///
+/// A device is a real GPU, a software adapter or the host. `--device`, or else the environment
+/// variable KERAUNOS_DEVICE, names one; without either a real GPU is taken, and the host where
+/// there is none.
+#[derive(Parser)]
+#[command(name = "keraunos", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Predict(predict::Args),
+    Inspect(inspect::Args),
+    Summary(summary::Args),
+    Convert(convert::Args),
+    Compare(compare::Args),
+    Plan(plan::Args),
+    Adapters(adapters::Args),
+    Completions(completions::Args),
+}
+
+/// Runs the command that the arguments of this process name.
+pub fn run() -> ExitCode {
+    // Quiet unless RUST_LOG asks: an error is one line, and it is ours.
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("off")).init();
+    let cli = Cli::parse();
+    let mut out = BufWriter::new(io::stdout().lock());
+    let outcome = cli.command.run(&mut out);
+    // What was found before a failure is shown before its reason.
+    let flushed = out.flush().map_err(Failure::Output);
+    match outcome.and_then(|code| flushed.map(|()| code)) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+impl Command {
+    fn run(&self, out: &mut dyn Write) -> Outcome {
+        match self {
+            Command::Predict(args) => args.run(),
+            Command::Inspect(args) => args.run(out),
+            Command::Summary(args) => args.run(out),
+            Command::Convert(args) => args.run(),
+            Command::Compare(args) => args.run(out),
+            Command::Plan(args) => args.run(out),
+            Command::Adapters(args) => args.run(out),
+            Command::Completions(args) => args.run(out),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `keraunos predict`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::base::{Error, Result, ResultExt};
+use crate::cli::arrays::{self, Side};
+use crate::cli::device::DeviceArgs;
+use crate::cli::failure::Outcome;
+use crate::cli::progress;
+use crate::models::{Model, PredictOptions};
+use crate::runtime::Device;
+use crate::saving::npz::write_npz;
+use crate::tensor::Tensor;
+
+/// Predict with a model, from arrays in an .npz file to arrays in another
+///
+/// Arrays are matched to the model's inputs by name, else by number (x0, x1, … or input_0, …), else
+/// in the order of the file.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A .keras file, or the folder form of one
+    model: PathBuf,
+    /// Inputs, the batch axis first
+    #[arg(long, value_name = "IN.npz")]
+    inputs: PathBuf,
+    /// Where the outputs go, under the names of the output layers
+    #[arg(long, value_name = "OUT.npz")]
+    output: PathBuf,
+    /// Name the outputs y0, y1, … instead
+    #[arg(long)]
+    positional: bool,
+    #[command(flatten)]
+    rows: BatchArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+#[derive(clap::Args)]
+pub struct BatchArgs {
+    /// Rows computed at once
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive)]
+    pub batch_size: usize,
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a whole number from 1 on".into()),
+        Ok(number) => Ok(number),
+    }
+}
+
+impl Args {
+    pub fn run(&self) -> Outcome {
+        let model = progress::load(&self.model)?;
+        let inputs = read_inputs(&model, &self.inputs)?;
+        let device = self.device.open()?;
+        let outputs = predict(&model, &inputs, device, self.rows.batch_size)
+            .at(|| self.model.display().to_string())?;
+        let names = model.outputs().into_iter().map(|output| output.name);
+        let named = names
+            .enumerate()
+            .map(|(i, name)| if self.positional { Side::Outputs.positional(i) } else { name });
+        write_npz(&self.output, &named.zip(outputs).collect::<Vec<_>>())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The model's inputs from a file, checked against what the model declares.
+pub fn read_inputs(model: &Model, path: &std::path::Path) -> Result<Vec<Tensor>> {
+    let inputs = arrays::read(path, &model.inputs(), Side::Inputs)?;
+    // Wrong inputs are the caller's, not the model file's.
+    let fits = model.conform(&inputs);
+    fits.map_err(|error| Error::Invalid(format!("{}: {error}", path.display())))
+}
+
+/// Predicts with a progress bar.
+pub fn predict(
+    model: &Model,
+    inputs: &[Tensor],
+    device: Device,
+    batch_size: usize,
+) -> Result<Vec<Tensor>> {
+    let bar = progress::counter("predicting", "rows");
+    let mut report = |done: usize, all: usize| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    };
+    let mut options = PredictOptions::on(device);
+    options.batch_size = batch_size;
+    options.progress = Some(&mut report);
+    let outputs = model.predict_with(inputs, &mut options);
+    bar.finish_and_clear();
+    outputs
+}

@@ -1,0 +1,41 @@
+//! Progress on standard error; nothing where that is no terminal.
+
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::base::Result;
+use crate::models::Model;
+use crate::saving::saving_lib::load_model;
+
+/// How often a bar is drawn while nothing is reported.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A bar of counted things, such as rows.
+pub fn counter(label: &'static str, unit: &str) -> ProgressBar {
+    bar(label, &format!("{{pos}}/{{len}} {unit}"))
+}
+
+/// A bar of bytes.
+pub fn bytes(label: &'static str) -> ProgressBar {
+    bar(label, "{binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec}")
+}
+
+fn bar(label: &'static str, numbers: &str) -> ProgressBar {
+    let template = format!("{{spinner}} {{msg}} [{{wide_bar}}] {numbers} {{eta}}");
+    let style = ProgressStyle::with_template(&template);
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(0).with_style(style).with_message(label);
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
+/// Loads a model while a spinner turns.
+pub fn load(path: &Path) -> Result<Model> {
+    let spinner = ProgressBar::new_spinner().with_message(format!("loading {}", path.display()));
+    spinner.enable_steady_tick(TICK);
+    let model = load_model(path);
+    spinner.finish_and_clear();
+    model
+}

@@ -1,0 +1,323 @@
+//! The command line tool as a user meets it: arguments in; exit code, files and text out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use keraunos::Tensor;
+use keraunos::saving::npz::{read_npz, write_npz};
+use keraunos::saving::{Contents, WriteOptions, write_archive};
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+
+const TWO: &str = "two_inputs_two_outputs";
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models").join(name)
+}
+
+fn model(name: &str) -> String {
+    fixture(&format!("{name}.keras")).display().to_string()
+}
+
+fn arrays(name: &str) -> String {
+    fixture(&format!("{name}.npz")).display().to_string()
+}
+
+/// Runs the tool on the host device.
+fn run(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keraunos"));
+    command.args(args).env("KERAUNOS_DEVICE", "host").env_remove("RUST_LOG");
+    command.output().expect("keraunos starts")
+}
+
+/// What it printed, after success.
+fn succeed(args: &[&str]) -> String {
+    let output = run(args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {}\n{stderr}", output.status);
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// The one line on standard error, after the given exit code.
+fn fail(args: &[&str], code: i32) -> String {
+    let output = run(args);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
+    let mut lines = stderr.lines().filter(|line| !line.starts_with("device: "));
+    let line = lines.next().expect("a line").to_owned();
+    assert_eq!(lines.next(), None, "{args:?}: more than one line");
+    assert!(line.starts_with("error: "), "{line}");
+    line
+}
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+}
+
+/// A well-formed archive whose model cannot be built.
+fn unknown_class(path: &str) {
+    let layer = json!({
+        "module": "mine", "class_name": "Mystery", "registered_name": "mine>Mystery",
+        "config": {"name": "mystery"},
+    });
+    let config = json!({
+        "module": "keras", "class_name": "Sequential", "registered_name": null,
+        "config": {"name": "strange", "layers": [layer]},
+    });
+    let contents = Contents {
+        metadata: json!({"keras_version": "3.15.1", "date_saved": "2026-01-01@00:00:00"}),
+        config,
+        groups: Vec::new(),
+        assets: Vec::new(),
+    };
+    let options = WriteOptions { overwrite: true, zipped: true };
+    write_archive(Path::new(path), &contents, &options, &mut |_, _| {}).unwrap();
+}
+
+fn assert_close(found: &Tensor, expected: &Tensor) {
+    assert_eq!(found.spec(), expected.spec());
+    assert!(found.iter_f64().zip(expected.iter_f64()).all(|(f, e)| (f - e).abs() < 1e-4));
+}
+
+#[test]
+fn predict_writes_outputs_by_name_or_by_position() {
+    let folder = Folder::new();
+    let output = folder.path("out.npz");
+    let recorded = read_npz(Path::new(&arrays(TWO))).unwrap();
+    let expected = |name: &str| &recorded.iter().find(|(n, _)| n == name).unwrap().1;
+    for (flags, names) in
+        [(&["--batch-size", "2"][..], ["price", "kind"]), (&["--positional"], ["y0", "y1"])]
+    {
+        let (model, inputs) = (model(TWO), arrays(TWO));
+        let mut args = vec!["predict", &model, "--inputs", &inputs, "--output", &output];
+        args.extend(flags);
+        assert_eq!(succeed(&args), "");
+        let found = read_npz(Path::new(&output)).unwrap();
+        assert_eq!(found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), names);
+        assert_close(&found[0].1, expected("y0"));
+        assert_close(&found[1].1, expected("y1"));
+    }
+}
+
+#[test]
+fn inputs_are_found_by_name() {
+    let folder = Folder::new();
+    let recorded = read_npz(Path::new(&arrays(TWO))).unwrap();
+    let named = [("table", "x1"), ("image", "x0"), ("price", "y0"), ("kind", "y1")].map(
+        |(name, number)| {
+            let array = recorded.iter().find(|(n, _)| n == number).unwrap();
+            (name.to_owned(), array.1.clone())
+        },
+    );
+    let path = folder.path("named.npz");
+    write_npz(Path::new(&path), &named).unwrap();
+    let said = succeed(&["compare", &model(TWO), "--inputs", &path, "--expected", &path]);
+    assert!(said.contains("output price (5, 1) float32: same"), "{said}");
+}
+
+#[test]
+fn inputs_that_do_not_fit_are_the_caller_s() {
+    let folder = Folder::new();
+    let (wrong, output) = (folder.path("wrong.npz"), folder.path("out.npz"));
+    let predict = |name: &str| {
+        let args = ["predict", &model(name), "--inputs", &wrong, "--output", &output];
+        fail(&args, 1)
+    };
+    write_npz(Path::new(&wrong), &[("picture".into(), Tensor::scalar(0.0))]).unwrap();
+    let line = predict(TWO);
+    for part in ["found picture ()", "expected image (None, 8, 8, 2), table (None, 5)", "x0, x1"] {
+        assert!(line.contains(part), "{line}");
+    }
+    write_npz(Path::new(&wrong), &[("x0".into(), Tensor::new([2, 3], &[0f32; 6]).unwrap())])
+        .unwrap();
+    let line = predict("mlp");
+    assert!(line.contains("(2, 3)") && line.contains("(None, 12)"), "{line}");
+    assert!(!Path::new(&output).exists());
+}
+
+#[test]
+fn refused_files_give_2_and_one_line() {
+    let folder = Folder::new();
+    let (noise, strange) = (folder.path("noise.keras"), folder.path("strange.keras"));
+    fs::write(&noise, "no archive").unwrap();
+    unknown_class(&strange);
+    let (inputs, output) = (arrays("mlp"), folder.path("out.npz"));
+    for file in [&noise, &strange] {
+        let commands: [&[&str]; 6] = [
+            &["predict", file, "--inputs", &inputs, "--output", &output],
+            &["inspect", file],
+            &["summary", file],
+            &["convert", file, &folder.path("copy.keras")],
+            &["compare", file, "--inputs", &inputs, "--expected", &inputs],
+            &["plan", file],
+        ];
+        for command in commands {
+            let line = fail(command, 2);
+            assert!(line.contains(file.as_str()), "{line}");
+        }
+    }
+    assert!(fail(&["summary", &strange], 2).contains("mine>Mystery"));
+    let refused = ["predict", &model("mlp"), "--inputs", &noise, "--output", &output];
+    fail(&refused, 2);
+}
+
+#[test]
+fn other_failures_give_1() {
+    let folder = Folder::new();
+    assert!(fail(&["summary", &folder.path("nothing.keras")], 1).contains("nothing.keras"));
+    let (model, inputs, output) = (model("mlp"), arrays("mlp"), folder.path("out.npz"));
+    let args = ["predict", &model, "--inputs", &inputs, "--output", &output];
+    let line = fail(&[&args[..], &["--device", "no such adapter"]].concat(), 1);
+    assert!(line.contains("no such adapter"), "{line}");
+    let usage = run(&[&args[..], &["--batch-size", "0"]].concat());
+    assert_eq!(usage.status.code(), Some(2));
+}
+
+#[test]
+fn the_device_is_said_once() {
+    let folder = Folder::new();
+    let output = folder.path("out.npz");
+    let said = run(&["predict", &model("mlp"), "--inputs", &arrays("mlp"), "--output", &output]);
+    assert_eq!(String::from_utf8_lossy(&said.stderr), "device: host\n");
+}
+
+#[test]
+fn inspect_lists_what_a_file_holds() {
+    let text = succeed(&["inspect", &model("mlp_compiled")]);
+    let parts = ["Keras 3.15.1", "config.json", "BatchNormalization", "layers/dense/vars/0"];
+    for part in parts.into_iter().chain(["(10, 16)", "optimizer Adam", "optimizer/vars/13"]) {
+        assert!(text.contains(part), "{part}:\n{text}");
+    }
+    let report: Json =
+        serde_json::from_str(&succeed(&["inspect", &model("mlp_compiled"), "--json"])).unwrap();
+    assert_eq!(report["keras_version"], "3.15.1");
+    assert_eq!(report["class_name"], "Sequential");
+    assert_eq!(report["members"][1]["name"], "config.json");
+    assert_eq!(report["layers"][1]["class_name"], "Dense");
+    let kernel = &report["variables"][4];
+    let expected = json!({
+        "path": "layers/dense/vars/0", "shape": [10, 16], "dtype": "float32", "bytes": 640,
+    });
+    assert_eq!(*kernel, expected);
+    assert_eq!(report["optimizer"]["class_name"], "Adam");
+    assert_eq!(report["optimizer"]["variables"].as_array().unwrap().len(), 14);
+    assert_eq!(report["unsupported"], json!({"classes": [], "reason": null}));
+}
+
+#[test]
+fn inspect_shows_what_it_can_of_a_file_that_is_refused() {
+    let folder = Folder::new();
+    let strange = folder.path("strange.keras");
+    unknown_class(&strange);
+    let output = run(&["inspect", &strange, "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let report: Json = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["layers"][0]["name"], "mystery");
+    assert_eq!(report["unsupported"]["classes"], json!(["Mystery (mine)"]));
+    assert!(report["unsupported"]["reason"].as_str().unwrap().contains("Mystery"));
+    let text = run(&["inspect", &strange]).stdout;
+    assert!(String::from_utf8_lossy(&text).contains("unknown class: Mystery (mine)"));
+}
+
+#[test]
+fn summary_is_keras_s_table() {
+    let text = succeed(&["summary", &model("mlp_compiled")]);
+    let rows = [
+        "Model: \"sequential\"",
+        "┃ Layer (type)                             ┃ Output Shape ┃ Param # ┃",
+        "│ batch_normalization (BatchNormalization) │ (None, 16)   │      64 │",
+        " Total params: 862 (3.37 KB)",
+        " Trainable params: 276 (1.08 KB)",
+        " Non-trainable params: 32 (128.00 B)",
+        " Optimizer params: 554 (2.16 KB)",
+    ];
+    for row in rows {
+        assert!(text.lines().any(|line| line == row), "{row}\n{text}");
+    }
+    let text = succeed(&["summary", &model(TWO)]);
+    assert!(text.contains("│ dense[0][0], dense_1[0][0] │"), "{text}");
+}
+
+#[test]
+fn convert_writes_archives_and_folders() {
+    let folder = Folder::new();
+    let (unpacked, packed) = (folder.path("unpacked"), folder.path("packed.keras"));
+    succeed(&["convert", &model("cnn"), &unpacked]);
+    assert!(Path::new(&unpacked).join("config.json").is_file());
+    succeed(&["convert", &unpacked, &packed]);
+    let recorded = arrays("cnn");
+    succeed(&["compare", &packed, "--inputs", &recorded, "--expected", &recorded]);
+    let before = fs::read(&packed).unwrap();
+    let line = fail(&["convert", &model("mlp"), &packed, "--no-overwrite"], 1);
+    assert!(line.contains("packed.keras"), "{line}");
+    assert_eq!(fs::read(&packed).unwrap(), before);
+}
+
+#[test]
+fn compare_names_the_first_difference() {
+    let folder = Folder::new();
+    let changed = folder.path("changed.npz");
+    let mut recorded = read_npz(Path::new(&arrays("mlp"))).unwrap();
+    for (_, array) in recorded.iter_mut().filter(|(name, _)| name == "y0") {
+        let mut elements: Vec<f32> = array.to_vec().unwrap();
+        elements[7 + 3] = 42.0;
+        *array = Tensor::new(array.shape().clone(), &elements).unwrap();
+    }
+    write_npz(Path::new(&changed), &recorded).unwrap();
+    let (model, inputs) = (model("mlp"), arrays("mlp"));
+    let output = run(&["compare", &model, "--inputs", &inputs, "--expected", &changed]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("different, 1 of 35 elements, the first at [1, 3] is"), "{text}");
+    let wide = ["compare", &model, "--inputs", &inputs, "--expected", &changed, "--atol", "50"];
+    succeed(&wide);
+}
+
+#[test]
+fn compare_finds_layers_the_same_on_a_gpu_and_on_the_host() {
+    let (model, inputs) = (model("nested"), arrays("nested"));
+    let args = ["compare", &model, "--inputs", &inputs, "--layers"];
+    assert!(fail(&args, 1).contains("--device"));
+    let text = succeed(&[&args[..], &["--device", "gpu"]].concat());
+    assert!(text.contains("and the host give the same"), "{text}");
+}
+
+#[test]
+fn plan_needs_no_adapter_and_can_leave_out_passes() {
+    let folder = Folder::new();
+    let dump = folder.path("dump");
+    let dispatches = |text: &str| -> usize {
+        let line = text.lines().find_map(|line| line.strip_prefix("each run: ")).expect("a count");
+        line.split(' ').next().unwrap().parse().unwrap()
+    };
+    let fused = succeed(&["plan", &model("cnn"), "--batch", "4", "--dump", &dump]);
+    assert!(fused.contains("(4, "), "{fused}");
+    let unfused = succeed(&["plan", &model("cnn"), "--without", "fuse", "--without", "hoist"]);
+    assert!(dispatches(&fused) < dispatches(&unfused));
+    let mut files: Vec<_> = fs::read_dir(&dump).unwrap().map(|e| e.unwrap().file_name()).collect();
+    files.sort();
+    assert_eq!(files, ["0_trace.txt", "1_simplify.txt", "2_hoist.txt", "3_regions.txt"]);
+    assert!(succeed(&["plan", &model("cnn"), "--device", "host"]).contains("\nhost: "));
+    assert_eq!(run(&["plan", &model("cnn"), "--without", "magic"]).status.code(), Some(2));
+}
+
+#[test]
+fn adapters_are_listed() {
+    assert!(succeed(&["adapters"]).contains("host"));
+    let list: Json = serde_json::from_str(&succeed(&["adapters", "--json"])).unwrap();
+    assert!(list["adapters"].is_array() && list["auto"].is_string());
+}
+
+#[test]
+fn completions_are_printed() {
+    assert!(succeed(&["completions", "bash"]).contains("_keraunos"));
+}
