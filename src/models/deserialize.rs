@@ -1,5 +1,7 @@
 //! From a record to an object: the one gate between names in a file and code.
 
+use std::collections::HashSet;
+
 use serde_json::Map;
 
 use crate::base::error::quote;
@@ -32,6 +34,23 @@ pub struct Record<'a> {
     pub module: &'a str,
     pub registered_name: Option<&'a str>,
     pub config: &'a Map<String, Json>,
+}
+
+/// The names of the layers of one model.
+#[derive(Default)]
+pub struct Names<'a>(HashSet<&'a str>);
+
+impl<'a> Names<'a> {
+    /// Refuses a second layer of one name. Older files hold operations without names.
+    pub fn claim(&mut self, record: &Record<'a>) -> Result<()> {
+        match record.config.get("name").and_then(Json::as_str) {
+            Some(name) if !self.0.insert(name) => Err(Error::Json {
+                member: "config.json".into(),
+                what: format!("two layers are called '{}'", quote(name)),
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -116,6 +135,17 @@ fn construct(
     Ok(layer)
 }
 
+/// Refuses the classes whose config is Python code or a pickle.
+pub fn refuse_code(class_name: &str) -> Result<()> {
+    if matches!(class_name, "Lambda" | "__lambda__" | "TorchModuleWrapper") {
+        return Err(Error::Unsupported(format!(
+            "{class_name} holds Python code, which is never run; register a replacement as a \
+             custom object"
+        )));
+    }
+    Ok(())
+}
+
 fn is_layer_module(module: &str) -> bool {
     module == "keras.layers"
         || module.starts_with("keras.src.layers.")
@@ -136,12 +166,7 @@ impl<'a> Record<'a> {
             Some(Json::String(text)) => Ok(Some(text.as_str())),
             Some(_) => Err(bad(&format!("{key} that is not a string"))),
         };
-        if matches!(class_name, "Lambda" | "__lambda__" | "TorchModuleWrapper") {
-            return Err(Error::Unsupported(format!(
-                "{class_name} holds Python code, which is never run; register a replacement as a \
-                 custom object"
-            )));
-        }
+        refuse_code(class_name)?;
         let config = json.get("config").and_then(Json::as_object);
         Ok(Record {
             class_name,
