@@ -91,9 +91,10 @@ impl Graph {
         };
         match assigned {
             Some(id) => self.value(id),
-            None => {
-                self.push(Op::Read(Read { id: variable.id(), spec: variable.spec().clone(), first_row: 0 }), &[])
-            }
+            None => self.push(
+                Op::Read(Read { id: variable.id(), spec: variable.spec().clone(), first_row: 0 }),
+                &[],
+            ),
         }
     }
 
