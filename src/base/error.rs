@@ -128,11 +128,31 @@ impl<T> ResultExt<T> for Result<T> {
     }
 }
 
-/// Text from a file, made safe to print: at most 200 characters, control characters escaped.
+/// Text from a file, made safe to print: at most 200 characters; backslashes and what does not print,
+/// such as control characters and marks that turn the direction of writing, are escaped.
 pub fn quote(text: &str) -> String {
-    let mut out: String = text.chars().take(200).flat_map(char::escape_default).collect();
-    if text.chars().nth(200).is_some() {
-        out.push('…');
+    let mut out = String::new();
+    for (i, c) in text.chars().enumerate() {
+        match c {
+            _ if i == 200 => {
+                out.push('…');
+                break;
+            }
+            '"' | '\'' => out.push(c),
+            c => out.extend(c.escape_debug()),
+        }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote;
+
+    #[test]
+    fn quoted_text_prints_on_one_line() {
+        assert_eq!(quote("größe \"16\""), "größe \"16\"");
+        assert_eq!(quote("a\nb\0\u{1b}[2J\u{202e}\\"), "a\\nb\\0\\u{1b}[2J\\u{202e}\\\\");
+        assert_eq!(quote(&"é".repeat(300)).chars().count(), 201);
+    }
 }

@@ -13,7 +13,6 @@ use serde_json::json;
 use crate::base::error::quote;
 use crate::base::{DType, Error, Result, Shape, Source, Spec};
 use crate::layers::config::{Config, Json};
-use crate::tensor::Tensor;
 
 use random::RandomSource;
 pub(crate) use random::{Distribution, fresh_seed};
@@ -254,9 +253,7 @@ impl Initializer {
         let spec = Spec::new(shape, dtype);
         let distribution = match self {
             Initializer::Constant(value) => Distribution::Constant(*value),
-            Initializer::Identity(gain) => {
-                return Ok(Arc::new(identity(&spec, *gain)?));
-            }
+            Initializer::Identity(gain) => identity(&spec.shape, *gain)?,
             Initializer::Random { distribution, .. } => *distribution,
             Initializer::VarianceScaling { scale, mode, distribution, .. } => {
                 scaled_distribution(&spec.shape, *scale, *mode, *distribution)
@@ -271,14 +268,11 @@ impl Initializer {
     }
 }
 
-fn identity(spec: &Spec, gain: f64) -> Result<Tensor> {
-    let &[rows, columns] = spec.shape.as_slice() else {
-        let expected = "a matrix";
-        return Err(Error::shape("identity initializer", spec.shape.to_string(), expected));
-    };
-    let at = |i: usize| if i / columns == i % columns { gain } else { 0.0 };
-    let elements: Vec<f64> = (0..rows * columns).map(at).collect();
-    Ok(Tensor::new(spec.shape.clone(), &elements)?.cast(spec.dtype))
+fn identity(shape: &Shape, gain: f64) -> Result<Distribution> {
+    match shape.as_slice() {
+        &[_, columns] => Ok(Distribution::Diagonal { gain, columns: columns as u64 }),
+        _ => Err(Error::shape("identity initializer", shape.to_string(), "a matrix")),
+    }
 }
 
 /// Fans of a weight as Keras counts them: the last two axes are in and out, the others a window.
@@ -325,6 +319,7 @@ fn scaled_distribution(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensor::Tensor;
 
     fn values(initializer: &Initializer, shape: &[usize]) -> Vec<f64> {
         let source = initializer.source(shape.into(), DType::Float32).unwrap();
@@ -347,6 +342,14 @@ mod tests {
             assert!(mean.abs() < 1e-3, "{distribution:?}: mean {mean}");
             assert!((variance / (2.0 / 250.0) - 1.0).abs() < 0.02, "{distribution:?}: {variance}");
         }
+    }
+
+    #[test]
+    fn an_identity_has_its_gain_on_the_diagonal() {
+        let eye = Initializer::Identity(3.0);
+        assert_eq!(values(&eye, &[3, 2]), [3.0, 0.0, 0.0, 3.0, 0.0, 0.0]);
+        assert_eq!(values(&eye, &[2, 3]), [3.0, 0.0, 0.0, 0.0, 3.0, 0.0]);
+        assert!(eye.source([2].into(), DType::Float32).is_err());
     }
 
     #[test]

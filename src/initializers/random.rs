@@ -9,6 +9,11 @@ use crate::tensor::Tensor;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Distribution {
     Constant(f64),
+    /// `gain` on the diagonal of a matrix with as many columns, zero elsewhere.
+    Diagonal {
+        gain: f64,
+        columns: u64,
+    },
     Uniform {
         low: f64,
         high: f64,
@@ -65,6 +70,11 @@ impl RandomSource {
     fn element(&self, position: u64) -> f64 {
         match self.distribution {
             Distribution::Constant(value) => value,
+            Distribution::Diagonal { gain, columns } => {
+                // Rows begin `columns` apart, so the diagonal is every `columns + 1`.
+                let inside = position / columns < columns;
+                if inside && position % (columns + 1) == 0 { gain } else { 0.0 }
+            }
             Distribution::Uniform { low, high } => {
                 low + (high - low) * uniform(self.seed, position, 0)
             }

@@ -1,6 +1,7 @@
 //! What a layer's `call` may touch besides its inputs.
 
-use crate::base::{DType, Error, Result};
+use crate::base::error::quote;
+use crate::base::{DType, Error, Result, ResultExt};
 use crate::graph::{Graph, Value};
 use crate::layers::{Arg, Args, Layer, Outputs};
 use crate::tensor::Variable;
@@ -48,12 +49,14 @@ impl<'g> Context<'g> {
     /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype.
     pub fn call(&self, layer: &dyn Layer, args: &Args<'g>) -> Result<Outputs<'g>> {
         let base = layer.base();
+        let name = quote(&base.name);
         for (keyword, arg) in &args.keyword {
             let accepted = keyword == "inputs" || layer.keywords().contains(&keyword.as_str());
             if !accepted && !is_idle(keyword, arg) {
                 return Err(Error::Unsupported(format!(
-                    "layer '{}' ({}) called with argument '{keyword}'",
-                    base.name, base.class_name
+                    "layer '{name}' ({}) called with argument '{}'",
+                    base.class_name,
+                    quote(keyword)
                 )));
             }
         }
@@ -62,7 +65,8 @@ impl<'g> Context<'g> {
         let cast = |v: &Value<'g>| {
             Ok(if base.autocast && v.dtype().is_float() { v.cast(compute) } else { *v })
         };
-        self.graph.scope(&base.name, || layer.call(&inner, &args.try_map(&mut { cast })?))
+        let call = || layer.call(&inner, &args.try_map(&mut { cast })?);
+        self.graph.scope(&name, call).at(|| format!("layer '{name}'"))
     }
 }
 

@@ -1,5 +1,7 @@
 //! From a record to an object: the one gate between names in a file and code.
 
+use std::collections::HashSet;
+
 use serde_json::Map;
 
 use crate::base::error::quote;
@@ -32,6 +34,23 @@ pub struct Record<'a> {
     pub module: &'a str,
     pub registered_name: Option<&'a str>,
     pub config: &'a Map<String, Json>,
+}
+
+/// The names of the layers of one model.
+#[derive(Default)]
+pub struct Names<'a>(HashSet<&'a str>);
+
+impl<'a> Names<'a> {
+    /// Refuses a second layer of one name. Older files hold operations without names.
+    pub fn claim(&mut self, record: &Record<'a>) -> Result<()> {
+        match record.config.get("name").and_then(Json::as_str) {
+            Some(name) if !self.0.insert(name) => Err(Error::Json {
+                member: "config.json".into(),
+                what: format!("two layers are called '{}'", quote(name)),
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -83,12 +102,10 @@ impl<'a> Reader<'a> {
     }
 
     fn resolve(&self, record: &Record<'_>, owner: &str) -> Result<Box<dyn Layer>> {
+        let config = |defaults| Config::new(owner.into(), record.config.clone(), defaults);
         let custom = record.registered_name.unwrap_or(record.class_name);
         if let Some(new) = self.custom.find(custom) {
-            let config = Config::new(owner.into(), record.config.clone(), Json::Null);
-            let layer = new(&config)?;
-            config.finish()?;
-            return Ok(layer);
+            return construct(&config(Json::Null), |config| new(config));
         }
         record.check_registered_name()?;
         if let Some(model) = self.model_of(record)? {
@@ -97,25 +114,36 @@ impl<'a> Reader<'a> {
                 Root::Sequential(model) => Box::new(model),
             });
         }
-        let (new, defaults): (&dyn Fn(&Config) -> Result<Box<dyn Layer>>, Json) =
-            match (is_layer_module(record.module), registry::find(record.class_name)) {
-                (true, Some(def)) => (&def.new, (def.defaults)()),
-                _ => match operations::find(record.module, record.class_name) {
-                    Some(def) => {
-                        let config =
-                            Config::new(owner.into(), record.config.clone(), (def.defaults)());
-                        let layer = def.new(&config)?;
-                        config.finish()?;
-                        return Ok(layer);
-                    }
-                    None => return Err(record.unknown()),
-                },
-            };
-        let config = Config::new(owner.into(), record.config.clone(), defaults);
-        let layer = new(&config)?;
-        config.finish()?;
-        Ok(layer)
+        if is_layer_module(record.module)
+            && let Some(def) = registry::find(record.class_name)
+        {
+            return construct(&config((def.defaults)()), def.new);
+        }
+        let def = operations::find(record.module, record.class_name);
+        let def = def.ok_or_else(|| record.unknown())?;
+        construct(&config((def.defaults)()), |config| def.create(config))
     }
+}
+
+/// The layer of a config, every key of which must be known to its constructor.
+fn construct(
+    config: &Config,
+    new: impl FnOnce(&Config) -> Result<Box<dyn Layer>>,
+) -> Result<Box<dyn Layer>> {
+    let layer = new(config)?;
+    config.finish()?;
+    Ok(layer)
+}
+
+/// Refuses the classes whose config is Python code or a pickle.
+pub fn refuse_code(class_name: &str) -> Result<()> {
+    if matches!(class_name, "Lambda" | "__lambda__" | "TorchModuleWrapper") {
+        return Err(Error::Unsupported(format!(
+            "{class_name} holds Python code, which is never run; register a replacement as a \
+             custom object"
+        )));
+    }
+    Ok(())
 }
 
 fn is_layer_module(module: &str) -> bool {
@@ -138,12 +166,7 @@ impl<'a> Record<'a> {
             Some(Json::String(text)) => Ok(Some(text.as_str())),
             Some(_) => Err(bad(&format!("{key} that is not a string"))),
         };
-        if matches!(class_name, "Lambda" | "__lambda__" | "TorchModuleWrapper") {
-            return Err(Error::Unsupported(format!(
-                "{class_name} holds Python code, which is never run; register a replacement as a \
-                 custom object"
-            )));
-        }
+        refuse_code(class_name)?;
         let config = json.get("config").and_then(Json::as_object);
         Ok(Record {
             class_name,

@@ -12,7 +12,7 @@ use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
 use crate::layers::{Args, CallArgs, Context, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec};
 use crate::models::calls::{History, inbound_nodes, structure};
-use crate::models::deserialize::{Reader, Record};
+use crate::models::deserialize::{Names, Reader, Record};
 use crate::models::order::layers_by_depth;
 use crate::models::symbolic::output_specs;
 use crate::saving::Kind;
@@ -141,6 +141,7 @@ fn pending_layers(
     let records = json.as_array().ok_or_else(|| fail("'layers' is not a list".into()))?;
     let mut pending = Vec::with_capacity(records.len());
     let mut index = HashMap::with_capacity(records.len());
+    let mut names = Names::default();
     for record in records {
         let name = record.get("name").and_then(Json::as_str);
         let name = name.ok_or_else(|| fail("a layer of a functional model without name".into()))?;
@@ -148,6 +149,7 @@ fn pending_layers(
         let nodes =
             nodes.ok_or_else(|| fail(format!("layer '{}' without inbound_nodes", quote(name))))?;
         let parsed = Record::parse(record)?;
+        names.claim(&parsed)?;
         let mut input = None;
         if parsed.class_name == "InputLayer" {
             let config =
@@ -299,7 +301,7 @@ impl Layer for Functional {
         let inputs = self.inputs.flatten();
         if given.len() != inputs.len() {
             return Err(Error::shape(
-                format!("model '{}'", self.base.name),
+                format!("model '{}'", quote(&self.base.name)),
                 format!("{} inputs", given.len()),
                 format!("{} inputs", inputs.len()),
             ));

@@ -3,6 +3,7 @@
 mod activations;
 mod builder;
 mod calls;
+pub(crate) mod compile_config;
 mod custom;
 mod deserialize;
 mod functional;

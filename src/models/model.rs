@@ -11,7 +11,7 @@ use crate::models::functional::Functional;
 use crate::models::predict::Plans;
 use crate::models::saveable::SaveableLayer;
 use crate::models::sequential::Sequential;
-use crate::saving::{GroupPlan, Saved, walk};
+use crate::saving::{GroupPlan, Limits, Saved, walk};
 use crate::tensor::Variable;
 
 /// Name, shape with the batch axis, and dtype of a model's input or output.
@@ -34,6 +34,8 @@ pub struct Model {
     pub(crate) kept_groups: Vec<GroupPlan>,
     pub(crate) assets: Vec<(String, Vec<u8>)>,
     pub(crate) plans: Mutex<Plans>,
+    /// Bytes of the values that a prediction may hold at one time.
+    pub(crate) predict_bytes: u64,
 }
 
 /// The two forms of a model.
@@ -57,6 +59,7 @@ impl Model {
             kept_groups: Vec::new(),
             assets: Vec::new(),
             plans: Mutex::default(),
+            predict_bytes: Limits::default().predict_bytes,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use crate::base::error::quote;
 use crate::base::{Error, Result, Shape, Spec};
 use crate::graph::{Graph, NodeId, Trace};
 use crate::layers::{Arg, CallArgs, Context};
@@ -97,6 +98,7 @@ impl Model {
         }
         let program = self.program(inputs)?;
         let compiled = Arc::new(Compiled::new(program, device, passes, &mut |_, _| {})?);
+        self.check_memory(&compiled)?;
         if plans.0.len() == PLANS {
             plans.0.remove(0);
         }
@@ -107,6 +109,20 @@ impl Model {
             compiled: compiled.clone(),
         });
         Ok(compiled)
+    }
+
+    /// Refuses a plan whose values take too much memory, before it is run.
+    fn check_memory(&self, compiled: &Compiled) -> Result<()> {
+        let need = compiled.summary().peak_live as u64;
+        if need <= self.predict_bytes {
+            return Ok(());
+        }
+        Err(Error::Limit {
+            what: "a prediction on inputs of these shapes".into(),
+            need: format!("{need} bytes at one time"),
+            limit: format!("{} bytes", self.predict_bytes),
+            owner: "Limits::predict_bytes; a smaller batch_size needs less".into(),
+        })
     }
 
     /// The traced program of a prediction, before any pass.
@@ -167,7 +183,7 @@ impl Model {
 }
 
 fn names(inputs: &[InputSpec]) -> String {
-    let names: Vec<_> = inputs.iter().map(|i| format!("{} {}", i.name, i.shape)).collect();
+    let names: Vec<_> = inputs.iter().map(|i| format!("{} {}", quote(&i.name), i.shape)).collect();
     names.join(", ")
 }
 
@@ -197,7 +213,7 @@ fn conform_one(spec: &InputSpec, tensor: &Tensor) -> Result<Tensor> {
             .all(|(d, n)| d.is_none_or(|d| d == *n));
     if !fits {
         return Err(Error::shape(
-            format!("input '{}'", spec.name),
+            format!("input '{}'", quote(&spec.name)),
             tensor.shape().to_string(),
             spec.shape.to_string(),
         ));

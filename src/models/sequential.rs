@@ -11,7 +11,7 @@ use crate::layers::layer::layer_base;
 use crate::layers::{
     Arg, Args, CallArgs, Context, DTypePolicy, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec,
 };
-use crate::models::deserialize::{Reader, Record};
+use crate::models::deserialize::{Names, Reader, Record};
 use crate::models::symbolic::output_specs;
 use crate::saving::Kind;
 
@@ -54,8 +54,10 @@ impl Sequential {
             specs: Vec::new(),
         };
         let mut layers = Vec::new();
+        let mut names = Names::default();
         for (i, record) in records.iter().enumerate() {
             let parsed = Record::parse(record)?;
+            names.claim(&parsed)?;
             let layer = reader.layer(record)?;
             if parsed.class_name == "InputLayer" {
                 if i > 0 {
@@ -136,7 +138,7 @@ impl Layer for Sequential {
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
         let mut current = args.get(0, "inputs").and_then(Arg::nested).ok_or_else(|| {
-            Error::shape(format!("model '{}'", self.base.name), "no input", "one input")
+            Error::shape(format!("model '{}'", quote(&self.base.name)), "no input", "one input")
         })?;
         for layer in &self.layers {
             current = cx.call(layer.as_ref(), &CallArgs::one(Arg::from(&current)))?;

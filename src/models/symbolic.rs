@@ -40,8 +40,8 @@ fn trace(layer: &dyn Layer, args: &CallArgs<SymbolicSpec>, fill: usize) -> Resul
     let args = args.try_map(&mut |spec: &SymbolicSpec| {
         Ok(graph.input(Spec::new(spec.shape.filled(fill), spec.dtype)))
     })?;
-    let outputs = cx.call(layer, &args)?;
-    let specs = outputs.try_map(&mut |value| Ok(value.spec()));
+    let specs = cx.call(layer, &args).and_then(|outputs| outputs.try_map(&mut |v| Ok(v.spec())));
+    // An error inside a formula is kept by the graph: it comes before what it led to.
     graph.finish()?;
     specs
 }

@@ -11,7 +11,7 @@ pub struct Limits {
     pub config_bytes: u64,
     /// Bytes of `metadata.json`, inflated.
     pub metadata_bytes: u64,
-    /// Bytes of one asset, such as a vocabulary, inflated.
+    /// Bytes of all assets, such as vocabularies, inflated.
     pub asset_bytes: u64,
     /// Levels of nesting in a JSON text.
     pub json_depth: usize,
@@ -37,6 +37,9 @@ pub struct Limits {
     pub h5_ratio: u64,
     /// Bytes of one array of an `.npz` file.
     pub npz_array_bytes: u64,
+    /// Bytes of the values that a prediction holds at one time, without weights. A layer can ask for
+    /// any amount by one number.
+    pub predict_bytes: u64,
 }
 
 /// What compressed data may grow to without regard to the ratio.
@@ -59,6 +62,7 @@ impl Default for Limits {
             h5_chunk_bytes: 64 << 20,
             h5_ratio: 1_000,
             npz_array_bytes: 64 << 30,
+            predict_bytes: 8 << 30,
         }
     }
 }

@@ -11,7 +11,9 @@ use crate::saving::walk::Saved;
 use crate::tensor::{Tensor, Variable};
 
 /// How many objects an error lists.
-const LISTED: usize = 10;
+const LISTED: usize = 4;
+/// Characters of each in a list.
+const LISTED_CHARS: usize = 200;
 
 /// Points every variable of the objects at its dataset in `store`. Nothing is read yet, so the
 /// store's file must stay as it is until the values have been used.
@@ -21,8 +23,8 @@ const LISTED: usize = 10;
 /// within containers that the file lacks, as files that Keras wrote before 3.15 do.
 ///
 /// # Errors
-/// [`Error::Weights`] that names every object whose variables are missing or do not fit; no
-/// variable has changed then.
+/// [`Error::Weights`] that counts the objects whose variables are missing or do not fit, and names the
+/// first of them; no variable has changed then.
 pub fn load_into(saved: &[Saved], store: &dyn Store) -> Result<()> {
     let mut values = Vec::new();
     let mut failures = Vec::new();
@@ -49,12 +51,23 @@ enum Failure {
 }
 
 fn describe(failures: &[String]) -> String {
+    if let [only] = failures {
+        return format!("one object could not be loaded: {only}");
+    }
     let mut text = format!("{} objects could not be loaded: ", failures.len());
-    text.push_str(&failures[..failures.len().min(LISTED)].join("; "));
+    let listed = failures.iter().take(LISTED).map(|f| shortened(f));
+    text.push_str(&listed.collect::<Vec<_>>().join("; "));
     if failures.len() > LISTED {
         text.push_str("; ...");
     }
     text
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LISTED_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 type Values = Vec<(Variable, Arc<dyn Source>)>;
@@ -63,7 +76,7 @@ type Values = Vec<(Variable, Arc<dyn Source>)>;
 fn values_of(object: &Saved, store: &dyn Store) -> Result<Values, Failure> {
     let path = object.group_path();
     let fail = |what: String| Failure::Object(format!("{}: {what}", title(object)));
-    let group = store.group(&path).map_err(|e| fail(e.to_string()))?;
+    let group = find_group(&path, store).map_err(|e| fail(e.to_string()))?;
     let in_older_file = group.is_none() && lacks_container(object, store);
     let group = group.unwrap_or(Group { name: None, datasets: Vec::new() });
     let (expected, found) = (object.variables.len(), group.datasets.len());
@@ -93,6 +106,16 @@ fn values_of(object: &Saved, store: &dyn Store) -> Result<Values, Failure> {
         values.push((variable.clone(), cast(source.clone(), variable.spec().dtype)));
     }
     Ok(values)
+}
+
+/// The group at a path, or where tf.keras 2.13 put it in its `.keras` files.
+fn find_group(path: &str, store: &dyn Store) -> Result<Option<Group>> {
+    if let Some(group) = store.group(path)? {
+        return Ok(Some(group));
+    }
+    let older = |part| if part == "layers" { "_layer_checkpoint_dependencies" } else { part };
+    let older = path.split('/').map(older).collect::<Vec<_>>().join("/");
+    if older == path { Ok(None) } else { store.group(&older) }
 }
 
 /// Whether the object's nested container is missing from the file as a whole.
@@ -228,6 +251,15 @@ mod tests {
         assert!(message.contains("2 objects") && message.contains("layers/dense_1"), "{message}");
         assert!(message.contains("(5,)") && message.contains("(6,)"), "{message}");
         assert_eq!(saved[0].variables[0].1.version(), 0);
+    }
+
+    #[test]
+    fn groups_are_found_where_tf_keras_put_them() {
+        let saved = [object("layers/model/layers/dense", Kind::Layer, &[&[2]])];
+        let path = "_layer_checkpoint_dependencies/model/_layer_checkpoint_dependencies/dense/vars";
+        let value = Tensor::new([2], &[1f32, 2.0]).unwrap();
+        load_into(&saved, &memory(&[(path, vec![value.clone()])])).unwrap();
+        assert_eq!(saved[0].variables[0].1.value().unwrap(), value);
     }
 
     #[test]

@@ -7,7 +7,9 @@ use serde_json::json;
 
 use crate::base::error::quote;
 use crate::base::{Error, Result, ResultExt};
-use crate::models::{CustomObjects, Model};
+use crate::models::{CustomObjects, Model, compile_config};
+use crate::saving::archive::ASSETS;
+use crate::saving::limits::check;
 use crate::saving::load::load_into;
 use crate::saving::store::GroupPlan;
 use crate::saving::{
@@ -75,6 +77,13 @@ pub fn load_model(path: impl AsRef<Path>) -> Result<Model> {
 /// What is wrong in the file and where; nothing of the file is run, and no other file is opened.
 pub fn load_model_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Model> {
     let path = path.as_ref();
+    if path.extension().is_some_and(|ending| ending == "h5" || ending == "hdf5") {
+        return Err(Error::Unsupported(format!(
+            "{}: a whole model in HDF5, the format before .keras; load it in Keras and save it as \
+             .keras",
+            path.display()
+        )));
+    }
     let archive = Archive::open(path, &options.limits)?;
     load_archive(&archive, options).at(|| path.display().to_string())
 }
@@ -89,9 +98,11 @@ pub fn load_model_from(source: Arc<dyn ReadAt>, options: &LoadOptions) -> Result
 
 fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
     let config = archive.config()?;
+    compile_config::check(&config, options.compile).at(|| "config.json".into())?;
     let mut model =
         Model::from_config(config, &options.custom_objects).at(|| "config.json".into())?;
     model.metadata = archive.metadata()?;
+    model.predict_bytes = options.limits.predict_bytes;
     let weights = archive.weights()?;
     let saved = model.saved();
     load_into(&saved, weights.as_ref())?;
@@ -100,6 +111,9 @@ fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
     } else if let Some(config) = model.config.get_mut("compile_config") {
         *config = json!({});
     }
+    let assets = || archive.members().iter().filter(|m| m.name.starts_with(ASSETS));
+    let total = assets().fold(0u64, |sum, member| sum.saturating_add(member.bytes));
+    check(|| "all assets in bytes".into(), total, options.limits.asset_bytes, "asset_bytes")?;
     for path in archive.assets() {
         model.assets.push((path.to_owned(), archive.asset(path)?));
     }

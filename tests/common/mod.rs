@@ -38,3 +38,10 @@ pub fn assert_close(found: &Tensor, expected: &Tensor, tolerance: f64, what: &st
         assert!(same, "{what}: element {i} of {} is {f}, expected {e}", found.spec());
     }
 }
+
+/// The most memory that this process has held at one time, in bytes, where the system tells.
+pub fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib << 10)
+}

@@ -1,0 +1,162 @@
+//! Hostile and odd files, each through the whole of a load and a prediction on the host: a model
+//! that predicts what Keras recorded, or an error; never a panic, never long.
+
+mod common;
+
+use std::collections::HashMap;
+use std::io::Read as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use common::peak_memory;
+use keraunos::saving::npz::read_npz;
+use keraunos::{Device, Error, PredictOptions, Tensor, load_model};
+use serde_json::Value as Json;
+
+const TIME: Duration = Duration::from_secs(2);
+/// Bytes of an error message, at most.
+const MESSAGE: usize = 1_000;
+/// Bytes of memory that the whole run may take, files and recordings included.
+const MEMORY: u64 = 512 << 20;
+
+/// Cases that shall load and predict as Keras does, but are refused, by the beginning of their ids,
+/// and why. A case that starts to pass must leave this table.
+const NOT_DONE: [(&str, &str); 2] = [
+    ("legacy-odd-", "whole models in HDF5, the format before .keras, are not loaded yet"),
+    (
+        "h5-odd-latest-btree2",
+        "hdf5-pure reads no version 2 B-trees of chunks, which HDF5 writes for datasets that can \
+         grow along two axes, in its newest format only; Keras never does",
+    ),
+];
+
+struct Case {
+    id: String,
+    file: String,
+    verdict: String,
+    base: String,
+}
+
+/// Inputs and outputs of an honest model.
+type Recording = (Vec<Tensor>, Vec<Tensor>);
+
+fn shared() -> PathBuf {
+    std::env::var_os("KERAUNOS_SHARED").map_or("../shared".into(), PathBuf::from)
+}
+
+fn unpack(to: &Path) {
+    let path = shared().join("hostile/hostile.zip");
+    let bytes = std::fs::read(&path).unwrap_or_else(|e| {
+        panic!("{}: {e}; KERAUNOS_SHARED names the folder that holds hostile/", path.display())
+    });
+    zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap().extract(to).unwrap();
+}
+
+fn cases(set: &Path) -> Vec<Case> {
+    let mut text = String::new();
+    let mut file = std::fs::File::open(set.join("manifest.json")).unwrap();
+    file.read_to_string(&mut text).unwrap();
+    let manifest: Json = serde_json::from_str(&text).unwrap();
+    let field = |case: &Json, key: &str| case[key].as_str().unwrap_or_default().to_owned();
+    let cases = manifest["cases"].as_array().unwrap().iter();
+    cases
+        .map(|case| Case {
+            id: field(case, "id"),
+            file: field(case, "file"),
+            verdict: field(case, "verdict"),
+            base: field(case, "base"),
+        })
+        .collect()
+}
+
+fn recording(path: &Path) -> Recording {
+    let arrays = read_npz(path).unwrap();
+    let pick = |prefix: char| {
+        let named = |i: usize| arrays.iter().find(|(name, _)| *name == format!("{prefix}{i}"));
+        (0..).map_while(named).map(|(_, tensor)| tensor.clone()).collect()
+    };
+    (pick('x'), pick('y'))
+}
+
+/// What the model of a file gives for inputs.
+fn predict(path: &Path, inputs: &[Tensor]) -> Result<Vec<Tensor>, Error> {
+    load_model(path)?.predict_with(inputs, &mut PredictOptions::on(Device::Host))
+}
+
+/// Whether all outputs are Keras's within the tolerance of the set.
+fn equal(found: &[Tensor], expected: &[Tensor]) -> bool {
+    let close = |(f, e): (f64, f64)| {
+        f == e || (f.is_nan() && e.is_nan()) || (f - e).abs() <= 1e-5 + 1e-4 * e.abs()
+    };
+    found.len() == expected.len()
+        && found
+            .iter()
+            .zip(expected)
+            .all(|(f, e)| f.shape() == e.shape() && f.iter_f64().zip(e.iter_f64()).all(close))
+}
+
+/// What is wrong with an outcome, if anything is.
+fn misjudged(
+    case: &Case,
+    outcome: &Result<Vec<Tensor>, Error>,
+    expected: &[Tensor],
+) -> Option<String> {
+    let not_done = NOT_DONE.iter().any(|(id, _)| case.id.starts_with(id));
+    let same = outcome.as_ref().is_ok_and(|found| equal(found, expected));
+    let right = match case.verdict.as_str() {
+        "reject" => outcome.is_err(),
+        "accept-equal" => same != not_done,
+        "reject-or-equal" => outcome.is_err() || same,
+        "survive" => true,
+        other => panic!("unknown verdict {other}"),
+    };
+    let shown = match outcome {
+        Ok(_) if same => "it predicts as Keras does".to_owned(),
+        Ok(_) => "it predicts something else".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    if !right {
+        return Some(shown);
+    }
+    let error = outcome.as_ref().err()?;
+    let own_fault = !error.is_refusal();
+    let plain = shown.len() <= MESSAGE && !shown.contains(char::is_control);
+    (own_fault || !plain).then(|| format!("an error that does not blame the file: {shown}"))
+}
+
+#[test]
+fn every_case_gets_its_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path();
+    unpack(set);
+    let cases = cases(set);
+    assert!(cases.len() > 500, "{} cases", cases.len());
+    let only = std::env::var("KERAUNOS_ONLY").unwrap_or_default();
+    let mut recordings: HashMap<&str, Recording> = HashMap::new();
+    let mut wrong = Vec::new();
+    for case in cases.iter().filter(|case| case.id.starts_with(&only)) {
+        let read = || recording(&set.join("refs").join(format!("{}.npz", case.base)));
+        let (inputs, expected) = recordings.entry(&case.base).or_insert_with(read);
+        let start = Instant::now();
+        let run = AssertUnwindSafe(|| predict(&set.join(&case.file), inputs));
+        let outcome = catch_unwind(run);
+        let took = start.elapsed();
+        let fault = match &outcome {
+            Err(_) => Some("a panic".to_owned()),
+            Ok(_) if took > TIME => Some(format!("it took {took:?}")),
+            Ok(outcome) => misjudged(case, outcome, expected),
+        };
+        if let Some(fault) = fault {
+            wrong.push(format!("{} ({}): {fault}", case.id, case.verdict));
+        }
+        if std::env::var_os("KERAUNOS_VERBOSE").is_some() {
+            let shown = outcome.as_ref().map(|o| o.as_ref().map(Vec::len));
+            println!("{} ({}) {took:?}: {shown:?}", case.id, case.verdict);
+        }
+    }
+    if let Some(peak) = peak_memory() {
+        assert!(peak <= MEMORY, "the run took {} MiB at its peak", peak >> 20);
+    }
+    assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
