@@ -39,8 +39,8 @@ pub fn run(area: &Area, case: &Case, device: &Device) -> Result<Comparison> {
     Ok(result)
 }
 
-/// The inputs of a call in the order of the model's inputs. A mapping is taken by name when its keys
-/// are the names of the inputs, and else, as all structures are, in Keras's order of flattening.
+/// The inputs of a call in the order of the model's inputs. A mapping is taken by name when it has
+/// the names of all inputs (Keras passes over others), and else, as all structures are, in Keras's order of flattening.
 fn in_order(call: Nested<Leaf>, model: &Model) -> Result<Vec<Tensor>> {
     let names: Vec<String> = model.inputs().into_iter().map(|input| input.name).collect();
     let tensor = |leaf: &Leaf| match leaf {
@@ -50,7 +50,7 @@ fn in_order(call: Nested<Leaf>, model: &Model) -> Result<Vec<Tensor>> {
     if let Nested::Dict(items) = &call {
         let by_name = |name: &String| items.iter().find(|(key, _)| key == name)?.1.leaf();
         let named: Option<Vec<&Leaf>> = names.iter().map(by_name).collect();
-        if let Some(leaves) = named.filter(|leaves| leaves.len() == items.len()) {
+        if let Some(leaves) = named {
             return leaves.into_iter().map(tensor).collect();
         }
     }

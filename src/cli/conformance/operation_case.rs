@@ -132,7 +132,7 @@ impl Call {
             Function::Operation(def) => {
                 let (args, config) = self.split(def, &mut input)?;
                 let config = Config::new(def.class_name.into(), config, (def.defaults)());
-                let operation = def.new(&config)?;
+                let operation = def.create(&config)?;
                 config.finish()?;
                 Context::new(graph, false).call(operation.as_ref(), &args)
             }
@@ -145,6 +145,9 @@ impl Call {
         def: &OperationDef,
         input: &mut dyn FnMut(&Tensor) -> Value<'g>,
     ) -> Result<(Args<'g>, Map<String, Json>)> {
+        if def.class_name == "Einsum" {
+            return self.split_einsum(input);
+        }
         let (mut args, mut config) = (CallArgs::default(), Map::new());
         let defaults = match (def.defaults)() {
             Json::Object(defaults) => defaults,
@@ -154,21 +157,13 @@ impl Call {
         let parameters: Vec<&str> = match signature {
             Some((_, parameters)) => parameters.to_vec(),
             None => {
-                def.arguments.iter().copied().chain(defaults.keys().map(String::as_str)).collect()
+                let keys = defaults.keys().map(String::as_str);
+                def.arguments.iter().copied().chain(keys).collect()
             }
         };
         let positional = self.positional.iter().enumerate();
         let positional = positional.map(|(i, value)| (parameters.get(i).copied(), value));
         let keyword = self.keyword.iter().map(|(key, value)| (Some(key.as_str()), value));
-        if def.class_name == "Einsum" {
-            // `einsum(subscripts, *operands)`.
-            let [subscripts, operands @ ..] = self.positional.as_slice() else {
-                return Err(Error::Invalid("recorded case: einsum without subscripts".into()));
-            };
-            config.insert("subscripts".into(), to_json(subscripts)?);
-            args.positional = operands.iter().map(|value| to_arg(value, input)).collect();
-            return Ok((args, config));
-        }
         for (name, value) in positional.chain(keyword) {
             match name {
                 Some(name) if def.arguments.contains(&name) => {
@@ -188,6 +183,19 @@ impl Call {
             config.insert("data_format".into(), self.data_format.clone());
         }
         Ok((args, config))
+    }
+
+    /// `einsum(subscripts, *operands)`, the one call with any number of arguments.
+    fn split_einsum<'g>(
+        &self,
+        input: &mut dyn FnMut(&Tensor) -> Value<'g>,
+    ) -> Result<(Args<'g>, Map<String, Json>)> {
+        let [subscripts, operands @ ..] = self.positional.as_slice() else {
+            return Err(Error::Invalid("recorded case: einsum without subscripts".into()));
+        };
+        let config = [("subscripts".into(), to_json(subscripts)?)].into_iter().collect();
+        let positional = operands.iter().map(|value| to_arg(value, input)).collect();
+        Ok((CallArgs { positional, ..CallArgs::default() }, config))
     }
 }
 

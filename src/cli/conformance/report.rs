@@ -163,7 +163,7 @@ impl Report {
             if classes.get(i + 1).is_none_or(|next| next.0 != area) {
                 let all = Sums::count(self.outcomes.iter().filter(|o| o.area == area));
                 let [passed, failed, unsupported] = all.cells();
-                table.add_row([area, "all", &passed, &failed, &unsupported]);
+                table.add_row([area, "total", &passed, &failed, &unsupported]);
             }
         }
         text::align_right(&mut table, &[2, 3, 4]);
