@@ -39,11 +39,9 @@ fn products_and_lookups_are_cut_into_panels() {
 
 #[test]
 fn what_cannot_be_cut_is_refused_by_name() {
-    let model = keraunos::Sequential::new([4])
-        .add(Dense::new(2000).name("wide"))
-        .build()
-        .unwrap();
-    let error = model.call(&[Tensor::zeros(keraunos::base::Spec::new([1, 4], DType::Float32))], &limited());
+    let model = keraunos::Sequential::new([4]).add(Dense::new(2000).name("wide")).build().unwrap();
+    let error =
+        model.call(&[Tensor::zeros(keraunos::base::Spec::new([1, 4], DType::Float32))], &limited());
     let error = error.unwrap_err();
     assert!(matches!(error.root(), Error::Limit { .. }), "{error}");
     assert!(error.to_string().contains("'kernel' of layer 'wide'"), "{error}");

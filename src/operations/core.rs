@@ -33,9 +33,9 @@ operations! {
 fn slice<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
     let x = c.value(0)?;
     let shape = x.shape();
-    let starts = c
-        .plain(1)
-        .and_then(|json| json.as_array()?.iter().map(serde_json::Value::as_i64).collect::<Option<Vec<i64>>>());
+    let starts = c.plain(1).and_then(|json| {
+        json.as_array()?.iter().map(serde_json::Value::as_i64).collect::<Option<Vec<i64>>>()
+    });
     let starts = starts.ok_or_else(|| c.bad(1, "a list of integers"))?;
     let sizes = c.config.ints("shape")?;
     if starts.len() != shape.rank() || sizes.len() != shape.rank() {

@@ -116,7 +116,10 @@ impl GpuPlan {
         for (variable, position) in &program.assigns {
             let whole = |t: &DeviceTensor| t.panel(0).filter(|_| t.panels() == 1).cloned();
             let resident = on_device(&self.gpu, variable, whole).flatten().ok_or_else(|| {
-                Error::Unsupported(format!("assignment to '{}', which is in panels", variable.name()))
+                Error::Unsupported(format!(
+                    "assignment to '{}', which is in panels",
+                    variable.name()
+                ))
             })?;
             self.gpu.copy(&self.outputs[*position], &resident)?;
             variable.touch();

@@ -152,7 +152,8 @@ impl Panels {
                     let here = self.to.push(Binary { name: "ge" }, vec![indices, first], scope)?;
                     let mut extents = spec.shape.to_vec();
                     extents.extend(std::iter::repeat_n(1, inner));
-                    let here = self.to.push(Reshape { shape: extents.into() }, vec![here], scope)?;
+                    let here =
+                        self.to.push(Reshape { shape: extents.into() }, vec![here], scope)?;
                     let wide = Broadcast { shape: node.spec.shape.clone() };
                     let here = self.to.push(wide, vec![here], scope)?;
                     self.to.push(Select, vec![here, picked, before], scope)?
@@ -162,12 +163,7 @@ impl Panels {
         chosen.ok_or_else(|| Error::Internal("a variable without panels".into()))
     }
 
-    fn number(
-        &mut self,
-        spec: &Spec,
-        value: usize,
-        scope: &std::sync::Arc<str>,
-    ) -> Result<NodeId> {
+    fn number(&mut self, spec: &Spec, value: usize, scope: &std::sync::Arc<str>) -> Result<NodeId> {
         let tensor = Tensor::new([], &[value as i64])?.cast(spec.dtype);
         let scalar = self.to.push(Constant { tensor }, Vec::new(), scope)?;
         self.to.push(Broadcast { shape: spec.shape.clone() }, vec![scalar], scope)
