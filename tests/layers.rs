@@ -179,7 +179,7 @@ fn hostile_operations_give_errors_and_no_panics() {
                     None => Map::new(),
                 };
                 let config = Config::new(def.class_name.into(), given, (def.defaults)());
-                let Ok(mut op) = def.new(&config) else { continue };
+                let Ok(mut op) = def.create(&config) else { continue };
                 for shape in SHAPES {
                     for twice in [false, true] {
                         let _ = trace(op.as_mut(), shape, twice);

@@ -26,7 +26,7 @@ fn products_and_lookups_are_cut_into_panels() {
     let out = graph.call(Dense::new(50).activation("tanh"), &[&flat]);
     let model = graph.build(&[&tokens], &[&out]).unwrap();
     let input = Tensor::new([2, 3], &[0i32, 51, 129, 64, 50, 102]).unwrap();
-    let expected = model.call(&[input.clone()], &Device::Host).unwrap();
+    let expected = model.call(std::slice::from_ref(&input), &Device::Host).unwrap();
     let saved: Vec<_> = model.variables().iter().map(|(_, v)| v.value().unwrap()).collect();
 
     let found = model.call(&[input], &limited()).unwrap();

@@ -4,8 +4,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use keraunos::DType;
 use keraunos::gpu::{Caps, shader};
+use keraunos::graph::Op;
+use keraunos::graph::ops::{ArgReduce, BINARY, Reduce, ReduceKind, UNARY};
 use keraunos::kernels::*;
+use keraunos::program::region::{Body, Inst};
+use keraunos::program::view::Space;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 /// Launches that together use every variant of every kernel.
@@ -72,7 +77,60 @@ fn launches() -> Vec<Launch> {
         all.push(pool::launch(&p, &caps, &identity));
         all.push(pool_grad::launch(&p, &caps, &identity));
     }
+    all.push(map_of_every_function(&caps));
+    all.extend(reductions(&caps));
     all.into_iter().collect::<Result<_, _>>().unwrap()
+}
+
+/// A kernel made for a region: code over a line of operands, of every function of the tables.
+fn map_of_every_function(caps: &Caps) -> keraunos::Result<Launch> {
+    let space = Space::new(&[&[3, 4]]);
+    let load = |operand, dtype| Inst::Load { operand, dtype, at: space.position(0..1) };
+    let (float, int) = (DType::Float32, DType::Int32);
+    let mut code = vec![load(0, float), load(1, int), Inst::Cast { x: 0, dtype: DType::Bool }];
+    for row in UNARY {
+        let x = if row.name == "not" { 2 } else { 0 };
+        code.push(Inst::Unary { name: row.name, x, dtype: float });
+    }
+    for row in BINARY {
+        code.push(Inst::Binary { name: row.name, a: 0, b: 0, dtype: float });
+        if !row.wgsl_int.is_empty() {
+            code.push(Inst::Binary { name: row.name, a: 1, b: 1, dtype: int });
+        }
+    }
+    for dtype in [DType::Float16, DType::BFloat16, DType::Bool, DType::UInt8, DType::Int8] {
+        code.extend([0, 1].map(|x| Inst::Cast { x, dtype }));
+    }
+    let bounds = vec![(space.index(0), 2), (space.index(1), 3)];
+    code.push(Inst::Inside { bounds, x: 0, dtype: float, otherwise: 0 });
+    let body = Body { operands: vec![0, 1], code, space };
+    map::launch(&body, 12, caps, &|id| if id == 0 { float } else { int }).map(|(launch, _)| launch)
+}
+
+/// Every reduction in every lane, by one thread and by a workgroup for each output.
+fn reductions(caps: &Caps) -> Vec<keraunos::Result<Launch>> {
+    let kinds = [ReduceKind::Sum, ReduceKind::Prod, ReduceKind::Max, ReduceKind::Min];
+    let mut ops: Vec<Op> =
+        kinds.into_iter().map(|kind| Reduce { kind, axes: vec![1] }.into()).collect();
+    ops.extend([true, false].map(|max| ArgReduce { max, axis: 1 }.into()));
+    let mut all = Vec::new();
+    for len in [5, 256] {
+        for dtype in [DType::Float32, DType::Int32, DType::UInt32] {
+            for op in &ops {
+                let space = Space::new(&[&[3], &[len]]);
+                let load = Inst::Load { operand: 0, dtype, at: space.position(0..2) };
+                let prologue = Body { space, operands: vec![0], code: vec![load] };
+                let found = if matches!(op, Op::ArgReduce(_)) { DType::Int32 } else { dtype };
+                let anchor = vec![Inst::Anchor { dtype: found }];
+                let body = Body { space: Space::new(&[&[3]]), operands: vec![], code: anchor };
+                let outputs = 3;
+                let reduction =
+                    reduce::Reduction { op, prologue: &prologue, body: &body, outputs, len };
+                all.push(reduce::launch(&reduction, caps, &|_| dtype).map(|(launch, _)| launch));
+            }
+        }
+    }
+    all
 }
 
 fn module_of(launch: &Launch) -> naga::Module {

@@ -39,6 +39,8 @@ pub struct Caps {
     pub f16: bool,
     pub subgroups: bool,
     pub timestamps: bool,
+    /// Compiled kernels can be kept on disk.
+    pub pipeline_cache: bool,
 }
 
 /// Which adapter to open.
@@ -92,6 +94,7 @@ impl Caps {
             f16: false,
             subgroups: false,
             timestamps: false,
+            pipeline_cache: false,
         }
     }
 
@@ -113,6 +116,7 @@ impl Caps {
             f16: features.contains(wgpu::Features::SHADER_F16),
             subgroups: features.contains(wgpu::Features::SUBGROUP),
             timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
+            pipeline_cache: features.contains(wgpu::Features::PIPELINE_CACHE),
         }
     }
 }
@@ -126,9 +130,12 @@ fn kind(device_type: wgpu::DeviceType) -> Kind {
     }
 }
 
-/// Features that kernels and profiling can use.
+/// Features that kernels, profiling and start-up can use.
 pub(super) fn useful_features() -> wgpu::Features {
-    wgpu::Features::SHADER_F16 | wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY
+    wgpu::Features::SHADER_F16
+        | wgpu::Features::SUBGROUP
+        | wgpu::Features::TIMESTAMP_QUERY
+        | wgpu::Features::PIPELINE_CACHE
 }
 
 /// Adapters in order of preference. GL shows the same hardware once more and takes long to start,

@@ -8,6 +8,7 @@ use crate::base::{Error, Result};
 use crate::gpu::adapter::{Caps, Choice, enumerate, no_adapter, useful_features};
 use crate::gpu::memory::Memory;
 use crate::gpu::pipeline::Pipelines;
+use crate::gpu::pipeline_cache::PipelineCache;
 use crate::gpu::staging::{ReadRing, WriteRing};
 
 /// An open device. Clones share it.
@@ -26,6 +27,7 @@ struct Inner {
     writes: Mutex<Option<WriteRing>>,
     reads: Mutex<Option<ReadRing>>,
     pipelines: Pipelines,
+    pipeline_cache: Option<PipelineCache>,
 }
 
 /// What the driver reported from elsewhere.
@@ -38,6 +40,9 @@ struct Status {
 
 impl Gpu {
     /// Opens an adapter with all its limits and the features that kernels can use.
+    ///
+    /// Compiled kernels are kept in the user's cache folder where the driver offers it; the
+    /// environment variable `KERAUNOS_CACHE` names another folder or is `off`.
     ///
     /// # Errors
     /// [`Error::Device`] when no adapter fits the choice, or its driver refuses.
@@ -58,6 +63,7 @@ impl Gpu {
             .map_err(|e| Error::Device(format!("adapter '{}' could not open: {e}", caps.name)))?;
         let status = Arc::new(Status::default());
         status.listen_to(&device);
+        let pipeline_cache = PipelineCache::open(&device, &adapter.get_info());
         Ok(Gpu(Arc::new(Inner {
             device,
             queue,
@@ -69,6 +75,7 @@ impl Gpu {
             writes: Mutex::new(None),
             reads: Mutex::new(None),
             pipelines: Pipelines::default(),
+            pipeline_cache,
         })))
     }
 
@@ -190,8 +197,12 @@ impl Gpu {
         &self.0.memory
     }
 
-    pub(super) fn pipeline_cache(&self) -> &Pipelines {
+    pub(super) fn made_pipelines(&self) -> &Pipelines {
         &self.0.pipelines
+    }
+
+    pub(super) fn pipeline_cache(&self) -> Option<&PipelineCache> {
+        self.0.pipeline_cache.as_ref()
     }
 
     /// Bytes to which offsets of uniforms in one buffer are aligned.

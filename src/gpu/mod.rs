@@ -9,6 +9,7 @@ mod device;
 mod launch;
 mod memory;
 mod pipeline;
+mod pipeline_cache;
 mod recording;
 mod resident;
 pub mod shader;

@@ -1,7 +1,7 @@
 //! Compute pipelines, cached by their text, and the layouts of what they bind.
 //!
-//! The cache lives as long as the device. Between processes the drivers keep their own; ours would
-//! have to hand bytes from a disk to the driver unchecked, for which wgpu has only an `unsafe` call.
+//! These live as long as the device; [`pipeline_cache`](super::pipeline_cache) keeps what the driver
+//! made of them between processes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use crate::base::{Error, Result};
 use crate::gpu::device::lock;
+use crate::gpu::pipeline_cache::PipelineCache;
 use crate::gpu::{Gpu, Launch, shader};
 
 /// A compiled kernel and the layouts of its two bind groups.
@@ -57,7 +58,7 @@ impl Gpu {
     /// # Errors
     /// [`Error::Device`] with file and line when a shader is not accepted.
     pub fn pipelines(&self, launches: &[&Launch]) -> Result<Vec<Arc<Pipeline>>> {
-        let cache = self.pipeline_cache();
+        let cache = self.made_pipelines();
         let keys: Vec<Key> = launches.iter().map(|launch| Key::of(launch)).collect();
         let mut missing: HashMap<&Key, &Launch> =
             keys.iter().zip(launches.iter().copied()).collect();
@@ -66,6 +67,11 @@ impl Gpu {
             .into_par_iter()
             .map(|(key, launch)| Ok((key.clone(), Arc::new(self.compile(key, launch)?))))
             .collect::<Result<Vec<_>>>()?;
+        if !fresh.is_empty()
+            && let Some(cache) = self.pipeline_cache()
+        {
+            cache.update();
+        }
         let mut made = lock(&cache.made);
         made.extend(fresh);
         keys.iter()
@@ -87,7 +93,7 @@ impl Gpu {
                     zero_initialize_workgroup_memory: !key.fills_workgroup_memory,
                     ..Default::default()
                 },
-                cache: None,
+                cache: self.pipeline_cache().map(PipelineCache::raw),
             })
         })?;
         Ok(Pipeline { raw, layout })
@@ -115,12 +121,12 @@ impl Gpu {
     }
 
     fn layout(&self, shape: Shape) -> Result<Arc<Layout>> {
-        if let Some(layout) = lock(&self.pipeline_cache().layouts).get(&shape) {
+        if let Some(layout) = lock(&self.made_pipelines().layouts).get(&shape) {
             return Ok(layout.clone());
         }
         let made =
             self.guarded("layout of bindings", || Arc::new(make_layout(self.device(), shape)))?;
-        Ok(lock(&self.pipeline_cache().layouts).entry(shape).or_insert(made).clone())
+        Ok(lock(&self.made_pipelines().layouts).entry(shape).or_insert(made).clone())
     }
 }
 

@@ -66,12 +66,32 @@ impl Gpu {
         into: &mut dyn FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
         from.check_range(offset, bytes)?;
+        self.read(&mut pieces(0, from, offset, bytes), &mut |_, piece| into(piece))
+    }
+
+    /// Hands the first bytes of several buffers to `into`, with their place in the list. All copies
+    /// that fit the staging buffers are under way at once.
+    pub fn download_many(
+        &self,
+        from: &[(Buffer, u64)],
+        into: &mut dyn FnMut(usize, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        from.iter().try_for_each(|(buffer, bytes)| buffer.check_range(0, *bytes))?;
+        let items = from.iter().enumerate();
+        self.read(&mut items.flat_map(|(i, (buffer, bytes))| pieces(i, buffer, 0, *bytes)), into)
+    }
+
+    fn read<'a>(
+        &self,
+        pieces: &mut dyn Iterator<Item = Piece<'a>>,
+        into: &mut dyn FnMut(usize, &[u8]) -> Result<()>,
+    ) -> Result<()> {
         let mut guard = self.read_ring();
         let mut ring = match guard.take() {
             Some(ring) => ring,
             None => ReadRing::new(self)?,
         };
-        ring.run(self, from, offset..offset + bytes, into)?;
+        ring.run(self, pieces, into)?;
         *guard = Some(ring);
         Ok(())
     }
@@ -234,6 +254,21 @@ impl WriteRing {
     }
 }
 
+/// What one staging buffer brings from the device, for an item of a list.
+struct Piece<'a> {
+    item: usize,
+    from: &'a Buffer,
+    at: u64,
+    bytes: u64,
+}
+
+/// The pieces of a range of a buffer.
+fn pieces(item: usize, from: &Buffer, offset: u64, bytes: u64) -> impl Iterator<Item = Piece<'_>> {
+    let end = offset + bytes;
+    let starts = (offset..end).step_by(SLOT_BYTES as usize);
+    starts.map(move |at| Piece { item, from, at, bytes: SLOT_BYTES.min(end - at) })
+}
+
 /// Staging buffers on their way from the device.
 pub(super) struct ReadRing {
     slots: Vec<Slot>,
@@ -245,37 +280,34 @@ impl ReadRing {
         Ok(ReadRing { slots: Slot::ring(gpu, "download staging", usage)? })
     }
 
-    fn run(
+    fn run<'a>(
         &mut self,
         gpu: &Gpu,
-        from: &Buffer,
-        range: std::ops::Range<u64>,
-        into: &mut dyn FnMut(&[u8]) -> Result<()>,
+        pieces: &mut dyn Iterator<Item = Piece<'a>>,
+        into: &mut dyn FnMut(usize, &[u8]) -> Result<()>,
     ) -> Result<()> {
         let mut free: VecDeque<usize> = (0..self.slots.len()).collect();
-        let mut under_way: VecDeque<(usize, u64)> = VecDeque::new();
-        let mut next = range.start;
-        while next < range.end || !under_way.is_empty() {
-            while next < range.end
+        let mut under_way: VecDeque<(usize, Piece<'a>)> = VecDeque::new();
+        loop {
+            while !free.is_empty()
+                && let Some(piece) = pieces.next()
                 && let Some(slot) = free.pop_front()
             {
-                let bytes = SLOT_BYTES.min(range.end - next);
-                self.issue(gpu, slot, from, next, bytes)?;
-                under_way.push_back((slot, bytes));
-                next += bytes;
+                self.issue(gpu, slot, &piece)?;
+                under_way.push_back((slot, piece));
             }
-            if let Some((slot, bytes)) = under_way.pop_front() {
-                self.collect(gpu, slot, bytes, into)?;
-                free.push_back(slot);
-            }
+            let Some((slot, piece)) = under_way.pop_front() else {
+                return Ok(());
+            };
+            self.collect(gpu, slot, &piece, into)?;
+            free.push_back(slot);
         }
-        Ok(())
     }
 
-    fn issue(&mut self, gpu: &Gpu, slot: usize, from: &Buffer, at: u64, bytes: u64) -> Result<()> {
+    fn issue(&mut self, gpu: &Gpu, slot: usize, piece: &Piece<'_>) -> Result<()> {
         let slot = &mut self.slots[slot];
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(from.raw(), at, &slot.raw, 0, bytes);
+        encoder.copy_buffer_to_buffer(piece.from.raw(), piece.at, &slot.raw, 0, piece.bytes);
         let index = gpu.submit(encoder)?;
         slot.map(wgpu::MapMode::Read, Some(index));
         Ok(())
@@ -285,16 +317,16 @@ impl ReadRing {
         &mut self,
         gpu: &Gpu,
         slot: usize,
-        bytes: u64,
-        into: &mut dyn FnMut(&[u8]) -> Result<()>,
+        piece: &Piece<'_>,
+        into: &mut dyn FnMut(usize, &[u8]) -> Result<()>,
     ) -> Result<()> {
         let slot = &mut self.slots[slot];
         slot.wait(gpu)?;
         let view = slot
             .raw
-            .get_mapped_range(..bytes)
+            .get_mapped_range(..piece.bytes)
             .map_err(|e| Error::Device(format!("staging: {e}")))?;
-        into(&view)?;
+        into(piece.item, &view)?;
         drop(view);
         slot.raw.unmap();
         Ok(())

@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn sums_are_those_of_numpy() {
-        let cases: [(&str, &[&[usize]], &[usize], &[f32]); 6] = [
+        type Case<'a> = (&'a str, &'a [&'a [usize]], &'a [usize], &'a [f32]);
+        let cases: [Case<'_>; 6] = [
             ("ab,bc->ac", &[&[2, 2], &[2, 2]], &[2, 2], &[2., 3., 6., 11.]),
             ("ab,bc", &[&[2, 2], &[2, 2]], &[2, 2], &[2., 3., 6., 11.]),
             ("ab->ba", &[&[2, 3]], &[3, 2], &[0., 3., 1., 4., 2., 5.]),

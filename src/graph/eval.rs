@@ -40,12 +40,15 @@ pub fn eval(nodes: &[Node], outputs: &[NodeId], leaves: &Leaves<'_>) -> Result<V
     eval_with(nodes, outputs, leaves, &mut |_, node, inputs| node.op.def().eval(inputs, &node.spec))
 }
 
+/// Computes one node from the values of its inputs.
+pub type Compute<'a> = dyn FnMut(NodeId, &Node, &[&Array]) -> Result<Array> + 'a;
+
 /// [`eval`] with another way to compute one node.
 pub fn eval_with(
     nodes: &[Node],
     outputs: &[NodeId],
     leaves: &Leaves<'_>,
-    compute: &mut dyn FnMut(NodeId, &Node, &[&Array]) -> Result<Array>,
+    compute: &mut Compute<'_>,
 ) -> Result<Vec<Array>> {
     let last_use = last_uses(nodes, outputs);
     let mut values: Vec<Option<Array>> = vec![None; nodes.len()];

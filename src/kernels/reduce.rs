@@ -69,7 +69,7 @@ pub fn launch(
         bindings: operands.len() + 1,
         first_output: operands.len(),
         outputs: 1,
-        fills_workgroup_memory: true,
+        fills_workgroup_memory: kernel == "reduce_group",
     };
     Ok((launch, operands))
 }

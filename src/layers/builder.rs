@@ -69,7 +69,7 @@ pub fn policy(name: &str) -> Json {
 }
 
 /// The record of an initializer, regularizer or the like.
-pub fn object(module: &str, class_name: &str, config: Json) -> Json {
+pub fn object(module: &str, class_name: &str, config: &Json) -> Json {
     json!({
         "module": module,
         "class_name": class_name,

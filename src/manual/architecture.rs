@@ -1,1 +1,74 @@
-//! The structure of the crate.
+//! How the crate is built, and where it departs from its first design.
+//!
+//! # From a file to numbers
+//!
+//! | step | type | where |
+//! | --- | --- | --- |
+//! | members, config and weights of a file, checked | [`Archive`](crate::saving::Archive) | `saving` |
+//! | layers and their calls, variables that point into the file | [`Model`](crate::Model) | `models`, `layers` |
+//! | the mathematics of one input signature | [`Graph`](crate::graph::Graph), [`Trace`](crate::graph::Trace) | `graph` |
+//! | a frozen list of operations, rewritten by passes | [`Program`](crate::program::Program) | `program` |
+//! | one region for each dispatch | [`Region`](crate::program::region::Region) | `program::pass::fuse` |
+//! | shader text, parameters, grid | [`Launch`](crate::gpu::Launch) | `kernels` |
+//! | pipelines, buffers and bind groups, replayed | [`Compiled`](crate::runtime::Compiled) | `runtime`, `gpu` |
+//!
+//! Nothing computes while a layer's `call` runs: it writes operations on
+//! [`Value`](crate::graph::Value)s. Errors are kept by the graph with the layer's path and come out
+//! when the trace ends. `tests/layering.rs` holds the table of who may name whom.
+//!
+//! # A config is the model
+//!
+//! [`Model::from_config`](crate::Model::from_config) is the only way to a model. Builders in Rust
+//! write the JSON that Keras would write and go through the same reader; a loaded model keeps its
+//! config and writes it back as it was read. So there is no second description of a layer that could
+//! lose a key, and no `get_config` to keep in step. [`Config`](crate::layers::config::Config) hands
+//! out every key once with a type and refuses what is left over.
+//!
+//! # Regions
+//!
+//! The fuser ([`program::pass::fuse`](crate::program::pass::fuse)) decides in reverse order which
+//! values are stored: a value joins the region of its consumers when they are all in one region and
+//! can take it as it is. Then each region's code is written by walking from its root towards stored
+//! values. Views become index arithmetic on the way: an index along every axis is an affine function
+//! of the dimensions that threads run over ([`program::view`](crate::program::view)). A reshape that
+//! does not line up asks for a dimension to be split; what no split helps is stored, and the pass
+//! starts again with that value stored.
+//!
+//! The code of a region ([`Body`](crate::program::region::Body)) knows no device. `kernels::expr`
+//! writes it as WGSL, the host executor interprets it in runs of neighbouring elements. Extents,
+//! strides and constants are parameters, so few pipelines serve all sizes.
+//!
+//! | region | kernel |
+//! | --- | --- |
+//! | map | `map` |
+//! | reduction, with what is fused in front and behind | `reduce`, `reduce_group`, `arg_reduce` |
+//! | product, convolution, pooling, with what is fused behind | `matmul_*`, `conv_*`, `pool*` |
+//!
+//! # Departures from the first design
+//!
+//! | design | here | because |
+//! | --- | --- | --- |
+//! | dtypes kept packed on a device | one 32-bit word per element, rounded to the dtype after each operation | the meaning of a dtype then is in one place; packed storage can follow as a property of buffers |
+//! | softmax, normalisation and attention as composite operations | written with the other operations | no kernel of their own exists yet; the fuser makes four dispatches of a softmax |
+//! | `predict` pads the last batch | the last batch is planned as it is | padding changes models that look across rows; pipelines are shared, so the second plan is cheap |
+//! | convolutions of one to three axes | always three, with leading ones | one set of kernels and gradient rules |
+//! | the `zip` crate in front | our own reader and writer of zip, `zip` as the judge in tests | the crate cannot bound a directory before it parses it, and scans gaps between members |
+//! | a layer's `get_config` | none | see above |
+//! | scatter as an operation | the gradient of a gather is a sum over all picks of those that hit a row | deterministic and one fused reduction; a kernel can take its place when training asks for it |
+//! | no `unsafe` at all | denied, with one reasoned exception each for the `gemm` crate's pointers and for the driver's pipeline cache | both interfaces are unsafe by their signature; nothing that reads a model file uses either |
+//! | large variables paneled in buffers | also in the program: a product with a large matrix is a sum of products with its panels | no kernel needs to know; see [`program::pass::panels`](crate::program::pass::panels) |
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! | --- | --- |
+//! | operation | a node's mathematics: shape, gradient and host evaluation |
+//! | value | a node of a graph, as layers see it |
+//! | variable | a weight, wherever its bytes are |
+//! | lane | the 32-bit word in which a dtype is computed |
+//! | region | what becomes one dispatch |
+//! | anchor | the reduction or kernel that a region is built around |
+//! | root | the value that a region stores |
+//! | slot | a buffer for intermediate values |
+//! | panel | some rows of a variable that is too large for one binding |
+//! | prelude | what depends on variables only, run once per version of them |

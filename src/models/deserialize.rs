@@ -102,12 +102,10 @@ impl<'a> Reader<'a> {
     }
 
     fn resolve(&self, record: &Record<'_>, owner: &str) -> Result<Box<dyn Layer>> {
+        let config = |defaults| Config::new(owner.into(), record.config.clone(), defaults);
         let custom = record.registered_name.unwrap_or(record.class_name);
         if let Some(new) = self.custom.find(custom) {
-            let config = Config::new(owner.into(), record.config.clone(), Json::Null);
-            let layer = new(&config)?;
-            config.finish()?;
-            return Ok(layer);
+            return construct(&config(Json::Null), |config| new(config));
         }
         record.check_registered_name()?;
         if let Some(model) = self.model_of(record)? {
@@ -116,25 +114,25 @@ impl<'a> Reader<'a> {
                 Root::Sequential(model) => Box::new(model),
             });
         }
-        let (new, defaults): (&dyn Fn(&Config) -> Result<Box<dyn Layer>>, Json) =
-            match (is_layer_module(record.module), registry::find(record.class_name)) {
-                (true, Some(def)) => (&def.new, (def.defaults)()),
-                _ => match operations::find(record.module, record.class_name) {
-                    Some(def) => {
-                        let config =
-                            Config::new(owner.into(), record.config.clone(), (def.defaults)());
-                        let layer = def.new(&config)?;
-                        config.finish()?;
-                        return Ok(layer);
-                    }
-                    None => return Err(record.unknown()),
-                },
-            };
-        let config = Config::new(owner.into(), record.config.clone(), defaults);
-        let layer = new(&config)?;
-        config.finish()?;
-        Ok(layer)
+        if is_layer_module(record.module)
+            && let Some(def) = registry::find(record.class_name)
+        {
+            return construct(&config((def.defaults)()), def.new);
+        }
+        let def = operations::find(record.module, record.class_name);
+        let def = def.ok_or_else(|| record.unknown())?;
+        construct(&config((def.defaults)()), |config| def.create(config))
     }
+}
+
+/// The layer of a config, every key of which must be known to its constructor.
+fn construct(
+    config: &Config,
+    new: impl FnOnce(&Config) -> Result<Box<dyn Layer>>,
+) -> Result<Box<dyn Layer>> {
+    let layer = new(config)?;
+    config.finish()?;
+    Ok(layer)
 }
 
 /// Refuses the classes whose config is Python code or a pickle.

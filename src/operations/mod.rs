@@ -82,7 +82,7 @@ impl OperationDef {
     /// # Errors
     /// If the name is not one a node can have.
     #[allow(clippy::new_ret_no_self, reason = "called like the constructors of other tables")]
-    pub fn new(&'static self, config: &Config) -> Result<Box<dyn Layer>> {
+    pub fn create(&'static self, config: &Config) -> Result<Box<dyn Layer>> {
         if let Json::Object(defaults) = (self.defaults)() {
             defaults.keys().for_each(|key| {
                 config.get(key);

@@ -25,9 +25,9 @@ impl Matrix<'_> {
 ///
 /// Operands that do not hold their extents give zeros: callers check shapes first.
 pub fn multiply(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, [m, n, k]: [usize; 3]) {
-    out.fill(0.0);
     if m == 0 || n == 0 || k == 0 || out.len() < m * n || !a.holds(m, k) || !b.holds(k, n) {
         debug_assert!(m * n * k == 0, "operands too small for {m} × {n} × {k}");
+        out.fill(0.0);
         return;
     }
     multiply_checked(out, a, b, [m, n, k]);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::base::{Error, Result, Source};
+use crate::base::{Error, Result, Source, Spec};
 use crate::gpu::{Buffer, DeviceTensor, Gpu, Recording, Rows, Step};
 use crate::graph::{NodeId, Op};
 use crate::program::Program;
@@ -81,19 +81,19 @@ impl GpuPlan {
     pub fn run(&self, program: &Program, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         self.submit(inputs)?;
         self.assign(program)?;
-        let returned = program.outputs[..program.returned()].iter().zip(&self.outputs);
-        returned
-            .map(|(&id, buffer)| {
-                let spec = program.nodes[id].spec.clone();
-                let mut words = Vec::with_capacity(spec.shape.len() * 4);
-                let bytes = (spec.shape.len() * 4) as u64;
-                self.gpu.download(buffer, 0, bytes, &mut |piece| {
-                    words.extend_from_slice(piece);
-                    Ok(())
-                })?;
-                Ok(Array::from_word_bytes(spec, &words).to_tensor())
-            })
-            .collect()
+        let returned = &program.outputs[..program.returned()];
+        let specs: Vec<Spec> = returned.iter().map(|&id| program.nodes[id].spec.clone()).collect();
+        let bytes = |spec: &Spec| spec.shape.len() * 4;
+        let mut words: Vec<Vec<u8>> =
+            specs.iter().map(|spec| Vec::with_capacity(bytes(spec))).collect();
+        let sizes = specs.iter().map(|spec| bytes(spec) as u64);
+        let from: Vec<(Buffer, u64)> = self.outputs.iter().cloned().zip(sizes).collect();
+        self.gpu.download_many(&from, &mut |output, piece| {
+            words[output].extend_from_slice(piece);
+            Ok(())
+        })?;
+        let pairs = specs.into_iter().zip(words);
+        Ok(pairs.map(|(spec, words)| Array::from_word_bytes(spec, &words).to_tensor()).collect())
     }
 
     fn submit(&self, inputs: &[Tensor]) -> Result<()> {

@@ -31,8 +31,11 @@ pub struct HostPlan {
 struct Hoisted {
     plan: Box<HostPlan>,
     program: Box<Program>,
-    computed: Mutex<Option<(Vec<u64>, Vec<Arc<Array>>)>>,
+    computed: Mutex<Option<Computed>>,
 }
+
+/// The versions of the variables, and the values computed from them.
+type Computed = (Vec<u64>, Vec<Arc<Array>>);
 
 /// A variable's elements in host memory, in their lane.
 struct HostResident(Arc<Array>);

@@ -1,5 +1,7 @@
 //! Interprets a region's code in runs of neighbouring elements, on all cores.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::base::dtype::Lane;
@@ -38,39 +40,48 @@ fn bits(words: &Words) -> &[u32] {
 
 /// Computes a body at every element.
 pub fn map(body: &Body, operands: &[Operand<'_>], spec: Spec) -> Result<Array> {
-    run_all(body, operands, None, spec)
+    let len = spec.shape.len();
+    run_all(body, operands, vec![0; len], spec)
 }
 
-/// Applies a body to the elements of an anchor's result.
+/// Applies a body to the elements of an anchor's result, in its place.
 pub fn behind(body: &Body, operands: &[Operand<'_>], anchor: Array, spec: Spec) -> Result<Array> {
     if body.is_identity() {
         return Ok(Array { spec, words: anchor.words });
     }
-    run_all(body, operands, Some(bits(&anchor.words)), spec)
+    let words = match anchor.words {
+        Words::F32(v) => bytemuck::allocation::cast_vec(v),
+        Words::I32(v) => bytemuck::allocation::cast_vec(v),
+        Words::U32(v) => v,
+    };
+    run_all(body, operands, words, spec)
 }
 
+/// Computes a body at every element; `words` holds the anchor's result before, the body's after.
 fn run_all(
     body: &Body,
     operands: &[Operand<'_>],
-    anchor: Option<&[u32]>,
+    mut words: Vec<u32>,
     spec: Spec,
 ) -> Result<Array> {
+    if words.len() != spec.shape.len() {
+        return Err(Error::Internal(format!("{} words for a body over {spec}", words.len())));
+    }
     let code = prepare(body)?;
-    let mut out = vec![0u32; spec.shape.len()];
-    out.par_chunks_mut(TASK).enumerate().for_each(|(task, out)| {
+    words.par_chunks_mut(TASK).enumerate().for_each(|(task, words)| {
         let mut machine = Machine::new(body, &code, operands);
         let mut at = task * TASK;
-        let mut rest = out;
+        let mut rest = words;
         while !rest.is_empty() {
             let len = machine.seek(at, rest.len());
             let (now, later) = rest.split_at_mut(len);
-            machine.run(len, anchor.map(|a| &a[at..at + len]));
+            machine.run(len, now);
             now.copy_from_slice(machine.result(len));
             at += len;
             rest = later;
         }
     });
-    Ok(array_of(out, spec))
+    Ok(array_of(words, spec))
 }
 
 fn array_of(bits: Vec<u32>, spec: Spec) -> Array {
@@ -106,7 +117,7 @@ pub fn reduce(
             let mut done = 0;
             while done < len {
                 let run = machine.seek(first + done, len - done);
-                machine.run(run, None);
+                machine.run(run, &[]);
                 combined.take(machine.result(run), done);
                 done += run;
             }
@@ -207,40 +218,68 @@ struct Machine<'a> {
     code: &'a [Prepared<'a>],
     operands: &'a [Operand<'a>],
     registers: Vec<Vec<u32>>,
-    /// Index along every dimension of the first element of the run.
+    /// A run is one line along the last dimension, or several whole ones. For each line the index
+    /// of its first element along every dimension.
     index: Vec<i64>,
+    /// Elements of a line.
+    line: usize,
 }
 
 impl<'a> Machine<'a> {
     fn new(body: &'a Body, code: &'a [Prepared<'a>], operands: &'a [Operand<'a>]) -> Machine<'a> {
-        let registers = vec![vec![0; RUN]; body.code.len()];
-        Machine { body, code, operands, registers, index: vec![0; body.space.rank()] }
+        let register = |inst: &Inst| match inst {
+            Inst::Scalar { bits, .. } => vec![*bits; RUN],
+            _ => vec![0; RUN],
+        };
+        let registers = body.code.iter().map(register).collect();
+        Machine { body, code, operands, registers, index: Vec::new(), line: 1 }
     }
 
     /// Moves to a linear position; returns how many elements, at most `most`, form a run from there.
     fn seek(&mut self, mut position: usize, most: usize) -> usize {
-        for (index, &extent) in self.index.iter_mut().zip(&self.body.space.dims).rev() {
+        let dims = &self.body.space.dims;
+        let most = most.min(RUN);
+        let extent = dims.last().copied().unwrap_or(1);
+        let left = extent - position % extent;
+        let lines = if left == extent { (most / extent).max(1) } else { 1 };
+        self.line = left.min(most);
+        self.index.clear();
+        self.index.resize(dims.len() * lines, 0);
+        for (index, &extent) in self.index[..dims.len()].iter_mut().zip(dims).rev() {
             *index = (position % extent) as i64;
             position /= extent;
         }
-        let left = match (self.body.space.dims.last(), self.index.last()) {
-            (Some(&extent), Some(&index)) => extent - index as usize,
-            _ => 1,
-        };
-        left.min(most).min(RUN)
+        for line in 1..lines {
+            self.index.copy_within((line - 1) * dims.len()..line * dims.len(), line * dims.len());
+            let index = &mut self.index[line * dims.len()..(line + 1) * dims.len()];
+            for (index, &extent) in index.iter_mut().zip(dims).rev().skip(1) {
+                *index += 1;
+                if *index < extent as i64 {
+                    break;
+                }
+                *index = 0;
+            }
+        }
+        self.line * lines
     }
 
     fn result(&self, len: usize) -> &[u32] {
         self.registers.last().map_or(&[], |r| &r[..len])
     }
 
-    /// First value and step of an index along the run.
-    fn line(&self, affine: &Affine) -> (i64, i64) {
-        let sum = affine.strides.iter().zip(&self.index).map(|(s, i)| s * i).sum::<i64>();
-        (affine.offset + sum, affine.strides.last().copied().unwrap_or(0))
+    /// Calls `f` for every line of a run with its place in the run, and the first value and the step
+    /// of an index along it.
+    fn lines(&self, affine: &Affine, len: usize, mut f: impl FnMut(Range<usize>, i64, i64)) {
+        let rank = self.body.space.rank();
+        let step = affine.strides.last().copied().unwrap_or(0);
+        for (line, start) in (0..len).step_by(self.line).enumerate() {
+            let index = &self.index[line * rank..(line + 1) * rank];
+            let sum = affine.strides.iter().zip(index).map(|(s, i)| s * i).sum::<i64>();
+            f(start..(start + self.line).min(len), affine.offset + sum, step);
+        }
     }
 
-    fn run(&mut self, len: usize, anchor: Option<&[u32]>) {
+    fn run(&mut self, len: usize, anchor: &[u32]) {
         for i in 0..self.code.len() {
             let mut out = std::mem::take(&mut self.registers[i]);
             self.step(i, &mut out[..len], anchor);
@@ -252,7 +291,7 @@ impl<'a> Machine<'a> {
         &self.registers[reg][..len]
     }
 
-    fn step(&self, i: usize, out: &mut [u32], anchor: Option<&[u32]>) {
+    fn step(&self, i: usize, out: &mut [u32], anchor: &[u32]) {
         let len = out.len();
         let dtype = self.body.code[i].dtype();
         match (&self.code[i], &self.body.code[i]) {
@@ -272,29 +311,34 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn other(&self, inst: &Inst, out: &mut [u32], anchor: Option<&[u32]>) {
+    fn other(&self, inst: &Inst, out: &mut [u32], anchor: &[u32]) {
         let len = out.len();
         match inst {
             Inst::Anchor { dtype } => {
-                out.copy_from_slice(anchor.unwrap_or(&[]));
+                out.copy_from_slice(anchor);
                 round(*dtype, out);
             }
-            Inst::Load { operand, at, .. } => self.load(self.operands[*operand].0, at, out),
+            Inst::Load { operand, at, .. } => {
+                let data = self.operands[*operand].0;
+                self.lines(at, len, |line, first, step| load(data, first, step, &mut out[line]));
+            }
             Inst::Gather { operand, at, index, extent, stride, .. } => {
-                let (first, step) = self.line(at);
                 let data = self.operands[*operand].0;
                 let unsigned = self.body.code[*index].dtype().lane() == Lane::U32;
-                for (j, &word) in self.register(*index, len).iter().enumerate() {
-                    let row = if unsigned { i64::from(word) } else { i64::from(word as i32) };
-                    let row = row.clamp(0, extent - 1);
-                    out[j] = data[(first + j as i64 * step + row * stride) as usize];
-                }
+                let index = self.register(*index, len);
+                self.lines(at, len, |line, first, step| {
+                    let pairs = out[line.clone()].iter_mut().zip(&index[line]);
+                    for (j, (out, &word)) in pairs.enumerate() {
+                        let row = if unsigned { i64::from(word) } else { i64::from(word as i32) };
+                        let row = row.clamp(0, extent - 1);
+                        *out = data[(first + j as i64 * step + row * stride) as usize];
+                    }
+                });
             }
-            Inst::Scalar { bits, .. } => out.fill(*bits),
-            Inst::Index { at } => {
-                let (first, step) = self.line(at);
-                (0..len).for_each(|j| out[j] = (first + j as i64 * step) as u32);
-            }
+            Inst::Index { at } => self.lines(at, len, |line, first, step| {
+                let out = out[line].iter_mut().enumerate();
+                out.for_each(|(j, out)| *out = (first + j as i64 * step) as u32);
+            }),
             Inst::Select { condition, a, b, .. } => {
                 let condition = self.register(*condition, len);
                 let (a, b) = (self.register(*a, len), self.register(*b, len));
@@ -310,45 +354,45 @@ impl<'a> Machine<'a> {
             Inst::Inside { bounds, x, otherwise, .. } => {
                 out.copy_from_slice(self.register(*x, len));
                 for (at, extent) in bounds {
-                    let (first, step) = self.line(at);
-                    for (j, out) in out.iter_mut().enumerate() {
-                        if !(0..*extent).contains(&(first + j as i64 * step)) {
-                            *out = *otherwise;
+                    self.lines(at, len, |line, first, step| {
+                        for (j, out) in out[line].iter_mut().enumerate() {
+                            if !(0..*extent).contains(&(first + j as i64 * step)) {
+                                *out = *otherwise;
+                            }
                         }
-                    }
+                    });
                 }
             }
-            Inst::Part { at, parts, .. } => {
-                let (first, step) = self.line(at);
-                for (j, out) in out.iter_mut().enumerate() {
+            Inst::Part { at, parts, .. } => self.lines(at, len, |line, first, step| {
+                for (j, at) in line.enumerate() {
                     let index = first + j as i64 * step;
                     let part = parts.iter().find(|(end, _)| index < *end).or(parts.last());
-                    *out = part.map_or(0, |(_, reg)| self.registers[*reg][j]);
+                    out[at] = part.map_or(0, |(_, reg)| self.registers[*reg][at]);
                 }
-            }
-            Inst::Unary { .. } | Inst::Binary { .. } => {}
+            }),
+            // A scalar's register is filled once, the others have arms of their own in `step`.
+            Inst::Scalar { .. } | Inst::Unary { .. } | Inst::Binary { .. } => {}
         }
     }
+}
 
-    /// Elements of a stored value. Positions outside it are those a surrounding pad discards.
-    fn load(&self, data: &[u32], at: &Affine, out: &mut [u32]) {
-        let (first, step) = self.line(at);
-        let last = first + (out.len() as i64 - 1) * step;
-        let inside = |i: i64| i >= 0 && (i as usize) < data.len();
-        if !inside(first) || !inside(last) {
-            for (j, out) in out.iter_mut().enumerate() {
-                let i = first + j as i64 * step;
-                *out = usize::try_from(i).ok().and_then(|i| data.get(i)).copied().unwrap_or(0);
-            }
-            return;
+/// Elements of a stored value. Positions outside it are those a surrounding pad discards.
+fn load(data: &[u32], first: i64, step: i64, out: &mut [u32]) {
+    let last = first + (out.len() as i64 - 1) * step;
+    let inside = |i: i64| i >= 0 && (i as usize) < data.len();
+    if !inside(first) || !inside(last) {
+        for (j, out) in out.iter_mut().enumerate() {
+            let i = first + j as i64 * step;
+            *out = usize::try_from(i).ok().and_then(|i| data.get(i)).copied().unwrap_or(0);
         }
-        match step {
-            0 => out.fill(data[first as usize]),
-            1 => out.copy_from_slice(&data[first as usize..=last as usize]),
-            _ => {
-                for (j, out) in out.iter_mut().enumerate() {
-                    *out = data[(first + j as i64 * step) as usize];
-                }
+        return;
+    }
+    match step {
+        0 => out.fill(data[first as usize]),
+        1 => out.copy_from_slice(&data[first as usize..=last as usize]),
+        _ => {
+            for (j, out) in out.iter_mut().enumerate() {
+                *out = data[(first + j as i64 * step) as usize];
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Functions of the host executor over runs of words.
 
+use pulp::Arch;
+
 use crate::base::DType;
 use crate::base::dtype::Lane;
 use crate::graph::ops::{BinaryRow, UnaryRow};
@@ -53,15 +55,19 @@ pub fn apply_unary(
 }
 
 pub fn apply_binary(row: &BinaryRow, lane: Lane, a: &[u32], b: &[u32], out: &mut [u32]) {
+    fn words(a: &[u32], b: &[u32], out: &mut [u32], f: impl Fn(f32, f32) -> u32) {
+        // With the widest vectors that this processor has.
+        Arch::new().dispatch(|| {
+            for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
+                *o = f(f32::from_bits(a), f32::from_bits(b));
+            }
+        });
+    }
     fn floats(a: &[u32], b: &[u32], out: &mut [u32], f: impl Fn(f32, f32) -> f32) {
-        for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
-            *o = f(f32::from_bits(a), f32::from_bits(b)).to_bits();
-        }
+        words(a, b, out, |a, b| f(a, b).to_bits());
     }
     fn tests(a: &[u32], b: &[u32], out: &mut [u32], f: impl Fn(f32, f32) -> bool) {
-        for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
-            *o = u32::from(f(f32::from_bits(a), f32::from_bits(b)));
-        }
+        words(a, b, out, |a, b| u32::from(f(a, b)));
     }
     if lane == Lane::F32 {
         match row.name {

@@ -6,8 +6,10 @@ mod gemm;
 mod gpu_plan;
 mod host;
 mod host_body;
+mod host_conv;
 mod host_kernels;
 mod host_math;
+mod host_pool;
 mod lower;
 
 pub use compiled::{Compiled, PlanSummary};

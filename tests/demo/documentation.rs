@@ -15,8 +15,10 @@ fn main() -> keraunos::Result<()> {
 
     let device = Device::default_device()?;
     let x = random([10, 3])?;
-    let expected = model.predict_with(&[x.clone()], &mut PredictOptions::on(device.clone()))?;
-    let found = loaded.predict_with(&[x], &mut PredictOptions::on(device.clone()))?;
+    let expected =
+        model.predict_with(std::slice::from_ref(&x), &mut PredictOptions::on(device.clone()))?;
+    let found =
+        loaded.predict_with(std::slice::from_ref(&x), &mut PredictOptions::on(device.clone()))?;
     assert!(all_close(&expected[0], &found[0]), "the loaded model predicts something else");
 
     println!("\nSequential([Dense(5) on (3,), Softmax()]): built, saved, loaded; on {device} both");

@@ -142,7 +142,7 @@ fn prologue(
             .map(|a| if axes.contains(&a) { reduced_axes.next() } else { kept_axes.next() })
             .collect();
         let index = index.ok_or_else(|| Error::Internal("axes of a reduction".into()))?;
-        inner.body_at(input, space, index)
+        inner.body_at(input, space, &index)
     })
 }
 

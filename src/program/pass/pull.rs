@@ -64,7 +64,7 @@ impl Puller<'_> {
         at: &Affine,
     ) -> Result<(Body, Vec<NodeId>), Stop> {
         let axes = self.unravel(space, at, &self.program.nodes[value].spec.shape, value)?;
-        self.body_at(value, space, axes)
+        self.body_at(value, space, &axes)
     }
 
     /// The body that computes `value` at an index along every axis.
@@ -72,7 +72,7 @@ impl Puller<'_> {
         &self,
         value: NodeId,
         space: &Space,
-        axes: Vec<Affine>,
+        axes: &[Affine],
     ) -> Result<(Body, Vec<NodeId>), Stop> {
         let mut writer = Writer {
             puller: self,
@@ -83,7 +83,7 @@ impl Puller<'_> {
             members: Vec::new(),
             guarded: false,
         };
-        let result = writer.value(value, &axes)?;
+        let result = writer.value(value, axes)?;
         if result + 1 != writer.code.len() {
             // The result is the last instruction: say it once more.
             let dtype = writer.code[result].dtype();

@@ -53,7 +53,7 @@ impl Simplify {
             Op::Pad(op) if op.interior.iter().any(|&i| i > 0) => self.spread(node, op, inputs[0]),
             Op::Concat(op) if inputs.len() > CONCATENATED => self.concat(node, op, &inputs),
             Op::MatMul(op) => self.matmul(node, op, inputs),
-            Op::Conv(op) if is_pointwise(op) => self.pointwise(node, op, inputs),
+            Op::Conv(op) if is_pointwise(op) => self.pointwise(node, op, &inputs),
             Op::Conv(op) => self.padded(node, op, inputs),
             _ => self.to.push(node.op.clone(), inputs, &node.scope),
         }
@@ -248,7 +248,7 @@ impl Simplify {
         fits.then(|| (pad.clone(), self.input(id)))
     }
 
-    fn pointwise(&mut self, node: &Node, op: &Conv, inputs: Vec<NodeId>) -> Result<NodeId> {
+    fn pointwise(&mut self, node: &Node, op: &Conv, inputs: &[NodeId]) -> Result<NodeId> {
         let g = &op.geometry;
         let rows = g.batch * g.output.iter().product::<usize>();
         let mut matrix = |id: NodeId, rows: usize, columns: usize| {

@@ -162,7 +162,7 @@ impl Structure {
     /// structure's bytes, and the data with its addresses.
     pub(super) fn finish(
         mut self,
-        root: Placed,
+        root: &Placed,
         data: &[Arc<dyn Source>],
     ) -> (Vec<u8>, PlacedData) {
         let mut placed = Vec::with_capacity(data.len());
@@ -184,7 +184,7 @@ impl Structure {
         for field in [0, NOWHERE, end, NOWHERE] {
             superblock.extend_from_slice(&field.to_le_bytes());
         }
-        superblock.extend(entry(0, &root));
+        superblock.extend(entry(0, root));
         self.bytes[..SUPERBLOCK_BYTES].copy_from_slice(&superblock);
         (self.bytes, placed)
     }

@@ -48,7 +48,7 @@ impl H5Writer {
             Layout { structure: Structure::new(), texts: Texts::default(), data: Vec::new() };
         layout.texts.place(&root, &mut layout.structure)?;
         let root = layout.group(&root)?;
-        let (structure, data) = layout.structure.finish(root, &layout.data);
+        let (structure, data) = layout.structure.finish(&root, &layout.data);
         let len = data
             .last()
             .map_or(structure.len() as u64, |(at, source)| at + source.spec().bytes() as u64);

@@ -1,0 +1,182 @@
+//! Convolutions on the host: as products with gathered windows, and channel by channel.
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+use crate::graph::ops::ConvGeometry;
+use crate::runtime::gemm::{Matrix, multiply};
+
+/// Elements of gathered windows held at a time: the product reads them before they leave the cache.
+const WINDOWS: usize = 1 << 20;
+
+/// Channels that a depthwise convolution sums in registers.
+const LANES: usize = 32;
+
+/// `y` of a convolution in one group, `[positions, out_channels]`.
+pub fn forward(g: &ConvGeometry, x: &[f32], kernel: &[f32]) -> Vec<f32> {
+    let (depth, filters) = (window(g), g.out_channels);
+    let mut out = vec![0.0; positions(g) * filters];
+    if is_product(g) {
+        let extents = [positions(g), filters, depth];
+        multiply(&mut out, rows_of(x, depth), rows_of(kernel, filters), extents);
+        return out;
+    }
+    let rows = (WINDOWS / depth.max(1)).max(1);
+    let mut windows = vec![0.0; rows.min(positions(g)) * depth];
+    for (block, out) in out.chunks_mut((rows * filters).max(1)).enumerate() {
+        let count = out.len() / filters;
+        windows.par_chunks_mut(depth.max(1)).take(count).enumerate().for_each(|(i, window)| {
+            gather(g, x, block * rows + i, window);
+        });
+        multiply(out, rows_of(&windows, depth), rows_of(kernel, filters), [count, filters, depth]);
+    }
+    out
+}
+
+/// `dx` of a convolution in one group.
+pub fn input_grad(g: &ConvGeometry, dy: &[f32], kernel: &[f32]) -> Vec<f32> {
+    let (depth, filters) = (window(g), g.out_channels);
+    let mut dx = vec![0.0; g.batch * g.input.iter().product::<usize>() * g.in_channels];
+    let rows = (WINDOWS / depth.max(1)).max(1);
+    let mut windows = vec![0.0; rows.min(positions(g)) * depth];
+    for (block, dy) in dy.chunks((rows * filters).max(1)).enumerate() {
+        let count = dy.len() / filters;
+        let transposed = Matrix { data: kernel, row_stride: 1, column_stride: filters };
+        let windows = &mut windows[..count * depth];
+        multiply(windows, rows_of(dy, filters), transposed, [count, depth, filters]);
+        // Windows overlap, so their sums are taken in order, by one thread.
+        for (i, window) in windows.chunks_exact(depth.max(1)).enumerate() {
+            taps(g, block * rows + i, |tap, to, count| {
+                let from = &window[tap * g.in_channels..(tap + count) * g.in_channels];
+                dx[to..to + from.len()].iter_mut().zip(from).for_each(|(to, from)| *to += from);
+            });
+        }
+    }
+    dx
+}
+
+/// `y` of a convolution of each channel by itself, with one or several filters for each.
+pub fn depthwise(g: &ConvGeometry, x: &[f32], kernel: &[f32]) -> Vec<f32> {
+    let filters = g.out_channels;
+    let mut out = vec![0.0; positions(g) * filters];
+    let line = g.output[2].max(1);
+    let arch = Arch::new();
+    out.par_chunks_mut((line * filters).max(1)).enumerate().for_each(|(row, out)| {
+        let mut found: Vec<(usize, usize)> = Vec::new();
+        for (i, out) in out.chunks_exact_mut(filters).enumerate() {
+            found.clear();
+            taps(g, row * line + i, |tap, from, count| {
+                found.extend((0..count).map(|k| (tap + k, from + k * g.in_channels)));
+            });
+            if filters == g.in_channels {
+                arch.dispatch(|| one_filter(&found, x, kernel, out));
+            } else {
+                several_filters(&found, x, kernel, filters / g.in_channels, out);
+            }
+        }
+    });
+    out
+}
+
+/// One position with one filter for each channel; `taps` are the filter's and the input's places.
+#[inline(always)]
+fn one_filter(taps: &[(usize, usize)], x: &[f32], kernel: &[f32], out: &mut [f32]) {
+    let channels = out.len();
+    let (whole, rest) = out.as_chunks_mut::<LANES>();
+    let first_of_rest = whole.len() * LANES;
+    for (i, out) in whole.iter_mut().enumerate() {
+        let mut sums = [0.0; LANES];
+        for &(tap, from) in taps {
+            let x = &x[from + i * LANES..][..LANES];
+            let weights = &kernel[tap * channels + i * LANES..][..LANES];
+            for ((sum, x), w) in sums.iter_mut().zip(x).zip(weights) {
+                *sum += x * w;
+            }
+        }
+        *out = sums;
+    }
+    for &(tap, from) in taps {
+        let x = &x[from + first_of_rest..];
+        let weights = &kernel[tap * channels + first_of_rest..];
+        for ((out, x), w) in rest.iter_mut().zip(x).zip(weights) {
+            *out += x * w;
+        }
+    }
+}
+
+/// One position with `multiplier` filters for each channel.
+fn several_filters(
+    taps: &[(usize, usize)],
+    x: &[f32],
+    kernel: &[f32],
+    multiplier: usize,
+    out: &mut [f32],
+) {
+    let filters = out.len();
+    for &(tap, from) in taps {
+        let weights = kernel[tap * filters..][..filters].chunks_exact(multiplier);
+        for ((out, w), x) in out.chunks_exact_mut(multiplier).zip(weights).zip(&x[from..]) {
+            out.iter_mut().zip(w).for_each(|(out, w)| *out += x * w);
+        }
+    }
+}
+
+/// Whether the windows are the input's elements as they lie: one tap, nothing skipped or padded.
+fn is_product(g: &ConvGeometry) -> bool {
+    g.kernel == [1; 3] && g.stride == [1; 3] && g.pad == [0; 3] && g.input == g.output
+}
+
+fn rows_of(data: &[f32], columns: usize) -> Matrix<'_> {
+    Matrix { data, row_stride: columns, column_stride: 1 }
+}
+
+/// Elements of one gathered window.
+fn window(g: &ConvGeometry) -> usize {
+    g.kernel.iter().product::<usize>() * g.in_channels
+}
+
+/// Output positions of the whole batch.
+fn positions(g: &ConvGeometry) -> usize {
+    g.batch * g.output.iter().product::<usize>()
+}
+
+/// Copies what a filter sees at an output position.
+fn gather(g: &ConvGeometry, x: &[f32], position: usize, window: &mut [f32]) {
+    // Zeros between what `taps` visits, which comes in order.
+    let mut done = 0;
+    taps(g, position, |tap, from, count| {
+        let (start, end) = (tap * g.in_channels, (tap + count) * g.in_channels);
+        window[done..start].fill(0.0);
+        window[start..end].copy_from_slice(&x[from..from + (end - start)]);
+        done = end;
+    });
+    window[done..].fill(0.0);
+}
+
+/// Calls `f(tap, x, count)` for the taps of an output position that fall inside the input, `count`
+/// neighbours at a time, in order, with the place of the first one's first channel in `x`.
+fn taps(g: &ConvGeometry, position: usize, mut f: impl FnMut(usize, usize, usize)) {
+    let [od, oh, ow] = g.output;
+    let (n, o) = (position / (od * oh * ow), position % (od * oh * ow));
+    let at = [o / ow / oh, o / ow % oh, o % ow];
+    let along = |axis: usize, k: usize| {
+        let reach = at[axis] * g.stride[axis] + k * g.dilation[axis];
+        reach.checked_sub(g.pad[axis]).filter(|&p| p < g.input[axis])
+    };
+    let [kd, kh, kw] = g.kernel;
+    // Those inside lie together: the reach grows with the tap.
+    let first = (0..kw).find(|&w| along(2, w).is_some()).unwrap_or(kw);
+    let inside = (first..kw).take_while(|&w| along(2, w).is_some()).count();
+    let together = if g.dilation[2] == 1 { inside.max(1) } else { 1 };
+    for d in 0..kd {
+        let Some(pd) = along(0, d) else { continue };
+        for h in 0..kh {
+            let Some(ph) = along(1, h) else { continue };
+            for w in (first..first + inside).step_by(together) {
+                let Some(pw) = along(2, w) else { continue };
+                let x = ((n * g.input[0] + pd) * g.input[1] + ph) * g.input[2] + pw;
+                f((d * kh + h) * kw + w, x * g.in_channels, together);
+            }
+        }
+    }
+}
