@@ -31,6 +31,9 @@ const NOT_DONE: [(&str, &str); 2] = [
     ),
 ];
 
+/// Honest models that use what this version does not have: none of their files loads yet.
+const MODELS_NOT_DONE: [(&str, &str); 1] = [("rnn", "recurrent layers are not in this version")];
+
 struct Case {
     id: String,
     file: String,
@@ -102,7 +105,8 @@ fn misjudged(
     outcome: &Result<Vec<Tensor>, Error>,
     expected: &[Tensor],
 ) -> Option<String> {
-    let not_done = NOT_DONE.iter().any(|(id, _)| case.id.starts_with(id));
+    let not_done = NOT_DONE.iter().any(|(id, _)| case.id.starts_with(id))
+        || MODELS_NOT_DONE.iter().any(|(base, _)| case.base == *base);
     let same = outcome.as_ref().is_ok_and(|found| equal(found, expected));
     let right = match case.verdict.as_str() {
         "reject" => outcome.is_err(),

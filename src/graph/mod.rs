@@ -27,6 +27,10 @@ pub use value::Value;
 
 use ops::{Constant, Input, Read};
 
+/// How many scopes a trace may open. Models that call others twice, which call others twice, ask for
+/// any number with a short config.
+const MAX_SCOPES: usize = 1 << 16;
+
 /// Index of a node; inputs of a node have smaller ids.
 pub type NodeId = usize;
 
@@ -57,6 +61,8 @@ struct Inner {
     trace: Trace,
     interned: HashMap<(Op, Vec<NodeId>), NodeId>,
     scopes: Vec<Arc<str>>,
+    /// Scopes opened so far.
+    opened: usize,
     error: Option<Error>,
 }
 
@@ -135,6 +141,15 @@ impl Graph {
                 None => name.to_owned(),
             };
             inner.scopes.push(path.into());
+            inner.opened += 1;
+        }
+        if self.inner.borrow().opened == MAX_SCOPES {
+            self.fail(Error::Limit {
+                what: "a model".into(),
+                need: "more calls of layers".into(),
+                limit: format!("{MAX_SCOPES} calls"),
+                owner: "this program".into(),
+            });
         }
         let result = f();
         self.inner.borrow_mut().scopes.pop();

@@ -72,6 +72,18 @@ impl<T> Arg<T> {
     }
 }
 
+impl<T> Arg<T> {
+    /// What the argument is, for errors: its contents may be of any size.
+    fn kind(&self) -> &'static str {
+        match self {
+            Arg::Tensor(_) => "a tensor",
+            Arg::Plain(_) => "a plain value",
+            Arg::List(_) => "a list",
+            Arg::Dict(_) => "a mapping",
+        }
+    }
+}
+
 impl<T: Clone> From<&Nested<T>> for Arg<T> {
     fn from(nested: &Nested<T>) -> Arg<T> {
         match nested {
@@ -129,13 +141,13 @@ impl<'g> Args<'g> {
             Some(Arg::Tensor(v)) => Ok(*v),
             Some(Arg::List(items)) => match items.as_slice() {
                 [Arg::Tensor(v)] => Ok(*v),
-                _ => Err(Error::shape("call", format!("{} tensors", items.len()), "one tensor")),
+                _ => Err(Error::shape("call", format!("{} arguments", items.len()), "one tensor")),
             },
             Some(Arg::Dict(items)) => {
                 let keys: Vec<&str> = items.iter().map(|(key, _)| key.as_str()).collect();
                 Err(Error::Unsupported(format!("a mapping as input, of {}", keys.join(", "))))
             }
-            other => Err(Error::shape("call", format!("{other:?}"), "one tensor")),
+            other => Err(Error::shape("call", other.map_or("nothing", Arg::kind), "one tensor")),
         }
     }
 
@@ -143,7 +155,7 @@ impl<'g> Args<'g> {
     pub fn inputs(&self) -> Result<Vec<Value<'g>>> {
         let tensor = |arg: &Arg<Value<'g>>| match arg {
             Arg::Tensor(v) => Ok(*v),
-            other => Err(Error::shape("call", format!("{other:?}"), "a list of tensors")),
+            other => Err(Error::shape("call", other.kind(), "a list of tensors")),
         };
         match self.get(0, "inputs") {
             Some(Arg::List(items)) => items.iter().map(tensor).collect(),

@@ -48,6 +48,10 @@ impl<'g> Context<'g> {
 
     /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype.
     pub fn call(&self, layer: &dyn Layer, args: &Args<'g>) -> Result<Outputs<'g>> {
+        if self.graph.has_failed() {
+            // The graph keeps the first error, and nothing after it means anything.
+            return Err(Error::Internal("a call after an error".into()));
+        }
         let base = layer.base();
         let name = quote(&base.name);
         for (keyword, arg) in &args.keyword {

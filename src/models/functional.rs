@@ -1,6 +1,6 @@
 //! Functional models: a graph of calls of layers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::Map;
@@ -61,6 +61,8 @@ struct Pending {
     nodes: Vec<CallArgs<History>>,
     /// Calls made so far.
     calls: Vec<usize>,
+    /// Calls that the next one waits for.
+    missing: usize,
 }
 
 impl Functional {
@@ -82,7 +84,7 @@ impl Functional {
         let settings = Config::new("functional model".into(), config.clone(), Json::Null);
         let base = LayerBase::new("Functional", &settings)?;
         let (pending, index) = pending_layers(get("layers")?, reader)?;
-        let mut graph = Rebuild { pending, index, calls: Vec::new() };
+        let mut graph = Rebuild { pending, index, calls: Vec::new(), waiting: HashMap::new() };
         graph.make_all()?;
         let inputs = graph.references(&structure(get("input_layers")?)?)?;
         let outputs = graph.references(&structure(get("output_layers")?)?)?;
@@ -163,7 +165,15 @@ fn pending_layers(
         let is_functional = layer.base().class_name == "Functional";
         let is_layer = !parsed.module.starts_with("keras.src.ops");
         let nodes = inbound_nodes(nodes).at(|| format!("layer '{}'", quote(name)))?;
-        pending.push(Pending { layer, input, is_layer, is_functional, nodes, calls: Vec::new() });
+        pending.push(Pending {
+            layer,
+            input,
+            is_layer,
+            is_functional,
+            nodes,
+            calls: Vec::new(),
+            missing: 0,
+        });
     }
     Ok((pending, index))
 }
@@ -173,6 +183,8 @@ struct Rebuild {
     pending: Vec<Pending>,
     index: HashMap<String, usize>,
     calls: Vec<Call>,
+    /// Layers that wait for a call, by the layer and the number of the call.
+    waiting: HashMap<(usize, usize), Vec<usize>>,
 }
 
 impl Rebuild {
@@ -183,46 +195,55 @@ impl Rebuild {
                 self.calls.push(Call { layer, args: CallArgs::default(), outputs: vec![spec] });
             }
         }
-        let mut open: Vec<usize> =
+        let mut ready: VecDeque<usize> =
             (0..self.pending.len()).filter(|&l| self.pending[l].input.is_none()).collect();
-        while !open.is_empty() {
-            let before = self.calls.len();
-            let mut waiting = Vec::new();
-            for layer in open {
-                if !self.make_ready(layer)? {
-                    waiting.push(layer);
+        while let Some(layer) = ready.pop_front() {
+            self.make_ready(layer, &mut ready)?;
+        }
+        match self.pending.iter().position(|p| p.calls.len() < p.nodes.len()) {
+            Some(layer) => Err(self.stuck(layer)),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes a layer's calls as far as their inputs exist. Layers that wait for nothing else than one
+    /// of these calls become ready.
+    fn make_ready(&mut self, layer: usize, ready: &mut VecDeque<usize>) -> Result<()> {
+        while self.pending[layer].calls.len() < self.pending[layer].nodes.len() {
+            let node = self.pending[layer].calls.len();
+            let missing = self.missing(layer, node)?;
+            if !missing.is_empty() {
+                self.pending[layer].missing = missing.len();
+                for call in missing {
+                    self.waiting.entry(call).or_default().push(layer);
+                }
+                return Ok(());
+            }
+            self.make(layer, node)?;
+            for waiting in self.waiting.remove(&(layer, node)).unwrap_or_default() {
+                self.pending[waiting].missing -= 1;
+                if self.pending[waiting].missing == 0 {
+                    ready.push_back(waiting);
                 }
             }
-            if self.calls.len() == before && !waiting.is_empty() {
-                return Err(self.stuck(waiting[0]));
-            }
-            open = waiting;
         }
         Ok(())
     }
 
-    /// Makes a layer's calls as far as their inputs exist; true when all are made.
-    fn make_ready(&mut self, layer: usize) -> Result<bool> {
-        while self.pending[layer].calls.len() < self.pending[layer].nodes.len() {
-            let node = self.pending[layer].calls.len();
-            let mut ready = true;
-            let mut failure = None;
-            self.pending[layer].nodes[node].visit(&mut |history| match self
-                .reference(history, false)
-            {
+    /// The calls, by layer and number, that a call needs and that are not made yet, each once.
+    fn missing(&self, layer: usize, node: usize) -> Result<HashSet<(usize, usize)>> {
+        let mut missing = HashSet::new();
+        let mut failure = None;
+        self.pending[layer].nodes[node].visit(
+            &mut |history| match self.reference(history, false) {
                 Ok(Some(_)) => {}
-                Ok(None) => ready = false,
+                Ok(None) => {
+                    missing.extend(self.index.get(&history.layer).map(|&l| (l, history.node)));
+                }
                 Err(error) => failure = Some(error),
-            });
-            if let Some(error) = failure {
-                return Err(error);
-            }
-            if !ready {
-                return Ok(false);
-            }
-            self.make(layer, node)?;
-        }
-        Ok(true)
+            },
+        );
+        failure.map_or(Ok(missing), Err)
     }
 
     fn make(&mut self, layer: usize, node: usize) -> Result<()> {

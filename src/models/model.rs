@@ -1,5 +1,6 @@
 //! A model: what a user holds.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use crate::base::{DType, Nested, Result, SymbolicShape};
@@ -115,14 +116,17 @@ impl Model {
     /// several has them numbered from the second on.
     pub fn outputs(&self) -> Vec<InputSpec> {
         let mut outputs: Vec<InputSpec> = Vec::new();
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        let mut taken: HashSet<String> = HashSet::new();
         let mut push = |name: &str, spec: &SymbolicSpec| {
-            let same = |o: &&InputSpec| {
-                o.name == name || o.name.strip_prefix(name).is_some_and(|n| n.starts_with('_'))
-            };
-            let count = outputs.iter().filter(same).count();
-            let taken = outputs.iter().any(|o| o.name == name);
-            let name = if taken { format!("{name}_{count}") } else { name.to_owned() };
-            outputs.push(InputSpec { name, shape: spec.shape.clone(), dtype: spec.dtype });
+            let count = counts.entry(name.to_owned()).or_insert(0);
+            let mut unique = name.to_owned();
+            while !taken.insert(unique.clone()) {
+                *count += 1;
+                unique = format!("{name}_{count}");
+            }
+            let (shape, dtype) = (spec.shape.clone(), spec.dtype);
+            outputs.push(InputSpec { name: unique, shape, dtype });
         };
         match &self.form {
             Form::Functional(model) => {

@@ -1,6 +1,7 @@
 //! `model.summary()`: rows for the table Keras prints.
 
 use crate::base::Spec;
+use crate::models::functional::{Call, Functional};
 use crate::models::model::{Form, Model};
 use crate::tensor::Variable;
 
@@ -60,37 +61,7 @@ impl Model {
 
     fn rows(&self) -> Vec<SummaryRow> {
         match &self.form {
-            Form::Functional(model) => model
-                .order()
-                .iter()
-                .map(|&member| {
-                    let layer = &model.members[member].layer;
-                    let calls: Vec<_> = model.calls.iter().filter(|c| c.layer == member).collect();
-                    let shape = calls.last().map_or("?".into(), |c| {
-                        let shapes: Vec<String> =
-                            c.outputs.iter().map(|s| s.shape.to_string()).collect();
-                        if shapes.len() == 1 {
-                            shapes[0].clone()
-                        } else {
-                            format!("[{}]", shapes.join(", "))
-                        }
-                    });
-                    let mut connected = Vec::new();
-                    for call in calls {
-                        call.args.visit(&mut |t| {
-                            let source = model.calls[t.call].layer;
-                            let nth = model.calls[..t.call].iter().filter(|c| c.layer == source);
-                            connected.push(format!(
-                                "{}[{}][{}]",
-                                model.members[source].layer.base().name,
-                                nth.count(),
-                                t.output
-                            ));
-                        });
-                    }
-                    row(layer.as_ref(), shape, connected)
-                })
-                .collect(),
+            Form::Functional(model) => functional_rows(model),
             Form::Sequential(model) => model
                 .layers
                 .iter()
@@ -108,6 +79,39 @@ impl Model {
 /// Elements and bytes of tensors.
 fn sum<'a>(specs: impl Iterator<Item = &'a Spec>) -> (usize, usize) {
     specs.fold((0, 0), |(elements, bytes), s| (elements + s.shape.len(), bytes + s.bytes()))
+}
+
+fn functional_rows(model: &Functional) -> Vec<SummaryRow> {
+    let mut calls_of: Vec<Vec<&Call>> = vec![Vec::new(); model.members.len()];
+    // Which of its layer's calls each call is.
+    let mut nth = Vec::with_capacity(model.calls.len());
+    for call in &model.calls {
+        nth.push(calls_of[call.layer].len());
+        calls_of[call.layer].push(call);
+    }
+    let name = |member: usize| &model.members[member].layer.base().name;
+    let rows = model.order().iter().map(|&member| {
+        let calls = &calls_of[member];
+        let mut connected = Vec::new();
+        for call in calls {
+            call.args.visit(&mut |t| {
+                let source = name(model.calls[t.call].layer);
+                connected.push(format!("{source}[{}][{}]", nth[t.call], t.output));
+            });
+        }
+        let shape = calls.last().map_or("?".into(), |call| output_shape(call));
+        row(model.members[member].layer.as_ref(), shape, connected)
+    });
+    rows.collect()
+}
+
+/// The shape that a call gives, or a list of several.
+fn output_shape(call: &Call) -> String {
+    let shapes: Vec<String> = call.outputs.iter().map(|s| s.shape.to_string()).collect();
+    match shapes.as_slice() {
+        [one] => one.clone(),
+        all => format!("[{}]", all.join(", ")),
+    }
 }
 
 fn row(

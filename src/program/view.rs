@@ -101,6 +101,10 @@ impl Space {
             // There is no element to look at.
             return Ok(vec![Affine::constant(0, self.rank()); shape.rank()]);
         }
+        if self.dims.contains(&0) {
+            // No thread looks at anything, so any index will do.
+            return Ok(vec![Affine::constant(0, self.rank()); shape.rank()]);
+        }
         let strides: Vec<i64> = shape.strides().iter().map(|&s| s as i64).collect();
         let (low, high) = position.range(&self.dims);
         if low < 0 || high >= (shape.len() as i64).max(1) {
