@@ -19,7 +19,7 @@ pub fn run(area: &Area, case: &Case, device: &Device) -> Result<Comparison> {
     let options = LoadOptions { compile: false, ..LoadOptions::default() };
     let model = load_model_from(source, &options)?;
     let mut arrays = Arrays::new(area, case);
-    let inputs = in_order(arrays.structure(case.get("call"))?, &model)?;
+    let inputs = in_order(&arrays.structure(case.get("call"))?, &model)?;
     let outputs = arrays.structure(case.get("output_structure"))?;
     let tolerance = tolerance(case);
     let mut result = Comparison::of(&model.call(&inputs, device)?, &outputs.flatten(), tolerance)?;
@@ -43,13 +43,13 @@ pub fn run(area: &Area, case: &Case, device: &Device) -> Result<Comparison> {
 
 /// The inputs of a call in the order of the model's inputs. A mapping is taken by name when it has
 /// the names of all inputs (Keras passes over others), and else, as all structures are, in Keras's order of flattening.
-fn in_order(call: Nested<Leaf>, model: &Model) -> Result<Vec<Tensor>> {
+fn in_order(call: &Nested<Leaf>, model: &Model) -> Result<Vec<Tensor>> {
     let names: Vec<String> = model.inputs().into_iter().map(|input| input.name).collect();
     let tensor = |leaf: &Leaf| match leaf {
         Leaf::Array(tensor) => Ok(tensor.clone()),
         Leaf::Plain(json) => Err(Error::Unsupported(format!("{json} as an input of a model"))),
     };
-    if let Nested::Dict(items) = &call {
+    if let Nested::Dict(items) = call {
         let by_name = |name: &String| items.iter().find(|(key, _)| key == name)?.1.leaf();
         let named: Option<Vec<&Leaf>> = names.iter().map(by_name).collect();
         if let Some(leaves) = named {

@@ -80,12 +80,12 @@ fn function(area: &Area, case: &Case, call: &Call) -> Result<Function> {
     };
     let class = NAMES.iter().find(|(function, _)| *function == name).map_or(name, |(_, c)| c);
     let letters = class.replace('_', "");
-    let in_module = |module: &&str| {
-        let tables = OPERATIONS.iter().filter(|(name, _)| name == module);
+    let in_module = |module: &str| {
+        let tables = OPERATIONS.iter().filter(|(name, _)| *name == module);
         let mut rows = tables.flat_map(|(_, table)| table.iter());
         rows.find(|def| def.class_name.eq_ignore_ascii_case(&letters)).map(Function::Operation)
     };
-    modules.iter().find_map(|module| in_module(&module)).ok_or_else(|| {
+    modules.iter().find_map(|module| in_module(module)).ok_or_else(|| {
         let kind = if is_activation { "activation" } else { "operation" };
         Error::Unsupported(format!("the {kind} {}", case.class))
     })
