@@ -342,9 +342,7 @@ impl<'a> Machine<'a> {
             Inst::Select { condition, a, b, .. } => {
                 let condition = self.register(*condition, len);
                 let (a, b) = (self.register(*a, len), self.register(*b, len));
-                for j in 0..len {
-                    out[j] = if condition[j] != 0 { a[j] } else { b[j] };
-                }
+                host_math::select(condition, a, b, out);
             }
             Inst::Cast { x, dtype } => {
                 let from = self.body.code[*x].dtype().lane();

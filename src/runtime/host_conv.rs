@@ -1,6 +1,6 @@
 //! Convolutions on the host: as products with gathered windows, and channel by channel.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::graph::ops::ConvGeometry;
@@ -69,7 +69,7 @@ pub fn depthwise(g: &ConvGeometry, x: &[f32], kernel: &[f32]) -> Vec<f32> {
                 found.extend((0..count).map(|k| (tap + k, from + k * g.in_channels)));
             });
             if filters == g.in_channels {
-                arch.dispatch(|| one_filter(&found, x, kernel, out));
+                arch.dispatch(OneFilter { taps: &found, x, kernel, out });
             } else {
                 several_filters(&found, x, kernel, filters / g.in_channels, out);
             }
@@ -79,27 +79,40 @@ pub fn depthwise(g: &ConvGeometry, x: &[f32], kernel: &[f32]) -> Vec<f32> {
 }
 
 /// One position with one filter for each channel; `taps` are the filter's and the input's places.
-#[inline(always)]
-fn one_filter(taps: &[(usize, usize)], x: &[f32], kernel: &[f32], out: &mut [f32]) {
-    let channels = out.len();
-    let (whole, rest) = out.as_chunks_mut::<LANES>();
-    let first_of_rest = whole.len() * LANES;
-    for (i, out) in whole.iter_mut().enumerate() {
-        let mut sums = [0.0; LANES];
-        for &(tap, from) in taps {
-            let x = &x[from + i * LANES..][..LANES];
-            let weights = &kernel[tap * channels + i * LANES..][..LANES];
-            for ((sum, x), w) in sums.iter_mut().zip(x).zip(weights) {
-                *sum += x * w;
+struct OneFilter<'a> {
+    taps: &'a [(usize, usize)],
+    x: &'a [f32],
+    kernel: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for OneFilter<'_> {
+    type Output = ();
+
+    /// Plain loops: inlined into a function for wide vectors, they become such.
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let OneFilter { taps, x, kernel, out } = self;
+        let channels = out.len();
+        let (whole, rest) = out.as_chunks_mut::<LANES>();
+        let first_of_rest = whole.len() * LANES;
+        for (i, out) in whole.iter_mut().enumerate() {
+            let mut sums = [0.0; LANES];
+            for &(tap, from) in taps {
+                let x = &x[from + i * LANES..][..LANES];
+                let weights = &kernel[tap * channels + i * LANES..][..LANES];
+                for ((sum, x), w) in sums.iter_mut().zip(x).zip(weights) {
+                    *sum += x * w;
+                }
             }
+            *out = sums;
         }
-        *out = sums;
-    }
-    for &(tap, from) in taps {
-        let x = &x[from + first_of_rest..];
-        let weights = &kernel[tap * channels + first_of_rest..];
-        for ((out, x), w) in rest.iter_mut().zip(x).zip(weights) {
-            *out += x * w;
+        for &(tap, from) in taps {
+            let x = &x[from + first_of_rest..];
+            let weights = &kernel[tap * channels + first_of_rest..];
+            for ((out, x), w) in rest.iter_mut().zip(x).zip(weights) {
+                *out += x * w;
+            }
         }
     }
 }

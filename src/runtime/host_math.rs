@@ -111,6 +111,15 @@ pub fn apply_binary(row: &BinaryRow, lane: Lane, a: &[u32], b: &[u32], out: &mut
     }
 }
 
+/// `a` where the condition is not 0, else `b`.
+pub fn select(condition: &[u32], a: &[u32], b: &[u32], out: &mut [u32]) {
+    Arch::new().dispatch(|| {
+        for (((o, &c), &a), &b) in out.iter_mut().zip(condition).zip(a).zip(b) {
+            *o = if c != 0 { a } else { b };
+        }
+    });
+}
+
 pub fn cast(from: Lane, to: DType, x: &[u32], out: &mut [u32]) {
     let pairs = out.iter_mut().zip(x);
     let to_bool = to == DType::Bool;
