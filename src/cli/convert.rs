@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
 use crate::cli::progress;
 use crate::saving::saving_lib::SaveOptions;
@@ -20,11 +21,17 @@ pub struct Args {
     /// Fail when the destination exists
     #[arg(long)]
     no_overwrite: bool,
+    /// Where it is given, the weights are put on the device first and saved from there
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 impl Args {
     pub fn run(&self) -> Outcome {
         let model = progress::load(&self.source)?;
+        if self.device.is_given() {
+            model.place(&self.device.open()?)?;
+        }
         let bar = progress::bytes("saving");
         let mut report = |done: u64, all: u64| {
             bar.set_length(all);

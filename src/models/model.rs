@@ -12,6 +12,7 @@ use crate::models::functional::Functional;
 use crate::models::predict::Plans;
 use crate::models::saveable::SaveableLayer;
 use crate::models::sequential::Sequential;
+use crate::runtime::Device;
 use crate::saving::{GroupPlan, Limits, Saved, walk};
 use crate::tensor::Variable;
 
@@ -163,6 +164,12 @@ impl Model {
     /// All objects with state, in the order of a weights file.
     pub(crate) fn saved(&self) -> Vec<Saved> {
         walk(&SaveableLayer(self.root()))
+    }
+
+    /// Moves all weights to a device now, instead of when they are first computed with.
+    pub fn place(&self, device: &Device) -> Result<()> {
+        let variables = self.variables();
+        device.place(&variables.iter().map(|(_, v)| v).collect::<Vec<_>>())
     }
 
     /// Every variable with its path in a weights file, such as `layers/dense/vars/0`.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use crate::base::{Error, Result};
 use crate::gpu::{Choice, Gpu};
+use crate::runtime::{gpu_plan, host};
+use crate::tensor::Variable;
 
 /// What computes: a GPU, a software adapter, or the host's own executor.
 #[derive(Clone)]
@@ -51,6 +53,15 @@ impl Device {
                 source: Box::new(error),
             }),
             Err(_) => Device::open("auto"),
+        }
+    }
+
+    /// Moves variables to the device now, instead of when they are first computed with. Each is
+    /// streamed from where it is; what is there already stays.
+    pub fn place(&self, variables: &[&Variable]) -> Result<()> {
+        match self {
+            Device::Gpu(gpu) => gpu_plan::place(gpu, variables),
+            Device::Host => variables.iter().try_for_each(|v| host::resident(v).map(|_| ())),
         }
     }
 

@@ -47,7 +47,8 @@ impl GpuPlan {
             .map(|region| lower(program, region, gpu.caps()))
             .collect::<Result<_>>()?;
         let mut buffers = Buffers { gpu, program, of: HashMap::new() };
-        buffers.variables()?;
+        let variables: Vec<&Variable> = program.variables.values().collect();
+        place(gpu, &variables)?;
         buffers.leaves(prelude.as_ref())?;
         let scratch_bytes = buffers.scratch(regions, slots)?;
         let steps = lowered
@@ -151,6 +152,33 @@ fn on_device<T>(gpu: &Gpu, variable: &Variable, f: impl Fn(&DeviceTensor) -> T) 
     tensor.gpu().is(gpu).then(|| f(tensor))
 }
 
+/// Puts variables on the device; those that are not there yet are streamed together. What does not
+/// fit one binding is cut into panels of rows.
+pub fn place(gpu: &Gpu, variables: &[&Variable]) -> Result<()> {
+    let mut variables = variables.to_vec();
+    // In the order in which they were made, which is that of most files.
+    variables.sort_by_key(|v| v.id());
+    let mut items: Vec<(Arc<dyn Source>, Buffer)> = Vec::new();
+    let mut moving: Vec<(&Variable, DeviceTensor)> = Vec::new();
+    for variable in variables {
+        if on_device(gpu, variable, |_| ()).is_some() {
+            continue;
+        }
+        let mut panels = Vec::new();
+        for (first, spec) in panels::panels(variable.spec(), gpu.max_binding()) {
+            let buffer = gpu.create_buffer(spec.shape.len() as u64 * 4, variable.name())?;
+            items.push((Arc::new(Rows::new(variable.source(), first, spec)), buffer.clone()));
+            panels.push((first, buffer));
+        }
+        moving.push((variable, DeviceTensor::new(gpu, panels, variable.spec().clone())));
+    }
+    gpu.upload_many(&items)?;
+    for (variable, tensor) in moving {
+        variable.set_resident(Arc::new(tensor));
+    }
+    Ok(())
+}
+
 /// The buffers of a plan under construction.
 struct Buffers<'a> {
     gpu: &'a Gpu,
@@ -159,35 +187,6 @@ struct Buffers<'a> {
 }
 
 impl Buffers<'_> {
-    /// Puts every variable on the device; those that are not there yet are streamed together. What
-    /// does not fit one binding is cut into panels of rows.
-    fn variables(&mut self) -> Result<()> {
-        let mut variables: Vec<&Variable> = self.program.variables.values().collect();
-        // In the order in which they were made, which is that of most files.
-        variables.sort_by_key(|v| v.id());
-        let mut items: Vec<(Arc<dyn Source>, Buffer)> = Vec::new();
-        let mut moving: Vec<(&Variable, DeviceTensor)> = Vec::new();
-        for variable in variables {
-            if on_device(self.gpu, variable, |_| ()).is_some() {
-                continue;
-            }
-            let mut panels = Vec::new();
-            for (first, spec) in panels::panels(variable.spec(), self.gpu.max_binding()) {
-                let bytes = spec.shape.len() as u64 * 4;
-                let buffer = self.gpu.create_buffer(bytes, variable.name())?;
-                items.push((Arc::new(Rows::new(variable.source(), first, spec)), buffer.clone()));
-                panels.push((first, buffer));
-            }
-            let tensor = DeviceTensor::new(self.gpu, panels, variable.spec().clone());
-            moving.push((variable, tensor));
-        }
-        self.gpu.upload_many(&items)?;
-        for (variable, tensor) in moving {
-            variable.set_resident(Arc::new(tensor));
-        }
-        Ok(())
-    }
-
     fn leaves(&mut self, prelude: Option<&GpuPlan>) -> Result<()> {
         let missing = |what: &str| Error::Internal(format!("no buffer for {what}"));
         for (id, node) in self.program.nodes.iter().enumerate() {

@@ -72,7 +72,7 @@ impl Resident for HostResident {
 }
 
 /// The elements of a variable, read into host memory when they are not there yet.
-fn resident(variable: &Variable) -> Result<Arc<Array>> {
+pub fn resident(variable: &Variable) -> Result<Arc<Array>> {
     if let Some(resident) = variable.resident()
         && let Some(host) = resident.as_any().downcast_ref::<HostResident>()
     {
