@@ -29,9 +29,9 @@ help: ## These lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/'
 
 demo: tools vulkan ## Runs a model written by real Keras on the GPU and on the host, saves it, compares
-	cargo build --release
+	cargo build --release --bin keraunos --example documentation
 	tests/demo.sh target/release/keraunos
-	cargo run --release --quiet --example documentation
+	target/release/examples/documentation
 
 test: tools vulkan keras recordings ## Checks the style and runs all tests, real Keras included
 	@mkdir -p target

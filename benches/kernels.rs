@@ -1,106 +1,188 @@
-//! Speed of the contraction kernels on the adapter of this machine: `cargo bench --bench kernels`.
+//! Speed of the contraction kernels against the best rates measured on the same adapter in the same
+//! run.
 //!
-//! Prints the best of several runs; `KERAUNOS_ADAPTER` chooses an adapter by part of its name.
+//! ```text
+//! cargo bench --bench kernels -- --device software
+//! ```
+//!
+//! The probes come first: the arithmetic rate is the best of the matrix kernels on a large product,
+//! the rate of memory that of a kernel that copies. The share of a line is that of whichever of the two
+//! limits it: the time that the slower of its arithmetic and its traffic would take at the probes'
+//! rates, in its own time. Traffic counts each operand once.
 
-use std::time::{Duration, Instant};
+mod common;
 
-use keraunos::base::Result;
-use keraunos::gpu::{Buffer, Caps, Choice, Gpu, Recording, Step};
+use std::time::Duration;
+
+use common::{Options, Times, describe};
+use keraunos::DType;
+use keraunos::base::{Error, Result};
+use keraunos::gpu::{Buffer, Caps, Gpu, Recording, Step};
 use keraunos::kernels::*;
+use keraunos::program::region::{Body, Inst};
+use keraunos::program::view::Space;
+use keraunos::runtime::Device;
+
+/// Time for each line.
+const SPAN: Duration = Duration::from_secs(1);
+
+/// Rows and columns of the product that shows the arithmetic rate.
+const LARGE: usize = 1024;
+
+/// Elements of the copy that shows the rate of memory.
+const COPIED: usize = 16 << 20;
 
 fn main() -> Result<()> {
-    let choice = std::env::var("KERAUNOS_ADAPTER").map_or(Choice::AnyGpu, Choice::Named);
-    let gpu = Gpu::open(&choice)?;
-    println!("{gpu:?}");
-    for (m, n, k) in [(512, 512, 512), (1024, 1024, 1024), (1, 1024, 1024), (1000, 10, 784)] {
-        matmul(&gpu, m, n, k)?;
-    }
-    for (size, channels, kernel, stride, groups) in
-        [(56, [64, 64], 3, 1, 1), (224, [3, 64], 7, 2, 1), (28, [128, 128], 3, 1, 128)]
-    {
-        conv(&gpu, size, channels, kernel, stride, groups)?;
+    let options = Options::from_command_line();
+    options.heading("kernels", "one kernel, from its submit to its end");
+    for name in options.or("device", &["gpu"]) {
+        let device = Device::open(name)?;
+        let Device::Gpu(gpu) = &device else {
+            return Err(Error::Invalid(format!("--device {name} has no kernels to measure")));
+        };
+        println!("{}", describe(&device));
+        let bench = Bench::probe(gpu)?;
+        bench.all()?;
     }
     Ok(())
+}
+
+/// An adapter and what it reaches at best, per second.
+struct Bench<'a> {
+    gpu: &'a Gpu,
+    flops: f64,
+    bytes: f64,
+}
+
+/// A kernel's problem: elements of its inputs and its output, and its arithmetic.
+struct Work {
+    inputs: Vec<usize>,
+    output: usize,
+    flops: f64,
+}
+
+impl Work {
+    fn bytes(&self) -> f64 {
+        (self.inputs.iter().sum::<usize>() + self.output) as f64 * 4.0
+    }
 }
 
 type Launcher = fn(&MatMul, &Caps, &Epilogue) -> Result<Launch>;
 type ConvLauncher = fn(&Conv, &Caps, &Epilogue) -> Result<Launch>;
 
-fn matmul(gpu: &Gpu, m: usize, n: usize, k: usize) -> Result<()> {
+impl Bench<'_> {
+    fn probe(gpu: &Gpu) -> Result<Bench<'_>> {
+        let (problem, work) = product(LARGE, LARGE, LARGE);
+        let launchers: [Launcher; 2] = [matmul_block::launch, matmul_tile::launch];
+        let mut least = f64::INFINITY;
+        for launcher in launchers {
+            let launch = launcher(&problem, gpu.caps(), &Epilogue::identity())?;
+            least = least.min(time(gpu, launch, &work)?.least());
+        }
+        let copied = Work { inputs: vec![COPIED], output: COPIED, flops: 0.0 };
+        let copy = time(gpu, copy(gpu.caps())?, &copied)?;
+        let (flops, bytes) = (work.flops / least, copied.bytes() / copy.least());
+        println!("best: {:.2} GFLOP/s, {:.2} GB/s", flops / 1e9, bytes / 1e9);
+        Ok(Bench { gpu, flops, bytes })
+    }
+
+    fn all(&self) -> Result<()> {
+        for (m, n, k) in [(512, 512, 512), (LARGE, LARGE, LARGE), (1, 1024, 1024), (1000, 10, 784)]
+        {
+            self.matmul(m, n, k)?;
+        }
+        for (size, channels, kernel, stride, groups) in
+            [(56, [64, 64], 3, 1, 1), (224, [3, 64], 7, 2, 1), (28, [128, 128], 3, 1, 128)]
+        {
+            self.conv(size, channels, kernel, stride, groups)?;
+        }
+        Ok(())
+    }
+
+    fn matmul(&self, m: usize, n: usize, k: usize) -> Result<()> {
+        let (problem, work) = product(m, n, k);
+        let launchers: [Launcher; 3] =
+            [matmul_block::launch, matmul_tile::launch, matmul_vec::launch];
+        for launcher in launchers.into_iter().take(if m <= 4 { 3 } else { 2 }) {
+            self.line(launcher(&problem, self.gpu.caps(), &Epilogue::identity())?, &work)?;
+        }
+        Ok(())
+    }
+
+    /// A convolution with "same" padding and its two gradients.
+    fn conv(
+        &self,
+        size: usize,
+        [inner, outer]: [usize; 2],
+        kernel: usize,
+        stride: usize,
+        groups: usize,
+    ) -> Result<()> {
+        let output = size.div_ceil(stride);
+        let problem = Conv {
+            batch: 1,
+            input: [1, size, size],
+            in_channels: inner,
+            output: [1, output, output],
+            out_channels: outer,
+            kernel: [1, kernel, kernel],
+            stride: [1, stride, stride],
+            dilation: [1; 3],
+            pad: [0, (kernel - 1) / 2, (kernel - 1) / 2],
+            groups,
+            kind: ConvKind::Forward,
+        };
+        let x = size * size * inner;
+        let y = output * output * outer;
+        let w = kernel * kernel * inner / groups * outer;
+        let flops = 2.0 * (y * kernel * kernel * inner / groups) as f64;
+        let work = |a, b, output| Work { inputs: vec![a, b], output, flops };
+        let launch = |launcher: ConvLauncher, kind| {
+            launcher(&Conv { kind, ..problem }, self.gpu.caps(), &Epilogue::identity())
+        };
+        self.line(launch(choose_conv, ConvKind::Forward)?, &work(x, w, y))?;
+        self.line(launch(conv_gemm::launch, ConvKind::Forward)?, &work(x, w, y))?;
+        self.line(launch(choose_conv, ConvKind::InputGrad)?, &work(y, w, x))?;
+        self.line(launch(choose_conv, ConvKind::FilterGrad)?, &work(x, y, w))
+    }
+
+    fn line(&self, launch: Launch, work: &Work) -> Result<()> {
+        let label = launch.label.clone();
+        let times = time(self.gpu, launch, work)?;
+        let needed = (work.flops / self.flops).max(work.bytes() / self.bytes);
+        let rate = work.flops / times.median() / 1e9;
+        let share = 100.0 * needed / times.median();
+        println!("{label:<50} {rate:>8.2} GFLOP/s {share:>4.0} % of the best  {times}");
+        Ok(())
+    }
+}
+
+fn product(m: usize, n: usize, k: usize) -> (MatMul, Work) {
     let (transpose_a, transpose_b) = (false, false);
     let problem =
         MatMul { batch: 1, m, n, k, a_batch: true, b_batch: true, transpose_a, transpose_b };
-    let launchers: [Launcher; 3] = [matmul_block::launch, matmul_tile::launch, matmul_vec::launch];
-    for launcher in launchers.into_iter().take(if m <= 4 { 3 } else { 2 }) {
-        let launch = launcher(&problem, gpu.caps(), &Epilogue::identity())?;
-        measure(gpu, launch, &[m * k, k * n], m * n, 2.0 * (m * n * k) as f64)?;
-    }
-    Ok(())
+    let flops = 2.0 * (m * n * k) as f64;
+    (problem, Work { inputs: vec![m * k, k * n], output: m * n, flops })
 }
 
-/// A convolution with "same" padding and its two gradients.
-fn conv(
-    gpu: &Gpu,
-    size: usize,
-    channels: [usize; 2],
-    kernel: usize,
-    stride: usize,
-    groups: usize,
-) -> Result<()> {
-    let output = size.div_ceil(stride);
-    let [inner, outer] = channels;
-    let problem = Conv {
-        batch: 1,
-        input: [1, size, size],
-        in_channels: inner,
-        output: [1, output, output],
-        out_channels: outer,
-        kernel: [1, kernel, kernel],
-        stride: [1, stride, stride],
-        dilation: [1; 3],
-        pad: [0, (kernel - 1) / 2, (kernel - 1) / 2],
-        groups,
-        kind: ConvKind::Forward,
-    };
-    let x = size * size * inner;
-    let y = output * output * outer;
-    let w = kernel * kernel * inner / groups * outer;
-    let flops = 2.0 * (y * kernel * kernel * inner / groups) as f64;
-    let launchers: [ConvLauncher; 2] = [choose_conv, conv_gemm::launch];
-    for launcher in launchers {
-        let launch = launcher(&problem, gpu.caps(), &Epilogue::identity())?;
-        measure(gpu, launch, &[x, w], y, flops)?;
-    }
-    let input_grad = Conv { kind: ConvKind::InputGrad, ..problem };
-    measure(gpu, choose_conv(&input_grad, gpu.caps(), &Epilogue::identity())?, &[y, w], x, flops)?;
-    let filter_grad = Conv { kind: ConvKind::FilterGrad, ..problem };
-    measure(gpu, choose_conv(&filter_grad, gpu.caps(), &Epilogue::identity())?, &[x, y], w, flops)
+/// The kernel that a region of one load becomes.
+fn copy(caps: &Caps) -> Result<Launch> {
+    let space = Space::new(&[&[COPIED]]);
+    let load = Inst::Load { operand: 0, dtype: DType::Float32, at: space.position(0..1) };
+    let body = Body { space, operands: vec![0], code: vec![load] };
+    map::launch(&body, COPIED, caps, &|_| DType::Float32).map(|(launch, _)| launch)
 }
 
-/// Runs one launch over inputs and an output of some elements, and reports its speed.
-fn measure(gpu: &Gpu, launch: Launch, inputs: &[usize], output: usize, flops: f64) -> Result<()> {
-    let label = launch.label.clone();
-    let mut buffers = Vec::new();
-    for &len in inputs {
-        buffers.push(filled(gpu, len)?);
-    }
-    buffers.push(gpu.create_buffer(output as u64 * 4, "out")?);
+/// Times of one launch, each from its submit to its end. The run that is not counted compiles.
+fn time(gpu: &Gpu, launch: Launch, work: &Work) -> Result<Times> {
+    let mut buffers =
+        work.inputs.iter().map(|&len| filled(gpu, len)).collect::<Result<Vec<_>>>()?;
+    buffers.push(gpu.create_buffer(work.output as u64 * 4, "out")?);
     let recording = Recording::new(gpu, vec![Step { launch, buffers }])?;
-    let mut best = Duration::MAX;
-    let start = Instant::now();
-    // The first run compiles.
-    recording.run()?;
-    gpu.wait()?;
-    let first = start.elapsed();
-    while start.elapsed() < first + Duration::from_secs(2) {
-        let run = Instant::now();
+    Times::of(SPAN, || {
         recording.run()?;
-        gpu.wait()?;
-        best = best.min(run.elapsed());
-    }
-    let rate = flops / best.as_secs_f64() / 1e9;
-    println!("{label:<52} first {first:>9.1?}  best {best:>9.1?}  {rate:>8.2} GFLOP/s");
-    Ok(())
+        gpu.wait()
+    })
 }
 
 fn filled(gpu: &Gpu, len: usize) -> Result<Buffer> {

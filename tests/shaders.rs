@@ -93,9 +93,10 @@ fn map_of_every_function(caps: &Caps) -> keraunos::Result<Launch> {
         code.push(Inst::Unary { name: row.name, x, dtype: float });
     }
     for row in BINARY {
-        code.push(Inst::Binary { name: row.name, a: 0, b: 0, dtype: float });
-        if !row.wgsl_int.is_empty() {
-            code.push(Inst::Binary { name: row.name, a: 1, b: 1, dtype: int });
+        for (text, x, dtype) in [(row.wgsl, 0, float), (row.wgsl_int, 1, int)] {
+            if !text.is_empty() {
+                code.push(Inst::Binary { name: row.name, a: x, b: x, dtype });
+            }
         }
     }
     for dtype in [DType::Float16, DType::BFloat16, DType::Bool, DType::UInt8, DType::Int8] {

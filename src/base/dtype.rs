@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::base::error::quote;
 use crate::base::{Error, Result};
 
 /// The element type of a tensor.
@@ -77,12 +78,19 @@ impl DType {
     }
 
     /// The dtype Keras calls `name`.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for the dtypes that only Keras has.
     pub fn from_name(name: &str) -> Result<DType> {
-        DType::ALL.into_iter().find(|d| d.name() == name).ok_or_else(|| Error::DType {
-            context: "dtype name".into(),
-            found: name.into(),
-            expected: "one of float16, bfloat16, float32, float64, (u)int8 to (u)int64, bool"
-                .into(),
+        DType::ALL.into_iter().find(|d| d.name() == name).ok_or_else(|| match name {
+            "string" | "complex64" | "complex128" | "float8_e4m3fn" | "float8_e5m2" | "int4"
+            | "uint4" => Error::Unsupported(format!("dtype {name}")),
+            _ => Error::DType {
+                context: "dtype name".into(),
+                found: quote(name),
+                expected: "one of float16, bfloat16, float32, float64, (u)int8 to (u)int64, bool"
+                    .into(),
+            },
         })
     }
 

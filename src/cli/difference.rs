@@ -60,6 +60,15 @@ impl Difference {
     pub fn is_none_beyond(&self) -> bool {
         matches!(self, Difference::Elements(elements) if elements.beyond == 0)
     }
+
+    /// The largest difference of two elements, and the largest as a part of the expected value;
+    /// infinities where shapes differ.
+    pub fn largest(&self) -> (f64, f64) {
+        match self {
+            Difference::Shape(_) => (f64::INFINITY, f64::INFINITY),
+            Difference::Elements(elements) => (elements.largest, elements.largest_relative),
+        }
+    }
 }
 
 impl Elements {

@@ -7,6 +7,7 @@ mod adapters;
 mod arrays;
 mod compare;
 mod completions;
+mod conformance;
 mod convert;
 mod device;
 mod difference;
@@ -46,6 +47,7 @@ enum Command {
     Convert(convert::Args),
     Compare(compare::Args),
     Plan(plan::Args),
+    Conformance(conformance::Args),
     Adapters(adapters::Args),
     Completions(completions::Args),
 }
@@ -74,6 +76,7 @@ impl Command {
             Command::Convert(args) => args.run(),
             Command::Compare(args) => args.run(out),
             Command::Plan(args) => args.run(out),
+            Command::Conformance(args) => args.run(out),
             Command::Adapters(args) => args.run(out),
             Command::Completions(args) => args.run(out),
         }

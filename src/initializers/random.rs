@@ -73,7 +73,7 @@ impl RandomSource {
             Distribution::Diagonal { gain, columns } => {
                 // Rows begin `columns` apart, so the diagonal is every `columns + 1`.
                 let inside = position / columns < columns;
-                if inside && position % (columns + 1) == 0 { gain } else { 0.0 }
+                if inside && position.is_multiple_of(columns + 1) { gain } else { 0.0 }
             }
             Distribution::Uniform { low, high } => {
                 low + (high - low) * uniform(self.seed, position, 0)

@@ -143,6 +143,10 @@ impl<'g> Args<'g> {
                 [Arg::Tensor(v)] => Ok(*v),
                 _ => Err(Error::shape("call", format!("{} arguments", items.len()), "one tensor")),
             },
+            Some(Arg::Dict(items)) => {
+                let keys: Vec<&str> = items.iter().map(|(key, _)| key.as_str()).collect();
+                Err(Error::Unsupported(format!("a mapping as input, of {}", keys.join(", "))))
+            }
             other => Err(Error::shape("call", other.map_or("nothing", Arg::kind), "one tensor")),
         }
     }

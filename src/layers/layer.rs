@@ -6,7 +6,7 @@ use crate::base::{DType, Error, Nested, Result, Shape, Source, Spec, SymbolicSha
 use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
-use crate::layers::{Args, CallArgs, Context, DTypePolicy};
+use crate::layers::{Args, CallArgs, Context, DTypePolicy, masks};
 use crate::saving::saveable::Kind;
 use crate::tensor::Variable;
 
@@ -34,6 +34,17 @@ pub trait Layer: Send + Sync {
 
     /// The layer's mathematics.
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>>;
+
+    /// The mask that goes with the output in a chain of layers, where `mask` came with the input:
+    /// booleans (batch, steps), true for steps that count. Keras's `compute_mask`.
+    fn output_mask<'g>(
+        &self,
+        _cx: &Context<'g>,
+        _args: &Args<'g>,
+        mask: Option<Value<'g>>,
+    ) -> Result<Option<Value<'g>>> {
+        Ok(mask.filter(|_| masks::keeps(self.base().class_name)))
+    }
 
     /// Sub-layers under Keras's Python attribute names (`cell`, `_query_dense`): one, or a list of
     /// them, as the attribute holds.

@@ -11,6 +11,7 @@ mod core;
 mod dtype_policy;
 mod interpolation;
 pub(crate) mod layer;
+mod masks;
 mod merging;
 mod normalization;
 pub(crate) mod numbers;

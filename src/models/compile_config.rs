@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
 
-    fn compiled(loss: Json) -> Json {
+    fn compiled(loss: &Json) -> Json {
         json!({"class_name": "Sequential", "config": {}, "compile_config": {"loss": loss}})
     }
 
@@ -121,7 +121,7 @@ mod tests {
             json!({"module": "builtins", "class_name": "function", "config": "mean_squared_error",
                    "registered_name": "function"}),
         ] {
-            check(&compiled(loss), true).unwrap();
+            check(&compiled(&loss), true).unwrap();
         }
     }
 
@@ -134,7 +134,7 @@ mod tests {
             json!({"module": "keras.losses", "class_name": "Huber", "registered_name": "a>b"}),
             json!({"module": 5, "class_name": "Huber"}),
         ] {
-            let nested = json!({"config": {"layers": [compiled(loss)]}});
+            let nested = json!({"config": {"layers": [compiled(&loss)]}});
             let message = check(&nested, true).unwrap_err().to_string();
             assert!(message.contains("compile = false"), "{message}");
             check(&nested, false).unwrap();
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn code_is_always_refused() {
-        let config = compiled(json!({"class_name": "__lambda__", "config": {"value": ["4w=="]}}));
+        let config = compiled(&json!({"class_name": "__lambda__", "config": {"value": ["4w=="]}}));
         for compile in [true, false] {
             let error = check(&config, compile).unwrap_err();
             assert!(matches!(error, Error::Unsupported(_)), "{error}");

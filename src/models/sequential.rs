@@ -6,6 +6,7 @@ use serde_json::Map;
 
 use crate::base::error::quote;
 use crate::base::{DType, Error, Nested, Result, ResultExt, SymbolicShape};
+use crate::graph::Value;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
 use crate::layers::{
@@ -99,6 +100,28 @@ impl Sequential {
         Ok(())
     }
 
+    /// Calls layer after layer, each with the mask that came so far if it takes one. Gives the
+    /// outputs and their mask.
+    fn chain<'g>(
+        &self,
+        cx: &Context<'g>,
+        args: &Args<'g>,
+    ) -> Result<(Outputs<'g>, Option<Value<'g>>)> {
+        let mut current = args.get(0, "inputs").and_then(Arg::nested).ok_or_else(|| {
+            Error::shape(format!("model '{}'", quote(&self.base.name)), "no input", "one input")
+        })?;
+        let mut mask = args.tensor(1, "mask");
+        for layer in &self.layers {
+            let mut args = CallArgs::one(Arg::from(&current));
+            if let Some(mask) = mask.filter(|_| layer.keywords().contains(&"mask")) {
+                args.keyword.push(("mask".into(), Arg::Tensor(mask)));
+            }
+            current = cx.call(layer.as_ref(), &args)?;
+            mask = layer.output_mask(cx, &args, mask)?;
+        }
+        Ok((current, mask))
+    }
+
     /// What the model gives.
     pub fn output(&self) -> Option<Nested<SymbolicSpec>> {
         let input = self.input.as_ref().map(|(_, spec)| Nested::Leaf(spec.clone()));
@@ -137,13 +160,21 @@ impl Layer for Sequential {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        let mut current = args.get(0, "inputs").and_then(Arg::nested).ok_or_else(|| {
-            Error::shape(format!("model '{}'", quote(&self.base.name)), "no input", "one input")
-        })?;
-        for layer in &self.layers {
-            current = cx.call(layer.as_ref(), &CallArgs::one(Arg::from(&current)))?;
-        }
-        Ok(current)
+        self.chain(cx, args).map(|(outputs, _)| outputs)
+    }
+
+    fn output_mask<'g>(
+        &self,
+        cx: &Context<'g>,
+        args: &Args<'g>,
+        _: Option<Value<'g>>,
+    ) -> Result<Option<Value<'g>>> {
+        // What was traced before is found again, not traced twice.
+        self.chain(cx, args).map(|(_, mask)| mask)
+    }
+
+    fn keywords(&self) -> &'static [&'static str] {
+        &["mask"]
     }
 
     fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
@@ -153,5 +184,38 @@ impl Layer for Sequential {
 
     fn kind(&self) -> Kind {
         Kind::Sequential
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::models::{CustomObjects, Model};
+    use crate::runtime::Device;
+    use crate::saving::Json;
+    use crate::tensor::Tensor;
+
+    #[test]
+    fn masks_go_from_layer_to_layer() {
+        let layer = |class: &str, config: Json| {
+            serde_json::json!({
+                "module": "keras.layers", "class_name": class, "config": config,
+                "registered_name": null,
+            })
+        };
+        let config = serde_json::json!({"name": "masked", "layers": [
+            layer("InputLayer", serde_json::json!({"name": "x", "batch_shape": [null, 3, 2], "dtype": "float32"})),
+            layer("Masking", serde_json::json!({"name": "masking", "mask_value": 9.0})),
+            layer("ReLU", serde_json::json!({"name": "relu"})),
+            layer("GlobalAveragePooling1D", serde_json::json!({"name": "mean"})),
+        ]});
+        let record = serde_json::json!({
+            "module": "keras", "class_name": "Sequential", "config": config,
+            "registered_name": null,
+        });
+        let model = Model::from_config(record, &CustomObjects::new()).unwrap();
+        let x = Tensor::new([1, 3, 2], &[1f32, 9.0, 9.0, 9.0, 3.0, -5.0]).unwrap();
+        let y = model.call(&[x], &Device::Host).unwrap();
+        // The second step does not count: (1 + 3) / 2 and (9 + 0) / 2.
+        assert_eq!(y[0].to_vec::<f32>().unwrap(), [2.0, 4.5]);
     }
 }

@@ -5,9 +5,23 @@ use crate::base::{Nested, Result, Spec, SymbolicShape};
 use crate::graph::Graph;
 use crate::layers::{CallArgs, Context, Layer, SymbolicSpec};
 
-/// Fillings to try: primes, which no layer's own extents make by accident, then numbers that many
+/// Fillings to try: primes, which no layer's own extents make by accident; the same, but with 1,
+/// which broadcasts, in tensors of lower rank than the first, such as masks; then numbers that many
 /// reshapes divide.
-const FILLINGS: [[usize; 2]; 2] = [[83, 89], [120, 240]];
+const FILLINGS: [[Filling; 2]; 3] = [
+    [Filling { first: 83, lower: 83 }, Filling { first: 89, lower: 89 }],
+    [Filling { first: 83, lower: 1 }, Filling { first: 89, lower: 1 }],
+    [Filling { first: 120, lower: 120 }, Filling { first: 240, lower: 240 }],
+];
+
+/// What unknown extents are taken to be.
+#[derive(Clone, Copy)]
+struct Filling {
+    /// In the first tensor and all of its rank or more.
+    first: usize,
+    /// In tensors of lower rank.
+    lower: usize,
+}
 
 /// The specs of what a layer gives for symbolic arguments.
 pub fn output_specs(
@@ -17,7 +31,7 @@ pub fn output_specs(
     let mut unknown = false;
     args.visit(&mut |spec: &SymbolicSpec| unknown |= spec.shape.0.contains(&None));
     if !unknown {
-        return trace(layer, args, 0)?.try_map(&mut |spec| {
+        return trace(layer, args, Filling { first: 0, lower: 0 })?.try_map(&mut |spec| {
             Ok(SymbolicSpec { shape: SymbolicShape::from(&spec.shape), dtype: spec.dtype })
         });
     }
@@ -34,10 +48,13 @@ pub fn output_specs(
     }
 }
 
-fn trace(layer: &dyn Layer, args: &CallArgs<SymbolicSpec>, fill: usize) -> Result<Nested<Spec>> {
+fn trace(layer: &dyn Layer, args: &CallArgs<SymbolicSpec>, fill: Filling) -> Result<Nested<Spec>> {
     let graph = Graph::new();
     let cx = Context::new(&graph, false);
+    let mut rank = None;
     let args = args.try_map(&mut |spec: &SymbolicSpec| {
+        let lower = spec.shape.rank() < *rank.get_or_insert(spec.shape.rank());
+        let fill = if lower { fill.lower } else { fill.first };
         Ok(graph.input(Spec::new(spec.shape.filled(fill), spec.dtype)))
     })?;
     let specs = cx.call(layer, &args).and_then(|outputs| outputs.try_map(&mut |v| Ok(v.spec())));

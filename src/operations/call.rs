@@ -65,7 +65,8 @@ impl<'g> Call<'_, 'g> {
         self.optional(position)?.ok_or_else(|| self.bad(position, "a tensor or a number"))
     }
 
-    fn operand_of(&self, arg: &Arg<Value<'g>>, position: usize) -> Result<Operand<'g>> {
+    /// An argument, or an item of one, as a tensor or number; `position` is for errors.
+    pub fn operand_of(&self, arg: &Arg<Value<'g>>, position: usize) -> Result<Operand<'g>> {
         if let Arg::Tensor(v) = arg {
             return Ok(Operand::Value(*v));
         }

@@ -2,6 +2,7 @@
 
 use crate::base::{Error, Result, Shape};
 use crate::graph::Value;
+use crate::layers::Arg;
 use crate::operations::call::Call;
 use crate::operations::operations;
 use crate::operations::shapes::MAX_PIECES;
@@ -33,6 +34,9 @@ operations! {
 fn slice<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
     let x = c.value(0)?;
     let shape = x.shape();
+    if let Some(Arg::Tensor(_)) = c.arg(1) {
+        return Err(Error::Unsupported("a slice that starts where a tensor says".into()));
+    }
     let starts = c.plain(1).and_then(|json| {
         json.as_array()?.iter().map(serde_json::Value::as_i64).collect::<Option<Vec<i64>>>()
     });

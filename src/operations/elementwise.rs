@@ -1,6 +1,6 @@
 //! `keras.ops.numpy`, element by element.
 
-use crate::base::{DType, Result};
+use crate::base::{DType, Error, Result};
 use crate::graph::Value;
 use crate::operations::call::{Call, Operand};
 use crate::operations::operations;
@@ -81,6 +81,10 @@ operations! {
     };
     Isclose(x1, x2, rtol, atol) { equal_nan: false } |c| is_close(c);
     Where(condition, x1, x2) |c| {
+        if c.arg(1).is_none() && c.arg(2).is_none() {
+            let what = "where without values: how many positions it gives depends on the data";
+            return Err(Error::Unsupported(what.into()));
+        }
         let (a, b) = (c.operand(1)?, c.operand(2)?);
         let dtype = result_type(&[a.kind(), b.kind()]);
         let condition = c.value(0)?.cast(DType::Bool);

@@ -3,9 +3,8 @@
 use crate::base::{DType, Error, Result, Shape};
 use crate::graph::Value;
 use crate::graph::einsum::einsum;
-use crate::layers::Arg;
 use crate::layers::config::Json;
-use crate::operations::call::Call;
+use crate::operations::call::{Call, Operand};
 use crate::operations::operations;
 
 operations! {
@@ -35,16 +34,13 @@ operations! {
         })
     };
     Einsum(operands) { subscripts: null } |c| {
-        let operands: Vec<Value<'_>> = (0..c.args.positional.len())
-            .map(|i| match c.args.positional.get(i) {
-                Some(Arg::Tensor(v)) => Ok(*v),
-                _ => Err(c.bad(0, "tensors")),
-            })
-            .collect::<Result<_>>()?;
-        let kinds: Vec<_> = operands.iter().map(|v| super::promotion::Kind::Strong(v.dtype())).collect();
+        // Every positional argument is one of the operands.
+        let operands = c.args.positional.iter().map(|arg| c.operand_of(arg, 0));
+        let operands: Vec<Operand<'_>> = operands.collect::<Result<_>>()?;
+        let kinds: Vec<_> = operands.iter().map(|o| o.kind()).collect();
         let result = super::promotion::result_type(&kinds);
         let floats = lane_of(result);
-        let operands: Vec<Value<'_>> = operands.into_iter().map(|v| v.cast(floats)).collect();
+        let operands: Vec<Value<'_>> = operands.into_iter().map(|o| o.cast(c.cx, floats)).collect();
         Ok(einsum(c.config.str("subscripts")?, &operands)?.cast(result))
     };
 }

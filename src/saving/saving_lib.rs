@@ -1,6 +1,7 @@
 //! Whole models: `load_model` and `model.save`, with Keras's meaning.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -12,7 +13,7 @@ use crate::saving::limits::check;
 use crate::saving::load::load_into;
 use crate::saving::store::GroupPlan;
 use crate::saving::{
-    Archive, Contents, Json, Limits, Saved, Store, WriteOptions, walk, write_archive,
+    Archive, Contents, Json, Limits, ReadAt, Saved, Store, WriteOptions, walk, write_archive,
 };
 
 /// The Keras version whose file layout is written, and named in the metadata of new models.
@@ -85,6 +86,14 @@ pub fn load_model_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<
     }
     let archive = Archive::open(path, &options.limits)?;
     load_archive(&archive, options).at(|| path.display().to_string())
+}
+
+/// Loads a model from the bytes of a `.keras` archive, wherever they are.
+///
+/// # Errors
+/// As [`load_model_with`].
+pub fn load_model_from(source: Arc<dyn ReadAt>, options: &LoadOptions) -> Result<Model> {
+    load_archive(&Archive::from_source(source, &options.limits)?, options)
 }
 
 fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {

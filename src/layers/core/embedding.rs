@@ -38,6 +38,7 @@ pub(super) struct Table {
     pub input_dim: usize,
     pub output_dim: usize,
     pub initializer: Initializer,
+    mask_zero: bool,
     embeddings: Option<Variable>,
 }
 
@@ -47,8 +48,8 @@ impl Table {
         weight_settings(config, &["embeddings"])?;
         lora_settings(config)?;
         refuse_quantization(config)?;
-        config.bool("mask_zero")?;
         Ok(Table {
+            mask_zero: config.bool("mask_zero")?,
             input_dim: config.size("input_dim")?,
             output_dim: config.size("output_dim")?,
             initializer: Initializer::from_config(config, "embeddings_initializer")?,
@@ -65,6 +66,11 @@ impl Table {
     /// The whole table, in the compute dtype.
     pub fn rows<'g>(&self, cx: &Context<'g>) -> Result<Value<'g>> {
         cx.weight(&self.embeddings, "embeddings")
+    }
+
+    /// The mask that comes from positions: with `mask_zero`, those that are not 0 count.
+    pub fn mask<'g>(&self, indices: Value<'g>) -> Option<Value<'g>> {
+        self.mask_zero.then(|| indices.binary("ne", indices.like(0.0)))
     }
 
     /// The rows at integer positions.
@@ -97,5 +103,14 @@ impl Layer for EmbeddingLayer {
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
         Ok(self.table.lookup(cx, args.input()?)?.into())
+    }
+
+    fn output_mask<'g>(
+        &self,
+        _: &Context<'g>,
+        args: &Args<'g>,
+        _: Option<Value<'g>>,
+    ) -> Result<Option<Value<'g>>> {
+        Ok(self.table.mask(args.input()?))
     }
 }

@@ -5,9 +5,10 @@
 
 use crate::base::{Error, Result};
 use crate::builder;
-use crate::layers::Layer;
+use crate::graph::Value;
 use crate::layers::config::Config;
-use crate::layers::stateless::stateless;
+use crate::layers::layer::layer_base;
+use crate::layers::{Args, Context, Layer, LayerBase, Outputs};
 
 builder! {
     /// Takes steps out of a sequence.
@@ -16,18 +17,43 @@ builder! {
     }
 }
 
+struct MaskingLayer {
+    base: LayerBase,
+    mask_value: f64,
+}
+
 impl Masking {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
-        let mask_value = config.float("mask_value")?;
-        stateless("Masking", config, move |_, args| {
-            let x = args.input()?;
-            let shape = x.shape();
-            let Some(last) = shape.rank().checked_sub(1) else {
-                return Err(Error::shape("masking", "a scalar", "an axis of features"));
-            };
-            let differs = x.binary("ne", x.like(mask_value));
-            let kept = differs.max(&[last]).keep_axes(&shape, &[last]);
-            Ok(kept.select(x, x.like(0.0)))
-        })
+        let base = LayerBase::new("Masking", config)?;
+        Ok(Box::new(MaskingLayer { base, mask_value: config.float("mask_value")? }))
+    }
+}
+
+impl MaskingLayer {
+    /// Steps of `x` in which a feature differs from the mask value, without the axis of features.
+    fn kept<'g>(&self, x: Value<'g>) -> Result<Value<'g>> {
+        let Some(last) = x.rank().checked_sub(1) else {
+            return Err(Error::shape("masking", "a scalar", "an axis of features"));
+        };
+        Ok(x.binary("ne", x.like(self.mask_value)).max(&[last]))
+    }
+}
+
+impl Layer for MaskingLayer {
+    layer_base!();
+
+    fn call<'g>(&self, _: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
+        let x = args.input()?;
+        let kept = self.kept(x)?.keep_axes(&x.shape(), &[x.rank().saturating_sub(1)]);
+        Ok(kept.select(x, x.like(0.0)).into())
+    }
+
+    fn output_mask<'g>(
+        &self,
+        _: &Context<'g>,
+        args: &Args<'g>,
+        _: Option<Value<'g>>,
+    ) -> Result<Option<Value<'g>>> {
+        self.kept(args.input()?).map(Some)
     }
 }

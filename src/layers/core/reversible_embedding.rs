@@ -97,6 +97,15 @@ impl Layer for ReversibleEmbeddingLayer {
         }
     }
 
+    fn output_mask<'g>(
+        &self,
+        _: &Context<'g>,
+        args: &Args<'g>,
+        _: Option<Value<'g>>,
+    ) -> Result<Option<Value<'g>>> {
+        Ok(self.table.mask(args.input()?))
+    }
+
     fn keywords(&self) -> &'static [&'static str] {
         &["reverse"]
     }

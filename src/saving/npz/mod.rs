@@ -23,25 +23,49 @@ const ENDING: &str = ".npy";
 /// How far zeros can be deflated; data given to a model may well be zeros.
 const DEFLATE_RATIO: u64 = 1_100;
 
-/// The arrays of an `.npz` file by name, in the order of the archive.
+/// An `.npz` archive whose arrays are read one by one.
 ///
 /// All numeric dtypes are read, in both byte orders and both memory orders; ml_dtypes' bfloat16,
 /// which NumPy writes as two bytes without a meaning (`V2`), is read as bfloat16.
+pub struct Npz {
+    archive: Archive,
+    limits: Limits,
+}
+
+impl Npz {
+    /// Opens an archive anywhere.
+    ///
+    /// # Errors
+    /// If it is damaged or asks for too much.
+    pub fn from_source(source: Arc<dyn ReadAt>) -> Result<Npz> {
+        let limits = Limits { inflated_ratio: DEFLATE_RATIO, ..Limits::default() };
+        Ok(Npz { archive: Archive::from_source(source, &limits)?, limits })
+    }
+
+    /// The names of the arrays, in the order of the archive.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.archive.members().iter().filter_map(|member| member.name.strip_suffix(ENDING))
+    }
+
+    /// The array of a name.
+    ///
+    /// # Errors
+    /// If there is none, it is damaged, or it holds Python objects, which are never unpickled.
+    pub fn read(&self, name: &str) -> Result<Tensor> {
+        let bytes = self.archive.member(&format!("{name}{ENDING}"));
+        let array = bytes.and_then(|bytes| read_npy(bytes.as_ref(), &self.limits));
+        array.at(|| format!("array '{}'", quote(name)))
+    }
+}
+
+/// The arrays of an `.npz` file by name, in the order of the archive.
 ///
 /// # Errors
 /// If the file is damaged, or holds Python objects, which are never unpickled.
 pub fn read_npz(path: &Path) -> Result<Vec<(String, Tensor)>> {
-    let limits = Limits { inflated_ratio: DEFLATE_RATIO, ..Limits::default() };
-    let archive = Archive::from_source(Arc::new(FileBytes::open(path)?), &limits);
-    let archive = archive.at(|| path.display().to_string())?;
-    let mut arrays = Vec::new();
-    for member in archive.members() {
-        let Some(name) = member.name.strip_suffix(ENDING) else { continue };
-        let array =
-            archive.member(&member.name).and_then(|bytes| read_npy(bytes.as_ref(), &limits));
-        arrays.push((name.into(), array.at(|| format!("array '{}'", quote(name)))?));
-    }
-    Ok(arrays)
+    let npz = Npz::from_source(Arc::new(FileBytes::open(path)?));
+    let npz = npz.at(|| path.display().to_string())?;
+    npz.names().map(|name| Ok((name.to_owned(), npz.read(name)?))).collect()
 }
 
 /// The array in the bytes of an `.npy` file.
