@@ -36,7 +36,7 @@ pub struct Model {
     pub(crate) kept_groups: Vec<GroupPlan>,
     pub(crate) assets: Vec<(String, Vec<u8>)>,
     pub(crate) plans: Mutex<Plans>,
-    /// Bytes of the values that a prediction may hold at one time.
+    /// Bytes of the values that a prediction of 32 rows may hold at one time.
     pub(crate) predict_bytes: u64,
 }
 

@@ -14,6 +14,9 @@ use crate::tensor::Tensor;
 /// Plans kept for each model; shapes beyond that are planned again.
 const PLANS: usize = 8;
 
+/// Rows computed at once where nothing is said, as in Keras.
+const BATCH: usize = 32;
+
 /// How to predict.
 pub struct PredictOptions<'a> {
     /// What computes; [`Device::default_device`] where nothing is said.
@@ -28,7 +31,7 @@ pub struct PredictOptions<'a> {
 impl<'a> PredictOptions<'a> {
     /// The default options on a device.
     pub fn on(device: Device) -> PredictOptions<'a> {
-        PredictOptions { device, batch_size: 32, passes: Options::default(), progress: None }
+        PredictOptions { device, batch_size: BATCH, passes: Options::default(), progress: None }
     }
 }
 
@@ -98,7 +101,7 @@ impl Model {
         }
         let program = self.program(inputs)?;
         let compiled = Arc::new(Compiled::new(program, device, passes, &mut |_, _| {})?);
-        self.check_memory(&compiled)?;
+        self.check_memory(&compiled, inputs)?;
         if plans.0.len() == PLANS {
             plans.0.remove(0);
         }
@@ -112,15 +115,18 @@ impl Model {
     }
 
     /// Refuses a plan whose values take too much memory, before it is run.
-    fn check_memory(&self, compiled: &Compiled) -> Result<()> {
+    fn check_memory(&self, compiled: &Compiled, inputs: &[Spec]) -> Result<()> {
+        let rows = inputs.iter().filter_map(|spec| spec.shape.first()).max();
+        let batches = rows.map_or(1, |rows| rows.div_ceil(BATCH).max(1)) as u64;
         let need = compiled.summary().peak_live as u64;
-        if need <= self.predict_bytes {
+        let limit = self.predict_bytes.saturating_mul(batches);
+        if need <= limit {
             return Ok(());
         }
         Err(Error::Limit {
             what: "a prediction on inputs of these shapes".into(),
             need: format!("{need} bytes at one time"),
-            limit: format!("{} bytes", self.predict_bytes),
+            limit: format!("{limit} bytes"),
             owner: "Limits::predict_bytes; a smaller batch_size needs less".into(),
         })
     }

@@ -11,6 +11,9 @@ use crate::graph::eval::last_uses;
 use crate::graph::{FusionClass, NodeId, Op};
 use crate::program::Program;
 
+/// Values that join one region at most: code is written by recursion, and longer code is cut anyway.
+const LARGEST: usize = 128;
+
 /// The outcome: roots, and how they are computed.
 #[derive(Debug, Default)]
 pub struct Assignment {
@@ -29,8 +32,12 @@ struct Assigner<'a> {
     consumers: Vec<Vec<NodeId>>,
     /// Regions that a value is computed in, by their roots.
     regions: Vec<BTreeSet<NodeId>>,
+    /// How many values have joined the region of each root.
+    sizes: Vec<usize>,
     /// Whether a value's elements are those of its region's root, in the same order.
     aligned: Vec<bool>,
+    /// Whether a value is computed element by element from the result of a kernel.
+    behind_a_kernel: Vec<bool>,
     /// Values that must be in a buffer because of who uses them.
     wanted: Vec<bool>,
     assignment: Assignment,
@@ -45,7 +52,9 @@ pub fn assign(program: &Program, fuse: bool, forced: &BTreeSet<NodeId>) -> Assig
         forced,
         consumers: program.consumers(),
         regions: vec![BTreeSet::new(); n],
+        sizes: vec![0; n],
         aligned: vec![false; n],
+        behind_a_kernel: behind_kernels(program),
         wanted: vec![false; n],
         assignment: Assignment { stored: vec![false; n], ..Assignment::default() },
     };
@@ -84,6 +93,7 @@ impl Assigner<'_> {
                     self.assignment.anchor.insert(root, id);
                 });
             }
+            regions.iter().for_each(|&root| self.sizes[root] += 1);
             self.regions[id] = regions;
         } else {
             self.store(id, class);
@@ -110,6 +120,9 @@ impl Assigner<'_> {
         if !self.fuse || self.wanted[id] || self.forced.contains(&id) || regions.is_empty() {
             return false;
         }
+        if regions.iter().any(|&root| self.sizes[root] >= LARGEST) {
+            return false;
+        }
         let takes = |c: NodeId| match self.program.nodes[c].op.def().fusion() {
             FusionClass::Map | FusionClass::View => true,
             // A prologue, if the reduction is its region's anchor and not behind another one.
@@ -123,7 +136,7 @@ impl Assigner<'_> {
             FusionClass::View => true,
             // An epilogue is stored where it ends: a padding or a sum over it would part it from its
             // kernel.
-            FusionClass::Map if self.is_behind_a_kernel(id) && !self.stays_aligned(id) => false,
+            FusionClass::Map if self.behind_a_kernel[id] && !self.stays_aligned(id) => false,
             FusionClass::Map if regions.len() == 1 => self.is_cheap(id) || !self.is_repeated(id),
             FusionClass::Map => self.is_cheap(id),
             FusionClass::Reduce | FusionClass::Anchor => {
@@ -150,24 +163,6 @@ impl Assigner<'_> {
             );
             elementwise && self.aligned[c] && consumer.spec.shape.len() == len
         })
-    }
-
-    /// Whether a value is computed element by element from the result of a kernel.
-    fn is_behind_a_kernel(&self, mut id: NodeId) -> bool {
-        let nodes = &self.program.nodes;
-        let len = nodes[id].spec.shape.len();
-        // The latest operand of the same size is the one a chain of operations runs along.
-        let along = |id: NodeId| {
-            let same_size = nodes[id].inputs.iter().filter(|&&i| nodes[i].spec.shape.len() == len);
-            same_size.max().copied()
-        };
-        while matches!(nodes[id].op.def().fusion(), FusionClass::Map) || is_alias(&nodes[id].op) {
-            match along(id) {
-                Some(input) if !matches!(nodes[id].op, Op::Gather(_) | Op::Concat(_)) => id = input,
-                _ => return false,
-            }
-        }
-        nodes[id].op.def().fusion() == FusionClass::Anchor
     }
 
     /// Whether a region looks at an element more than once.
@@ -215,6 +210,24 @@ impl Assigner<'_> {
         let op = &self.program.nodes[id].op;
         is_scalar(op) || matches!(op, Op::Iota(_))
     }
+}
+
+/// Which values are computed element by element from the result of a kernel: by the operand of the
+/// same size that a chain of operations runs along, the latest.
+fn behind_kernels(program: &Program) -> Vec<bool> {
+    let nodes = &program.nodes;
+    let mut behind = vec![false; nodes.len()];
+    for (id, node) in nodes.iter().enumerate() {
+        let elementwise = node.op.def().fusion() == FusionClass::Map || is_alias(&node.op);
+        if !elementwise || matches!(node.op, Op::Gather(_) | Op::Concat(_)) {
+            continue;
+        }
+        let len = node.spec.shape.len();
+        let along = node.inputs.iter().filter(|&&i| nodes[i].spec.shape.len() == len).max();
+        behind[id] =
+            along.is_some_and(|&i| behind[i] || nodes[i].op.def().fusion() == FusionClass::Anchor);
+    }
+    behind
 }
 
 /// Whether a value is a constant that goes into the parameters.

@@ -1,7 +1,7 @@
 //! Cuts a program into regions.
 //!
 //! The pass repeats: assign values to regions, write each region's body; when a body asks for a
-//! value to be stored, start again with that value stored. Every round stores one more, so it ends.
+//! value to be stored, start again with that value stored. Every round stores more, so it ends.
 
 use std::collections::BTreeSet;
 
@@ -32,9 +32,11 @@ pub fn run(program: &Program, fuse: bool) -> Result<Regions> {
         match regions(program, &assignment)? {
             Ok(regions) => return Ok(Regions { regions, stored: assignment.stored }),
             Err(store) => {
-                if !forced.insert(store) {
-                    let label = program.nodes[store].op.def().label();
-                    let what = format!("no kernel can be written for %{store} {label}");
+                let known = forced.len();
+                forced.extend(&store);
+                if let (true, Some(&id)) = (forced.len() == known, store.first()) {
+                    let label = program.nodes[id].op.def().label();
+                    let what = format!("no kernel can be written for %{id} {label}");
                     return Err(Error::Internal(what));
                 }
             }
@@ -42,20 +44,21 @@ pub fn run(program: &Program, fuse: bool) -> Result<Regions> {
     }
 }
 
-/// All regions, or a value that must be stored.
-fn regions(program: &Program, assignment: &Assignment) -> Result<Result<Vec<Region>, NodeId>> {
+/// All regions, or the values that must be stored.
+fn regions(program: &Program, assignment: &Assignment) -> Result<Result<Vec<Region>, Vec<NodeId>>> {
+    let mut store = Vec::new();
     let mut regions = Vec::with_capacity(assignment.roots.len());
     for &root in &assignment.roots {
         match region(program, assignment, root) {
             Ok(region) => regions.push(region),
-            Err(Stop::Store(id)) => return Ok(Err(id)),
+            Err(Stop::Store(id)) => store.push(id),
             Err(Stop::Failed(error)) => return Err(error),
             Err(Stop::Split { .. }) => {
                 return Err(Error::Internal("a split that was not taken".into()));
             }
         }
     }
-    Ok(Ok(regions))
+    Ok(if store.is_empty() { Ok(regions) } else { Err(store) })
 }
 
 fn region(program: &Program, assignment: &Assignment, root: NodeId) -> Result<Region, Stop> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::base::{Error, Result, Shape};
 use crate::graph::ops::{Concat, Gather, Pad};
-use crate::graph::{Node, NodeId, Op};
+use crate::graph::{FusionClass, Node, NodeId, Op};
 use crate::program::Program;
 use crate::program::pass::assign::{Assignment, is_scalar, storage_of};
 use crate::program::region::{Body, Inst, Reg};
@@ -138,14 +138,18 @@ impl Writer<'_, '_> {
         Ok(reg)
     }
 
-    /// A value to store when a body grows too long: the one at hand, unless it is the root.
+    /// A value to store when a body grows too long: the one at hand if it is computed here, else the
+    /// last one that is.
     fn deepest(&self, id: NodeId) -> NodeId {
-        if id != self.puller.root {
+        let computed = |i: NodeId| {
+            !self.puller.assignment.stored[i]
+                && Some(i) != self.puller.anchor
+                && self.node(i).op.def().fusion() != FusionClass::Leaf
+        };
+        if id != self.puller.root && computed(id) {
             return id;
         }
-        let computed =
-            |&&i: &&NodeId| !self.puller.assignment.stored[i] && Some(i) != self.puller.anchor;
-        self.members.iter().rev().find(computed).copied().unwrap_or(id)
+        self.members.iter().rev().copied().find(|&i| computed(i)).unwrap_or(id)
     }
 
     fn write(&mut self, id: NodeId, axes: &[Affine]) -> Result<Reg, Stop> {
