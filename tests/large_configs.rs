@@ -3,6 +3,8 @@
 
 mod common;
 
+#![allow(clippy::needless_pass_by_value, reason = "the helpers put what they are given into JSON")]
+
 use std::time::{Duration, Instant};
 
 use keraunos::models::CustomObjects;
