@@ -1,9 +1,9 @@
 //! Configs that ask for much with little text, and configs of many layers: an error or an answer, in
 //! bounded time and memory.
 
-mod common;
-
 #![allow(clippy::needless_pass_by_value, reason = "the helpers put what they are given into JSON")]
+
+mod common;
 
 use std::time::{Duration, Instant};
 
