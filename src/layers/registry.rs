@@ -57,8 +57,10 @@ macro_rules! layers {
 }
 
 layers! {
-    Core: core::InputLayer, core::Dense, core::Activation, core::Embedding, core::ReversibleEmbedding,
-        core::Masking, core::EinsumDense, core::Identity;
+    Core: core::InputLayer("text, sparse and ragged inputs"), core::Dense("quantized weights"),
+        core::Activation, core::Embedding("quantized weights"),
+        core::ReversibleEmbedding("quantized weights"), core::Masking,
+        core::EinsumDense("quantized weights"), core::Identity;
     Activation: activations::ReLU, activations::Softmax, activations::LeakyReLU,
         activations::PReLU, activations::ELU;
     Convolutional: convolutional::Conv1D, convolutional::Conv2D, convolutional::Conv3D,
@@ -83,7 +85,7 @@ layers! {
         regularization::GaussianNoise, regularization::ActivityRegularization;
     Preprocessing: preprocessing::Rescaling, preprocessing::Normalization,
         preprocessing::CategoryEncoding, preprocessing::Discretization,
-        preprocessing::Resizing, preprocessing::CenterCrop;
+        preprocessing::Resizing("inputs with bounding boxes"), preprocessing::CenterCrop;
     Attention: attention::GroupQueryAttention("dropout in training"),
         attention::MultiHeadAttention("dropout in training"),
         attention::Attention("dropout in training"),

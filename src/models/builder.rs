@@ -7,10 +7,10 @@ use serde_json::{Map, json};
 
 use crate::base::naming::snake_case;
 use crate::base::{DType, Dim, Error, Result};
-use crate::layers::LayerBuilder;
 use crate::layers::config::Json;
+use crate::layers::{LayerBuilder, SymbolicSpec};
 use crate::models::custom::CustomObjects;
-use crate::models::model::Model;
+use crate::models::model::{Form, Model};
 
 /// Gives every layer a name of its own: the class's, numbered from the second on.
 #[derive(Default)]
@@ -290,6 +290,51 @@ impl Functional {
             "build_config": {"input_shape": null},
             "compile_config": {},
         });
-        Model::from_config(config, &CustomObjects::new())
+        let mut model = Model::from_config(config, &CustomObjects::new())?;
+        model.annotate();
+        Ok(model)
+    }
+}
+
+impl Model {
+    /// Adds shape and dtype to every tensor of the config's calls: Keras wants them, and they are
+    /// known now.
+    fn annotate(&mut self) {
+        let Form::Functional(graph) = &self.form else { return };
+        let mut specs: HashMap<(String, u64), SymbolicSpec> = HashMap::new();
+        let mut calls: HashMap<usize, u64> = HashMap::new();
+        for call in &graph.calls {
+            let node = calls.entry(call.layer).or_insert(0);
+            let name = graph.members[call.layer].layer.base().name.clone();
+            if let Some(spec) = call.outputs.first() {
+                specs.insert((name, *node), spec.clone());
+            }
+            *node += 1;
+        }
+        let layers = self.config.pointer_mut("/config/layers").and_then(Json::as_array_mut);
+        layers.into_iter().flatten().filter_map(|l| l.get_mut("inbound_nodes")).for_each(|nodes| {
+            annotate(nodes, &specs);
+        });
+    }
+}
+
+/// Adds shape and dtype to the tensors of some arguments.
+fn annotate(json: &mut Json, specs: &HashMap<(String, u64), SymbolicSpec>) {
+    match json {
+        Json::Array(items) => items.iter_mut().for_each(|item| annotate(item, specs)),
+        Json::Object(map) if map.get("class_name").is_some_and(|c| c == "__keras_tensor__") => {
+            let history = &map["config"]["keras_history"];
+            let layer = history[0].as_str().unwrap_or("").to_owned();
+            let Some(spec) = specs.get(&(layer, history[1].as_u64().unwrap_or(0))) else { return };
+            let shape: Vec<Json> =
+                spec.shape.0.iter().map(|d| d.map_or(Json::Null, Json::from)).collect();
+            map["config"] = json!({
+                "shape": shape,
+                "dtype": spec.dtype.name(),
+                "keras_history": history,
+            });
+        }
+        Json::Object(map) => map.values_mut().for_each(|value| annotate(value, specs)),
+        _ => {}
     }
 }

@@ -10,7 +10,9 @@ use crate::base::{Error, Nested, Result, ResultExt};
 use crate::graph::Value;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
-use crate::layers::{Args, CallArgs, Context, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec};
+use crate::layers::{
+    Arg, Args, CallArgs, Context, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec,
+};
 use crate::models::calls::{History, inbound_nodes, structure};
 use crate::models::deserialize::{Names, Reader, Record};
 use crate::models::order::layers_by_depth;
@@ -312,11 +314,33 @@ impl Rebuild {
     }
 }
 
+/// The mask that rides along with a call's input. Files of Keras hold masks as arguments of their own;
+/// models that were built otherwise do not, and Keras then takes the input's.
+fn ride_along<'g>(
+    call: &CallArgs<TensorRef>,
+    masks: &[Option<Value<'g>>],
+    layer: &dyn Layer,
+    args: &mut Args<'g>,
+) -> Option<Value<'g>> {
+    if let Some(given) = args.tensor(usize::MAX, "mask") {
+        return Some(given);
+    }
+    let Some(Arg::Tensor(TensorRef { call: source, output: 0 })) = call.positional.first() else {
+        return None;
+    };
+    let mask = masks[*source]?;
+    if layer.keywords().contains(&"mask") {
+        args.keyword.retain(|(name, _)| name != "mask");
+        args.keyword.push(("mask".into(), Arg::Tensor(mask)));
+    }
+    Some(mask)
+}
+
 impl Layer for Functional {
     layer_base!();
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        let given = args.get(0, "inputs").and_then(crate::layers::Arg::nested);
+        let given = args.get(0, "inputs").and_then(Arg::nested);
         let given: Vec<Value<'g>> =
             given.iter().flat_map(|nested| nested.flatten()).copied().collect();
         let inputs = self.inputs.flatten();
@@ -328,6 +352,7 @@ impl Layer for Functional {
             ));
         }
         let mut values: Vec<Vec<Value<'g>>> = vec![Vec::new(); self.calls.len()];
+        let mut masks: Vec<Option<Value<'g>>> = vec![None; self.calls.len()];
         for (tensor, value) in inputs.into_iter().zip(given) {
             values[tensor.call] = vec![value];
         }
@@ -335,12 +360,15 @@ impl Layer for Functional {
             if values[i].is_empty()
                 && !call.args.positional.is_empty() | !call.args.keyword.is_empty()
             {
-                let args = call.args.try_map(&mut |t: &TensorRef| {
+                let layer = self.members[call.layer].layer.as_ref();
+                let mut args = call.args.try_map(&mut |t: &TensorRef| {
                     let value = values[t.call].get(t.output).copied();
                     value.ok_or_else(|| Error::Internal("a call before its inputs".into()))
                 })?;
-                let outputs = cx.call(self.members[call.layer].layer.as_ref(), &args)?;
+                let mask = ride_along(&call.args, &masks, layer, &mut args);
+                let outputs = cx.call(layer, &args)?;
                 values[i] = outputs.flatten().into_iter().copied().collect();
+                masks[i] = layer.output_mask(cx, &args, mask)?;
             }
         }
         self.outputs.try_map(&mut |t| {

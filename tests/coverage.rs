@@ -1,0 +1,52 @@
+//! The README's table of layers is the registry's. `KERAUNOS_BLESS=1` writes it anew.
+
+use std::fmt::Write;
+
+use keraunos::layers::registry::{Group, LAYERS, Status};
+use keraunos::operations::OPERATIONS;
+
+const START: &str = "<!-- coverage:start -->\n";
+const END: &str = "<!-- coverage:end -->";
+
+fn table() -> String {
+    let mut groups: Vec<Group> = Vec::new();
+    for def in LAYERS {
+        if !groups.contains(&def.group) {
+            groups.push(def.group);
+        }
+    }
+    let operations: usize = OPERATIONS.iter().map(|(_, rows)| rows.len()).sum();
+    let mut text = format!(
+        "{} of Keras's layer classes, in inference, with all their settings but those named:\n\n\
+         | layers | |\n| --- | --- |\n",
+        LAYERS.len()
+    );
+    for group in groups {
+        let names: Vec<String> = LAYERS
+            .iter()
+            .filter(|def| def.group == group)
+            .map(|def| match def.status {
+                Status::Complete => def.class_name.to_owned(),
+                Status::Partial(missing) => format!("{} (not: {missing})", def.class_name),
+            })
+            .collect();
+        writeln!(text, "| {group:?} | {} |", names.join(", ")).unwrap();
+    }
+    writeln!(text, "\nand {operations} operations of `keras.ops` as nodes of functional models.")
+        .unwrap();
+    text
+}
+
+#[test]
+fn the_readme_lists_the_registry() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(path).unwrap();
+    let start = readme.find(START).expect("the start mark") + START.len();
+    let end = readme.find(END).expect("the end mark");
+    if std::env::var_os("KERAUNOS_BLESS").is_some() {
+        let new = format!("{}{}{}", &readme[..start], table(), &readme[end..]);
+        std::fs::write(path, new).unwrap();
+        return;
+    }
+    assert_eq!(&readme[start..end], table(), "the table is stale: run with KERAUNOS_BLESS=1");
+}
