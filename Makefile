@@ -24,6 +24,8 @@ endif
 export KERAUNOS_PYTHON KERAUNOS_SHARED
 # Software Vulkan compiles shaders slowly and keeps them here; a home folder may not be writable.
 export MESA_SHADER_CACHE_DIR ?= $(CURDIR)/target/mesa-shader-cache
+# Mesa complains on standard error where no session has set it.
+export XDG_RUNTIME_DIR ?= /tmp
 
 help: ## These lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/'
