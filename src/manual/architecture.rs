@@ -56,6 +56,7 @@
 //! | a layer's `get_config` | none | see above |
 //! | scatter as an operation | the gradient of a gather is a sum over all picks of those that hit a row | deterministic and one fused reduction; a kernel can take its place when training asks for it |
 //! | no `unsafe` at all | denied, with one reasoned exception each for the `gemm` crate's pointers and for the driver's pipeline cache | both interfaces are unsafe by their signature; nothing that reads a model file uses either |
+//! | files are read straight into mapped staging memory | into one chunk of 4 MiB, copied to staging | wgpu 30 hands out mapped memory for writing only, not as a slice that a file can be read into |
 //! | large variables paneled in buffers | also in the program: a product with a large matrix is a sum of products with its panels | no kernel needs to know; see [`program::pass::panels`](crate::program::pass::panels) |
 //!
 //! # Words
