@@ -46,7 +46,7 @@
 //!   program runs.
 //!
 //! Matrix products are the `gemm` crate's, with AVX-512 where the processor has it; that doubled the
-//! predictions per second of MobileNetV2 and made ResNet50 1.7 times as fast. In a profile taken before,
+//! predictions per second of MobileNetV2, or nearly, and made ResNet50 1.7 times as fast. In a profile taken before,
 //! MobileNetV2 at batch 1 spent about a quarter of its time in matrix products, a quarter in the code
 //! behind them, a sixth in waiting of threads for each other, and the rest in depthwise convolutions and
 //! copies. Larger batches gain nothing per image there: activations then exceed the cache, and every
