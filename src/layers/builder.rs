@@ -68,16 +68,6 @@ pub fn policy(name: &str) -> Json {
     })
 }
 
-/// The record of an initializer, regularizer or the like.
-pub fn object(module: &str, class_name: &str, config: &Json) -> Json {
-    json!({
-        "module": module,
-        "class_name": class_name,
-        "config": config,
-        "registered_name": null,
-    })
-}
-
 /// Declares a layer's builder and its constructor's defaults, in Keras's order of keys:
 /// `builder! { /// doc  Dense("Dense": units) { activation: "linear", use_bias: true } }`.
 ///
