@@ -8,3 +8,4 @@
 #import lib/number
 #import lib/exponential
 #import lib/circular
+#import lib/special

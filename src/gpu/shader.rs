@@ -41,6 +41,7 @@ pub const FILES: &[(&str, &str)] = embed![
     "lib/math",
     "lib/number",
     "lib/pool",
+    "lib/special",
     "map",
     "matmul_block",
     "matmul_tile",
@@ -50,6 +51,8 @@ pub const FILES: &[(&str, &str)] = embed![
     "pool_max_grad",
     "reduce",
     "reduce_group",
+    "segment_reduce",
+    "sort_step",
 ];
 
 const MARK: &str = "//# ";
