@@ -13,6 +13,7 @@ pub mod grad;
 pub mod math;
 pub mod op;
 pub mod ops;
+mod random;
 mod value;
 
 use std::cell::RefCell;
