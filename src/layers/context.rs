@@ -12,13 +12,20 @@ use crate::tensor::Variable;
 pub struct Context<'g> {
     graph: &'g Graph,
     training: bool,
+    shapes_only: bool,
     compute: DType,
 }
 
 impl<'g> Context<'g> {
     /// A context that traces into `graph`, for inference or for training.
     pub fn new(graph: &'g Graph, training: bool) -> Context<'g> {
-        Context { graph, training, compute: DType::Float32 }
+        Context { graph, training, shapes_only: false, compute: DType::Float32 }
+    }
+
+    /// A context for the shapes of a call's outputs, with inputs of which only the known extents mean
+    /// anything.
+    pub fn for_shapes(graph: &'g Graph) -> Context<'g> {
+        Context { shapes_only: true, ..Context::new(graph, false) }
     }
 
     pub fn graph(&self) -> &'g Graph {
@@ -28,6 +35,11 @@ impl<'g> Context<'g> {
     /// Whether a training step is traced.
     pub fn training(&self) -> bool {
         self.training
+    }
+
+    /// Whether the trace is for shapes only, and will not be run.
+    pub fn shapes_only(&self) -> bool {
+        self.shapes_only
     }
 
     /// The dtype in which the layer computes.
@@ -72,12 +84,23 @@ impl<'g> Context<'g> {
             }
         }
         let compute = base.policy.compute;
-        let inner = Context { compute, training, ..*self };
         let cast = |v: &Value<'g>| {
             Ok(if base.autocast && v.dtype().is_float() { v.cast(compute) } else { *v })
         };
-        let call = || layer.call(&inner, &args.try_map(&mut { cast })?);
-        self.graph.scope(&name, call).at(|| format!("layer '{name}'"))
+        let mode = Context { training, ..*self };
+        mode.within(layer, |inner| layer.call(inner, &args.try_map(&mut { cast })?))
+    }
+
+    /// Runs `f` inside of a layer: in its scope and with its compute dtype. For layers that use a part
+    /// of another one; [`call`](Context::call) is the way to all of it.
+    pub fn within<T>(
+        &self,
+        layer: &dyn Layer,
+        f: impl FnOnce(&Context<'g>) -> Result<T>,
+    ) -> Result<T> {
+        let name = quote(&layer.base().name);
+        let inner = Context { compute: layer.base().policy.compute, ..*self };
+        self.graph.scope(&name, || f(&inner)).at(|| format!("layer '{name}'"))
     }
 }
 
