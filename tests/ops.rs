@@ -127,6 +127,7 @@ kinds![
     Pool,
     PoolGrad,
     Gather,
+    RandomBits,
     SegmentReduce,
     SortStep,
     StopGradient,

@@ -1,4 +1,4 @@
-// The complement of the error function, its inverse, and modified Bessel functions.
+// The complement of the error function, and modified Bessel functions.
 
 #import lib/number
 #import lib/exponential
@@ -21,26 +21,6 @@ fn safe_erfc(x: f32) -> f32 {
     let rest = min(z, 20.0) - high;
     let tail = t * safe_exp(-high * high) * safe_exp(p - rest * (high + min(z, 20.0)));
     return select(tail, 2.0 - tail, is_negative(x));
-}
-
-// The inverse of erf by polynomials in -log(1 - x²) (Giles 2010).
-fn safe_erfinv(x: f32) -> f32 {
-    let a = abs(x);
-    if is_nan(x) || a > 1.0 {
-        return not_a_number();
-    }
-    if a == 1.0 {
-        return with_sign(infinity(), x);
-    }
-    let w = -safe_log1p(-x * x);
-    if w < 5.0 {
-        let v = w - 2.5;
-        let low = 0.00021858087 + v * (-4.39150654e-6 + v * (-3.5233877e-6 + v * (3.43273939e-7 + v * 2.81022636e-8)));
-        return x * (1.50140941 + v * (0.246640727 + v * (-0.00417768164 + v * (-0.00125372503 + v * low))));
-    }
-    let v = sqrt(w) - 3.0;
-    let low = -0.00367342844 + v * (0.00134934322 + v * (0.000100950558 + v * -0.000200214257));
-    return x * (2.83297682 + v * (1.00167406 + v * (0.00943887047 + v * (-0.0076224613 + v * (0.00573950773 + v * low)))));
 }
 
 // Abramowitz and Stegun 9.8.1 to 9.8.4; NaN for infinite arguments, as in JAX. The exponential is taken in two halves, which overflow no

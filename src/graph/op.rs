@@ -70,5 +70,5 @@ ops! {
     Reshape, Transpose, Broadcast, Slice, Pad, Concat,
     Reduce, ArgReduce,
     MatMul, Conv, Pool, PoolGrad,
-    Gather, SegmentReduce, SortStep, StopGradient,
+    Gather, RandomBits, SegmentReduce, SortStep, StopGradient,
 }

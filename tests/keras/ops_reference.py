@@ -484,8 +484,21 @@ def segment_gradient(kind, x, numbers):
     return [found]
 
 
+def random():
+    key = np.array([7, 123456789], np.uint32)
+    wrap = lambda k: jax.random.wrap_key_data(jnp.asarray(k), impl="threefry2x32")  # noqa: E731
+    bits = lambda k: jax.random.bits(wrap(k), (3, 5), np.uint32)  # noqa: E731
+    for width, count in [(32, 32), (32, 23), (16, 10), (8, 7)]:
+        f = lambda k: (bits(k) & np.uint32(2**width - 1)) >> np.uint32(width - count)  # noqa: E731
+        case(f"random_bits/{width}_{count}", f, key, tolerance="exact", shape=[3, 5], take="mixed",
+             width=width, bits=count)
+    for word, take in enumerate(["first", "second"]):
+        f = lambda k: jax.random.key_data(jax.random.split(wrap(k), 4))[:, word]  # noqa: E731
+        case(f"random_bits/{take}", f, key, tolerance="exact", shape=[4], take=take)
+
+
 def main():
-    for write in (unary, binary, shapes, casts, reductions, contractions, pools, bits, orders):
+    for write in (unary, binary, shapes, casts, reductions, contractions, pools, random, bits, orders):
         write()
     path = pathlib.Path(__file__).parent.parent / "models" / "ops.json"
     rows = ",\n".join(json.dumps(c, separators=(",", ":")) for c in CASES)

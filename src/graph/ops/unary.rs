@@ -92,7 +92,7 @@ pub const UNARY: &[UnaryRow] = &[
         Some(g * (-(x * x)).unary("exp") * -std::f64::consts::FRAC_2_SQRT_PI)
     }),
     row("erfinv", Float, "safe_erfinv(x)", math::erfinv, |g, _, y| {
-        Some(g * (y * y).unary("exp") / std::f64::consts::FRAC_2_SQRT_PI)
+        Some(g * (y * y).unary("exp") * (std::f64::consts::PI.sqrt() / 2.0))
     }),
     row("i0", Float, "safe_i0(x)", math::i0, |g, x, _| Some(g * x.unary("i1"))),
     row("i1", Float, "safe_i1(x)", math::i1, |g, x, y| {
