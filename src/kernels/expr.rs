@@ -201,7 +201,7 @@ impl Expr {
                 format!("select(v{b}, v{a}, v{condition} != 0u)")
             }
             Inst::Cast { x, dtype } => rounded(*dtype, cast(*x, lane(*x), *dtype)),
-            Inst::Bitcast { x, dtype } => word_of(*dtype, bits_of(body.code[*x].dtype(), *x)),
+            Inst::Bitcast { x, dtype } => word_of(*dtype, &bits_of(body.code[*x].dtype(), *x)),
             Inst::Inside { bounds, x, dtype, otherwise } => {
                 let otherwise = self.scalar(*dtype, *otherwise);
                 let tests: Vec<String> = bounds
@@ -301,7 +301,7 @@ fn bits_of(dtype: DType, x: Reg) -> String {
 }
 
 /// The word of an element, from its stored bits.
-fn word_of(dtype: DType, bits: String) -> String {
+fn word_of(dtype: DType, bits: &str) -> String {
     match dtype {
         DType::Float16 => format!("f16_of_bits({bits})"),
         DType::BFloat16 => format!("bitcast<f32>({bits} << 16u)"),
