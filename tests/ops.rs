@@ -126,6 +126,7 @@ kinds![
     Pool,
     PoolGrad,
     Gather,
+    RandomBits,
     StopGradient,
 ];
 

@@ -7,4 +7,5 @@
 
 #import lib/number
 #import lib/exponential
+#import lib/inverse_erf
 #import lib/circular

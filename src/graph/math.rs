@@ -44,6 +44,44 @@ pub fn erf(x: f64) -> f64 {
     }
 }
 
+/// The number whose error function is `x`: Giles's approximation (2010), then Newton's method.
+pub fn erfinv(x: f64) -> f64 {
+    let w = -((1.0 - x) * (1.0 + x)).ln();
+    if !w.is_finite() || x == 0.0 {
+        return if x.abs() == 1.0 {
+            x * f64::INFINITY
+        } else {
+            x * (1.0 - x.abs()).signum().sqrt()
+        };
+    }
+    const CENTRAL: [f64; 9] = [
+        2.81022636e-08,
+        3.43273939e-07,
+        -3.5233877e-06,
+        -4.39150654e-06,
+        0.00021858087,
+        -0.00125372503,
+        -0.00417768164,
+        0.246640727,
+        1.50140941,
+    ];
+    const TAIL: [f64; 9] = [
+        -0.000200214257,
+        0.000100950558,
+        0.00134934322,
+        -0.00367342844,
+        0.00573950773,
+        -0.0076224613,
+        0.00943887047,
+        1.00167406,
+        2.83297682,
+    ];
+    let (t, coefficients) = if w < 5.0 { (w - 2.5, CENTRAL) } else { (w.sqrt() - 3.0, TAIL) };
+    let start = x * coefficients.into_iter().fold(0.0, |p, c| p * t + c);
+    (0..3)
+        .fold(start, |y, _| y - (erf(y) - x) / (std::f64::consts::FRAC_2_SQRT_PI * (-y * y).exp()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +100,11 @@ mod tests {
             assert!((erf(x) - y).abs() < 1e-10, "erf({x}) = {}", erf(x));
             assert!((erf(-x) + y).abs() < 1e-10);
         }
+        for x in [-0.999_999_9, -0.7, -1e-9, 1e-30, 0.2, 0.999] {
+            assert!((erf(erfinv(x)) - x).abs() <= 1e-13 * f64::abs(x), "{x}: {}", erfinv(x));
+        }
+        assert_eq!((erfinv(1.0), erfinv(-1.0), erfinv(0.0)), (f64::INFINITY, -f64::INFINITY, 0.0));
+        assert!(erfinv(1.5).is_nan() && erfinv(f64::NAN).is_nan());
         assert!(erf(f64::NAN).is_nan());
         assert_eq!(erf(f64::INFINITY), 1.0);
     }

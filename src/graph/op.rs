@@ -70,5 +70,5 @@ ops! {
     Reshape, Transpose, Broadcast, Slice, Pad, Concat,
     Reduce, ArgReduce,
     MatMul, Conv, Pool, PoolGrad,
-    Gather, StopGradient,
+    Gather, RandomBits, StopGradient,
 }

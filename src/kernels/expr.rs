@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::base::dtype::Lane;
 use crate::base::{DType, Result};
 use crate::graph::NodeId;
-use crate::graph::ops::{Binary, Unary};
+use crate::graph::ops::{Binary, Take, Unary, ones};
 use crate::program::region::{Body, Inst, Reg};
 use crate::program::view::Affine;
 
@@ -17,6 +17,8 @@ pub struct Expr {
     /// Words of `ep`, as the shader reads them.
     params: Vec<u32>,
     functions: String,
+    /// Whether any body draws random bits.
+    random: bool,
 }
 
 impl Expr {
@@ -24,7 +26,13 @@ impl Expr {
     pub fn new(first_binding: usize, header: &[u32]) -> Expr {
         let mut params = header.to_vec();
         params.resize(header.len().next_multiple_of(4), 0);
-        Expr { operands: Vec::new(), first_binding, params, functions: String::new() }
+        Expr {
+            operands: Vec::new(),
+            first_binding,
+            params,
+            functions: String::new(),
+            random: false,
+        }
     }
 
     /// Adds `fn name(acc: …, coordinates…) -> lane` that computes a body. `dtype_of` gives the
@@ -80,6 +88,9 @@ impl Expr {
     ) -> (String, Vec<u32>) {
         self.params.resize(self.params.len().next_multiple_of(4), 0);
         let mut text = String::from("#import lib/math\n");
+        if self.random {
+            text.push_str("#import lib/random\n");
+        }
         for (i, (_, dtype)) in self.operands.iter().enumerate() {
             let (binding, lane) = (self.first_binding + i, dtype.lane().wgsl());
             let _ = writeln!(
@@ -202,8 +213,23 @@ impl Expr {
                     .collect();
                 format!("select({otherwise}, v{x}, {})", tests.join(" && "))
             }
+            Inst::Random { key, at, take } => self.random(*key, at, *take),
             Inst::Part { at, parts, .. } => self.part(at, parts),
         })
+    }
+
+    fn random(&mut self, key: [Reg; 2], at: &Affine, take: Take) -> String {
+        self.random = true;
+        let block = format!("threefry(v{}, v{}, u32({}))", key[0], key[1], self.affine(at));
+        match take {
+            Take::First => format!("{block}.x"),
+            Take::Second => format!("{block}.y"),
+            Take::Mixed { width, bits } => {
+                let lower = self.scalar(DType::UInt32, ones(width));
+                let shift = self.scalar(DType::UInt32, width.saturating_sub(bits));
+                format!("mixed_bits({block}, {lower}, {shift})")
+            }
+        }
     }
 
     fn part(&mut self, at: &Affine, parts: &[(i64, Reg)]) -> String {

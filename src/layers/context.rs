@@ -3,6 +3,7 @@
 use crate::base::error::quote;
 use crate::base::{DType, Error, Result, ResultExt};
 use crate::graph::{Graph, Value};
+use crate::layers::config::Json;
 use crate::layers::{Arg, Args, Layer, Outputs};
 use crate::tensor::Variable;
 
@@ -46,7 +47,8 @@ impl<'g> Context<'g> {
         variable.as_ref().map(|v| self.read(v)).ok_or_else(missing)
     }
 
-    /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype.
+    /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype. The
+    /// keyword `training` sets the mode for the layer and those it calls.
     pub fn call(&self, layer: &dyn Layer, args: &Args<'g>) -> Result<Outputs<'g>> {
         if self.graph.has_failed() {
             // The graph keeps the first error, and nothing after it means anything.
@@ -54,9 +56,14 @@ impl<'g> Context<'g> {
         }
         let base = layer.base();
         let name = quote(&base.name);
+        let mut training = self.training;
         for (keyword, arg) in &args.keyword {
+            if let ("training", Arg::Plain(Json::Bool(said))) = (keyword.as_str(), arg) {
+                training = *said;
+                continue;
+            }
             let accepted = keyword == "inputs" || layer.keywords().contains(&keyword.as_str());
-            if !accepted && !is_idle(keyword, arg) {
+            if !accepted && !is_idle(arg) {
                 return Err(Error::Unsupported(format!(
                     "layer '{name}' ({}) called with argument '{}'",
                     base.class_name,
@@ -65,7 +72,7 @@ impl<'g> Context<'g> {
             }
         }
         let compute = base.policy.compute;
-        let inner = Context { compute, ..*self };
+        let inner = Context { compute, training, ..*self };
         let cast = |v: &Value<'g>| {
             Ok(if base.autocast && v.dtype().is_float() { v.cast(compute) } else { *v })
         };
@@ -74,11 +81,7 @@ impl<'g> Context<'g> {
     }
 }
 
-/// Whether leaving an argument out changes nothing: null, and `training` when it is false.
-fn is_idle(keyword: &str, arg: &Arg<Value<'_>>) -> bool {
-    match arg {
-        Arg::Plain(json) if json.is_null() => true,
-        Arg::Plain(json) => keyword == "training" && json.as_bool() == Some(false),
-        _ => false,
-    }
+/// Whether leaving an argument out changes nothing.
+fn is_idle(arg: &Arg<Value<'_>>) -> bool {
+    matches!(arg, Arg::Plain(Json::Null))
 }

@@ -20,6 +20,7 @@ mod preprocessing;
 pub mod registry;
 mod regularization;
 mod reshaping;
+mod seed_generator;
 mod settings;
 pub(crate) mod spatial;
 mod stateless;

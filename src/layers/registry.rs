@@ -86,10 +86,10 @@ layers! {
     Preprocessing: preprocessing::Rescaling, preprocessing::Normalization,
         preprocessing::CategoryEncoding, preprocessing::Discretization,
         preprocessing::Resizing("inputs with bounding boxes"), preprocessing::CenterCrop;
-    Attention: attention::GroupQueryAttention("dropout in training"),
-        attention::MultiHeadAttention("dropout in training"),
-        attention::Attention("dropout in training"),
-        attention::AdditiveAttention("dropout in training");
+    Attention: attention::GroupQueryAttention,
+        attention::MultiHeadAttention,
+        attention::Attention,
+        attention::AdditiveAttention;
     Reshaping: reshaping::Reshape, reshaping::Flatten, reshaping::RepeatVector,
         reshaping::Permute, reshaping::Cropping1D, reshaping::Cropping2D, reshaping::Cropping3D,
         reshaping::UpSampling1D, reshaping::UpSampling2D,

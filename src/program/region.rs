@@ -2,6 +2,7 @@
 
 use crate::base::DType;
 use crate::graph::NodeId;
+use crate::graph::ops::Take;
 use crate::program::view::{Affine, Space};
 
 /// What a region's kernel is built around.
@@ -99,6 +100,12 @@ pub enum Inst {
         dtype: DType,
         otherwise: u32,
     },
+    /// Random bits of a key's two words and the linear position `at`.
+    Random {
+        key: [Reg; 2],
+        at: Affine,
+        take: Take,
+    },
     /// The first part whose end lies beyond the index.
     Part {
         at: Affine,
@@ -112,6 +119,7 @@ impl Inst {
     pub fn dtype(&self) -> DType {
         match self {
             Inst::Index { .. } => DType::Int32,
+            Inst::Random { .. } => DType::UInt32,
             Inst::Anchor { dtype }
             | Inst::Load { dtype, .. }
             | Inst::Gather { dtype, .. }
@@ -128,7 +136,7 @@ impl Inst {
     fn affines(&mut self) -> Vec<&mut Affine> {
         match self {
             Inst::Load { at, .. } | Inst::Gather { at, .. } => vec![at],
-            Inst::Index { at } | Inst::Part { at, .. } => vec![at],
+            Inst::Index { at } | Inst::Part { at, .. } | Inst::Random { at, .. } => vec![at],
             Inst::Inside { bounds, .. } => bounds.iter_mut().map(|(a, _)| a).collect(),
             _ => Vec::new(),
         }

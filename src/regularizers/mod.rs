@@ -32,22 +32,22 @@ pub const REGULARIZERS: &[RegularizerDef] = &[
     RegularizerDef {
         class_name: "L1",
         defaults: || json!({"l1": 0.01}),
-        new: |c| penalties::L1L2::new(c, Some(0.01), None),
+        new: |c| Ok(Arc::new(penalties::L1L2::new(c, Some(0.01), None)?)),
     },
     RegularizerDef {
         class_name: "L2",
         defaults: || json!({"l2": 0.01}),
-        new: |c| penalties::L1L2::new(c, None, Some(0.01)),
+        new: |c| Ok(Arc::new(penalties::L1L2::new(c, None, Some(0.01))?)),
     },
     RegularizerDef {
         class_name: "L1L2",
         defaults: || json!({"l1": 0.0, "l2": 0.0}),
-        new: |c| penalties::L1L2::new(c, Some(0.0), Some(0.0)),
+        new: |c| Ok(Arc::new(penalties::L1L2::new(c, Some(0.0), Some(0.0))?)),
     },
     RegularizerDef {
         class_name: "OrthogonalRegularizer",
         defaults: || json!({"factor": 0.01, "mode": "rows"}),
-        new: penalties::Orthogonal::new,
+        new: |c| Ok(Arc::new(penalties::Orthogonal::new(c)?)),
     },
 ];
 

@@ -1,7 +1,5 @@
 //! The penalties of Keras.
 
-use std::sync::Arc;
-
 use crate::base::{DType, Error, Result};
 use crate::graph::Value;
 use crate::layers::config::Config;
@@ -26,13 +24,9 @@ pub(super) struct L1L2 {
 
 impl L1L2 {
     /// A penalty with the terms that have a default.
-    pub(super) fn new(
-        config: &Config,
-        l1: Option<f64>,
-        l2: Option<f64>,
-    ) -> Result<Arc<dyn Regularizer>> {
+    pub(super) fn new(config: &Config, l1: Option<f64>, l2: Option<f64>) -> Result<L1L2> {
         let (l1, l2) = (coefficient(config, "l1", l1)?, coefficient(config, "l2", l2)?);
-        Ok(Arc::new(L1L2 { l1, l2 }))
+        Ok(L1L2 { l1, l2 })
     }
 }
 
@@ -57,11 +51,11 @@ pub(super) struct Orthogonal {
 }
 
 impl Orthogonal {
-    pub(super) fn new(config: &Config) -> Result<Arc<dyn Regularizer>> {
+    pub(super) fn new(config: &Config) -> Result<Orthogonal> {
         let bad = || config.bad("factor", "a finite number that is not negative");
         let factor = coefficient(config, "factor", Some(0.01))?.ok_or_else(bad)?;
         let columns = config.choice("mode", &[("rows", false), ("columns", true)])?;
-        Ok(Arc::new(Orthogonal { factor, columns }))
+        Ok(Orthogonal { factor, columns })
     }
 }
 

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::base::dtype::Lane;
 use crate::base::{DType, Error, Result, Spec};
 use crate::graph::Op;
-use crate::graph::ops::{BinaryRow, ReduceKind, UnaryRow};
+use crate::graph::ops::{BinaryRow, ReduceKind, UnaryRow, threefry};
 use crate::program::region::{Body, Inst};
 use crate::program::view::Affine;
 use crate::runtime::host_math;
@@ -360,6 +360,15 @@ impl<'a> Machine<'a> {
                         }
                     });
                 }
+            }
+            Inst::Random { key, at, take } => {
+                let words = key.map(|reg| self.register(reg, len));
+                self.lines(at, len, |line, first, step| {
+                    for (j, at) in line.enumerate() {
+                        let position = (first + j as i64 * step) as u32;
+                        out[at] = take.of(threefry(words.map(|w| w[at]), [0, position]));
+                    }
+                });
             }
             Inst::Part { at, parts, .. } => self.lines(at, len, |line, first, step| {
                 for (j, at) in line.enumerate() {

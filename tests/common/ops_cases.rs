@@ -228,6 +228,7 @@ impl Case {
                 graph.push(PoolGrad { pool: self.pool() }.into(), &[x[0].id(), x[1].id()])
             }
             "gather" => x[0].gather(x[1], size("axis")),
+            "random_bits" => graph.push(self.random_bits().into(), &[x[0].id()]),
             "stop_gradient" => x[0].stop_gradient(),
             other => panic!("{}: no way to build '{other}'", self.name),
         }
@@ -240,6 +241,18 @@ impl Case {
 
     fn extents(&self, name: &str) -> [usize; 3] {
         sizes(&self.attributes[name]).try_into().expect("three axes")
+    }
+
+    fn random_bits(&self) -> RandomBits {
+        let take = match self.attributes["take"].as_str() {
+            Some("first") => Take::First,
+            Some("second") => Take::Second,
+            _ => {
+                let size = |name: &str| number(&self.attributes[name]) as u32;
+                Take::Mixed { width: size("width"), bits: size("bits") }
+            }
+        };
+        RandomBits { shape: sizes(&self.attributes["shape"]).into(), take }
     }
 
     fn conv(&self) -> Conv {

@@ -117,7 +117,7 @@ def unary():
         "atan": (jnp.arctan, plain), "sinh": (jnp.sinh, plain), "cosh": (jnp.cosh, plain),
         "tanh": (jnp.tanh, plain), "asinh": (jnp.arcsinh, plain), "acosh": (jnp.arccosh, above),
         "atanh": (jnp.arctanh, inner), "sigmoid": (jax.nn.sigmoid, plain),
-        "erf": (jax.scipy.special.erf, plain),
+        "erf": (jax.scipy.special.erf, plain), "erfinv": (jax.scipy.special.erfinv, inner),
     }
     stepwise = ("sign", "floor", "ceil", "round", "trunc")
     for name, (f, x) in table.items():
@@ -419,8 +419,21 @@ def pooled(x, mode, g):
     return total / lax.reduce_window(jnp.ones_like(x), 0.0, lax.add, window, stride, padding)
 
 
+def random():
+    key = np.array([7, 123456789], np.uint32)
+    wrap = lambda k: jax.random.wrap_key_data(jnp.asarray(k), impl="threefry2x32")  # noqa: E731
+    bits = lambda k: jax.random.bits(wrap(k), (3, 5), np.uint32)  # noqa: E731
+    for width, count in [(32, 32), (32, 23), (16, 10), (8, 7)]:
+        f = lambda k: (bits(k) & np.uint32(2**width - 1)) >> np.uint32(width - count)  # noqa: E731
+        case(f"random_bits/{width}_{count}", f, key, tolerance="exact", shape=[3, 5], take="mixed",
+             width=width, bits=count)
+    for word, take in enumerate(["first", "second"]):
+        f = lambda k: jax.random.key_data(jax.random.split(wrap(k), 4))[:, word]  # noqa: E731
+        case(f"random_bits/{take}", f, key, tolerance="exact", shape=[4], take=take)
+
+
 def main():
-    for write in (unary, binary, shapes, casts, reductions, contractions, pools):
+    for write in (unary, binary, shapes, casts, reductions, contractions, pools, random):
         write()
     path = pathlib.Path(__file__).parent.parent / "models" / "ops.json"
     rows = ",\n".join(json.dumps(c, separators=(",", ":")) for c in CASES)

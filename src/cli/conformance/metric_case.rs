@@ -10,7 +10,7 @@ use crate::metrics::{self, Metric};
 use crate::program::{Options, Program};
 use crate::runtime::{Compiled, Device};
 use crate::saving::json::Json;
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, Variable};
 
 /// Runs the steps of a case and compares all results, and the state after them.
 pub fn run(area: &Area, case: &Case, device: &Device) -> Result<Comparison> {
@@ -53,7 +53,7 @@ fn state(metric: &dyn Metric, case: &Case, arrays: &mut Arrays<'_>) -> Result<Co
         .map(|name| arrays.array(name.as_str().unwrap_or_default()).map(Leaf::Array))
         .collect::<Result<_>>()?;
     let variables = &metric.base().variables;
-    let found: Vec<Tensor> = variables.iter().map(|v| v.value()).collect::<Result<_>>()?;
+    let found: Vec<Tensor> = variables.iter().map(Variable::value).collect::<Result<_>>()?;
     Comparison::of(&found, &expected.iter().collect::<Vec<_>>(), tolerance(case))
 }
 
@@ -95,7 +95,7 @@ fn update(metric: &dyn Metric, batch: &Batch, device: &Device) -> Result<()> {
 
 fn result(metric: &dyn Metric, device: &Device) -> Result<Tensor> {
     let graph = Graph::new();
-    let output = metric.result(&graph).map(|value| value.id());
+    let output = metric.result(&graph).map(Value::id);
     let trace = graph.finish()?;
     let program = Program::new(trace, &[output?]);
     let compiled = Compiled::new(program, device, &Options::default(), &mut |_, _| {})?;

@@ -113,7 +113,7 @@ fn compute(
 ) -> Result<Tensor> {
     let graph = Graph::new();
     let values: Vec<Value<'_>> = inputs.iter().map(|t| graph.input(t.spec().clone())).collect();
-    let output = formula(&values).map(|value| value.id());
+    let output = formula(&values).map(Value::id);
     // An error inside a formula is kept by the graph, with its place: it comes first.
     let trace = graph.finish()?;
     let program = Program::new(trace, &[output?]);

@@ -88,6 +88,9 @@ pub const UNARY: &[UnaryRow] = &[
     row("erf", Float, "safe_erf(x)", math::erf, |g, x, _| {
         Some(g * (-(x * x)).unary("exp") * std::f64::consts::FRAC_2_SQRT_PI)
     }),
+    row("erfinv", Float, "safe_erfinv(x)", math::erfinv, |g, _, y| {
+        Some(g * (y * y).unary("exp") * (std::f64::consts::PI.sqrt() / 2.0))
+    }),
     row("isnan", Test, "u32(is_nan(x))", |x| f64::from(x.is_nan()), |_, _, _| None),
     row("isinf", Test, "u32(is_inf(x))", |x| f64::from(x.is_infinite()), |_, _, _| None),
     row("isfinite", Test, "u32(is_finite(x))", |x| f64::from(x.is_finite()), |_, _, _| None),

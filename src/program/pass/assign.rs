@@ -169,7 +169,7 @@ impl Assigner<'_> {
     fn is_repeated(&self, id: NodeId) -> bool {
         let mut open = self.consumers[id].clone();
         while let Some(c) = open.pop() {
-            if matches!(self.program.nodes[c].op, Op::Broadcast(_)) {
+            if matches!(self.program.nodes[c].op, Op::Broadcast(_) | Op::RandomBits(_)) {
                 return true;
             }
             if !self.assignment.stored[c] {
