@@ -6,6 +6,7 @@
 mod call;
 mod core;
 mod elementwise;
+pub(crate) mod formulas;
 mod image;
 pub(crate) mod indexing;
 pub(crate) mod linear;
