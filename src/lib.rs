@@ -31,6 +31,7 @@ pub mod regularizers;
 pub mod runtime;
 pub mod saving;
 pub mod tensor;
+pub mod trainers;
 
 pub use base::{DType, Error, Result};
 pub use models::{

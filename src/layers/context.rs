@@ -28,6 +28,12 @@ impl<'g> Context<'g> {
         Context { shapes_only: true, ..Context::new(graph, false) }
     }
 
+    /// The same context for a call that changes no state and adds no loss.
+    #[must_use]
+    pub fn without_effects(&self) -> Context<'g> {
+        Context { training: false, shapes_only: true, ..*self }
+    }
+
     pub fn graph(&self) -> &'g Graph {
         self.graph
     }
@@ -88,7 +94,15 @@ impl<'g> Context<'g> {
             Ok(if base.autocast && v.dtype().is_float() { v.cast(compute) } else { *v })
         };
         let mode = Context { training, ..*self };
-        mode.within(layer, |inner| layer.call(inner, &args.try_map(&mut { cast })?))
+        mode.within(layer, |inner| {
+            let outputs = layer.call(inner, &args.try_map(&mut { cast })?)?;
+            if !self.shapes_only {
+                for output in outputs.flatten() {
+                    base.rules.add_activity_loss(*output)?;
+                }
+            }
+            Ok(outputs)
+        })
     }
 
     /// Runs `f` inside of a layer: in its scope and with its compute dtype. For layers that use a part

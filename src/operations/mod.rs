@@ -19,6 +19,7 @@ mod shapes;
 use serde_json::Map;
 
 use crate::base::Result;
+use crate::layers::weight_rules::WeightRules;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
 use crate::layers::{Args, Context, DTypePolicy, Layer, LayerBase, Outputs};
@@ -104,6 +105,7 @@ impl OperationDef {
             autocast: false,
             built: true,
             variables: Vec::new(),
+            rules: WeightRules::default(),
         };
         let (owner, given) = (config.owner().to_owned(), config.given().clone());
         Ok(Box::new(Operation { base, def: self, owner, given }))

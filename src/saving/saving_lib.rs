@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::base::error::quote;
 use crate::base::{Error, Result, ResultExt};
 use crate::models::{CustomObjects, Model, compile_config};
+use crate::trainers::{Compile, Training};
 use crate::saving::archive::ASSETS;
 use crate::saving::limits::check;
 use crate::saving::load::load_into;
@@ -104,10 +105,19 @@ fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
     model.metadata = archive.metadata()?;
     model.predict_bytes = options.limits.predict_bytes;
     let weights = archive.weights()?;
+    let compile = model.config.get("compile_config").and_then(Compile::from_config);
+    if let Some(compile) = compile.filter(|_| options.compile) {
+        model.training = Some(Training::new(&model, compile).at(|| "compile_config".into())?);
+    }
     let saved = model.saved();
     load_into(&saved, weights.as_ref())?;
     if options.compile {
-        model.kept_groups = kept_groups(&saved, weights.as_ref())?;
+        let groups = kept_groups(&model.saved_layers(), weights.as_ref())?;
+        if model.training.is_some() {
+            model.loaded_state = Some((model.optimizer_versions(), groups));
+        } else {
+            model.kept_groups = groups;
+        }
     } else if let Some(config) = model.config.get_mut("compile_config") {
         *config = json!({});
     }
@@ -161,7 +171,14 @@ impl Model {
                 }
             )));
         }
-        let mut groups = walk::plans(&self.saved());
+        let mut groups = match &self.loaded_state {
+            // Nothing has trained since the file was read.
+            Some((versions, kept)) if *versions == self.optimizer_versions() => {
+                let layers = walk::plans(&self.saved_layers()).into_iter();
+                layers.chain(kept.iter().cloned()).collect()
+            }
+            _ => walk::plans(&self.saved()),
+        };
         groups.extend(self.kept_groups.iter().cloned());
         let contents = Contents {
             metadata: self.new_metadata(),
