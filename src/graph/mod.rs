@@ -15,6 +15,7 @@ pub mod math;
 pub mod op;
 pub mod ops;
 mod random;
+mod sorting;
 mod value;
 
 use std::cell::RefCell;
