@@ -19,9 +19,9 @@ mod shapes;
 use serde_json::Map;
 
 use crate::base::Result;
-use crate::layers::weight_rules::WeightRules;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
+use crate::layers::weight_rules::WeightRules;
 use crate::layers::{Args, Context, DTypePolicy, Layer, LayerBase, Outputs};
 
 use crate::saving::saveable::Kind;

@@ -8,7 +8,6 @@ use serde_json::json;
 use crate::base::error::quote;
 use crate::base::{Error, Result, ResultExt};
 use crate::models::{CustomObjects, Model, compile_config};
-use crate::trainers::{Compile, Training};
 use crate::saving::archive::ASSETS;
 use crate::saving::limits::check;
 use crate::saving::load::load_into;
@@ -16,6 +15,7 @@ use crate::saving::store::GroupPlan;
 use crate::saving::{
     Archive, Contents, Json, Limits, ReadAt, Saved, Store, WriteOptions, walk, write_archive,
 };
+use crate::trainers::{Compile, Training};
 
 /// The Keras version whose file layout is written, and named in the metadata of new models.
 pub const KERAS_VERSION: &str = "3.15.1";

@@ -12,13 +12,16 @@ use crate::trainers::Compile;
 
 /// The losses and metrics of a compiled model, made for labels and predictions of given specs.
 pub struct Objectives {
-    losses: Vec<Option<(Arc<dyn Loss>, Option<f64>)>>,
+    losses: Vec<OutputLoss>,
     /// The mean of the whole loss.
     tracker: Mean,
     /// The mean of each output's loss, where there are several.
     trackers: Vec<(String, Mean)>,
     metrics: Vec<OutputMetric>,
 }
+
+/// The loss of an output, where it has one, and by what it is multiplied.
+type OutputLoss = Option<(Arc<dyn Loss>, Option<f64>)>;
 
 struct OutputMetric {
     /// The name in logs.
@@ -45,7 +48,7 @@ impl Objectives {
     ) -> Result<Objectives> {
         let identifiers = per_output("loss", compile.get("loss"), names, true)?;
         let factors = per_output("loss_weights", compile.get("loss_weights"), names, false)?;
-        let mut losses: Vec<Option<(Arc<dyn Loss>, Option<f64>)>> = Vec::new();
+        let mut losses: Vec<OutputLoss> = Vec::new();
         for ((identifier, factor), spec) in identifiers.iter().zip(&factors).zip(specs) {
             losses.push(match identifier {
                 Json::Null => None,
@@ -143,7 +146,9 @@ fn per_output(key: &str, given: &Json, names: &[String], shared: bool) -> Result
             }
             Ok(names.iter().map(|name| map[name].clone()).collect())
         }
-        one if !one.is_array() && (shared || names.len() == 1) => Ok(vec![one.clone(); names.len()]),
+        one if !one.is_array() && (shared || names.len() == 1) => {
+            Ok(vec![one.clone(); names.len()])
+        }
         _ => Err(bad()),
     }
 }

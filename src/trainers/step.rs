@@ -100,8 +100,7 @@ impl Training {
         training: bool,
         device: &Device,
     ) -> Result<Arc<Compiled>> {
-        let fits =
-            |p: &StepPlan| p.training == training && p.specs == specs && p.device.is(device);
+        let fits = |p: &StepPlan| p.training == training && p.specs == specs && p.device.is(device);
         if let Some(plan) = self.plans.iter().find(|p| fits(p)) {
             return Ok(plan.compiled.clone());
         }
@@ -225,10 +224,7 @@ impl Training {
         let output = |(i, &y_pred): (usize, &Value<'g>)| Output {
             y_true: labels.get(i).copied(),
             y_pred,
-            weights: Weights {
-                sample_weight: weight(i),
-                mask: masks.get(i).copied().flatten(),
-            },
+            weights: Weights { sample_weight: weight(i), mask: masks.get(i).copied().flatten() },
         };
         Ok(predictions.iter().enumerate().map(output).collect())
     }
