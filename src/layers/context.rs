@@ -3,7 +3,7 @@
 use crate::base::error::quote;
 use crate::base::{DType, Error, Result, ResultExt};
 use crate::graph::{Graph, Value};
-use crate::layers::{Arg, Args, Layer, Outputs};
+use crate::layers::{Arg, Args, HostRun, Layer, Outputs};
 use crate::tensor::Variable;
 
 /// The surroundings of a call: the graph it writes into, the mode, and access to variables.
@@ -12,12 +12,34 @@ pub struct Context<'g> {
     graph: &'g Graph,
     training: bool,
     compute: DType,
+    host: Option<&'g dyn HostRun>,
+    unknown: usize,
 }
 
 impl<'g> Context<'g> {
     /// A context that traces into `graph`, for inference or for training.
     pub fn new(graph: &'g Graph, training: bool) -> Context<'g> {
-        Context { graph, training, compute: DType::Float32 }
+        Context { graph, training, compute: DType::Float32, host: None, unknown: 1 }
+    }
+
+    /// The same, where layers that work on the host compute while the trace goes on.
+    #[must_use]
+    pub fn with_host(self, host: &'g dyn HostRun) -> Context<'g> {
+        Context { host: Some(host), ..self }
+    }
+
+    /// The same, where extents that only such layers' results tell are taken to be `unknown`.
+    #[must_use]
+    pub fn with_unknown(self, unknown: usize) -> Context<'g> {
+        Context { unknown, ..self }
+    }
+
+    pub(crate) fn host(&self) -> Option<&'g dyn HostRun> {
+        self.host
+    }
+
+    pub(crate) fn unknown(&self) -> usize {
+        self.unknown
     }
 
     pub fn graph(&self) -> &'g Graph {
