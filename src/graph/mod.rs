@@ -14,6 +14,8 @@ mod loops;
 pub mod math;
 pub mod op;
 pub mod ops;
+mod random;
+mod sorting;
 mod value;
 
 use std::cell::RefCell;
