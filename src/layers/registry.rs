@@ -87,6 +87,8 @@ layers! {
     Preprocessing: preprocessing::Rescaling, preprocessing::Normalization,
         preprocessing::CategoryEncoding, preprocessing::Discretization,
         preprocessing::Hashing, preprocessing::HashedCrossing,
+        preprocessing::TFDConcat, preprocessing::TFDIdentity,
+        preprocessing::TextVectorization("ragged and sparse output, callables"),
         preprocessing::StringLookup("sparse output"),
         preprocessing::IntegerLookup("sparse output"),
         preprocessing::IndexLookup("sparse output"),

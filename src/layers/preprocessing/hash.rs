@@ -10,7 +10,7 @@ const K1: u64 = 0xb492_b66f_be98_f273;
 const K2: u64 = 0x9ae1_6a3b_2f90_404f;
 
 /// Key with which crosses start where none is given.
-const CROSS_KEY: u64 = 0xdeca_fcaf_fe;
+const CROSS_KEY: u64 = 0xde_cafc_affe;
 
 /// How text becomes the number of a bin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
