@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use crate::base::{DType, Error, Nested, Result, SymbolicShape};
 use crate::graph::{Graph, Value};
 use crate::layers::config::Json;
+use crate::layers::host::any_on_host;
 use crate::layers::{Arg, CallArgs, Context, Layer, SymbolicSpec};
 use crate::models::custom::CustomObjects;
 use crate::models::deserialize::{Reader, Root};
@@ -45,6 +46,8 @@ pub struct Model {
     pub(crate) plans: Mutex<Plans>,
     /// Bytes of the values that a prediction of 32 rows may hold at one time.
     pub(crate) predict_bytes: u64,
+    /// Whether some layer works on the host, while a prediction is traced.
+    pub(crate) on_host: bool,
 }
 
 /// The two forms of a model.
@@ -61,7 +64,7 @@ impl Model {
             Root::Functional(model) => Form::Functional(Arc::new(model)),
             Root::Sequential(model) => Form::Sequential(Arc::new(model)),
         };
-        Ok(Model {
+        let mut model = Model {
             form,
             config,
             metadata: None,
@@ -71,7 +74,10 @@ impl Model {
             loaded_state: None,
             plans: Mutex::default(),
             predict_bytes: Limits::default().predict_bytes,
-        })
+            on_host: false,
+        };
+        model.on_host = any_on_host(model.root().as_ref());
+        Ok(model)
     }
 
     /// The model as a layer.

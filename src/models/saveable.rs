@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::base::Nested;
 use crate::layers::Layer;
 use crate::optimizers::{SavedOptimizer, SharedOptimizer};
-use crate::saving::{Child, Kind, Saveable};
+use crate::saving::{Assets, Child, Kind, Saveable};
 use crate::tensor::Variable;
 
 /// A layer with its state.
@@ -21,8 +21,11 @@ impl Saveable for SaveableLayer {
     }
 
     fn own_variables(&self) -> Vec<(String, Variable)> {
-        let variables = self.0.base().saved_variables();
-        variables.into_iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect()
+        self.0.own_variables()
+    }
+
+    fn assets(&self) -> Option<Arc<dyn Assets>> {
+        self.0.assets()
     }
 
     fn children(&self) -> Vec<(String, Child)> {
@@ -56,6 +59,10 @@ impl Saveable for SaveableModel {
 
     fn own_variables(&self) -> Vec<(String, Variable)> {
         self.root.own_variables()
+    }
+
+    fn assets(&self) -> Option<Arc<dyn Assets>> {
+        self.root.assets()
     }
 
     fn children(&self) -> Vec<(String, Child)> {

@@ -127,7 +127,24 @@ fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
     for path in archive.assets() {
         model.assets.push((path.to_owned(), archive.asset(path)?));
     }
+    load_assets(&saved, &model.assets)?;
     Ok(model)
+}
+
+/// Gives objects what the file keeps for them below `assets/`, in Keras's order.
+fn load_assets(saved: &[Saved], assets: &[(String, Vec<u8>)]) -> Result<()> {
+    for object in saved {
+        let Some(owner) = &object.assets else { continue };
+        let read = |file: &str| {
+            let path = format!("{}/{file}", object.path);
+            let found = assets.iter().find(|(name, _)| *name == path);
+            found
+                .map(|(_, bytes)| bytes.clone())
+                .ok_or_else(|| Error::Archive(format!("no member '{ASSETS}{}'", quote(&path))))
+        };
+        owner.load(&read).at(|| format!("assets of '{}'", quote(&object.path)))?;
+    }
+    Ok(())
 }
 
 /// The groups of a file that hold the optimizer's state: kept as they are, and written back.

@@ -84,6 +84,13 @@ impl Training {
         training: bool,
         device: &Device,
     ) -> Result<()> {
+        if model.on_host {
+            return Err(Error::Unsupported(
+                "training of a model with layers that work on texts: predict with them first, and \
+                 train on what they give"
+                    .into(),
+            ));
+        }
         let batch = Data { x: model.conform(&batch.x)?, ..batch.narrowed() };
         let inputs: Vec<Tensor> =
             batch.x.iter().chain(&batch.y).chain(&batch.sample_weight).cloned().collect();
