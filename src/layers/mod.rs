@@ -9,7 +9,7 @@ mod context;
 mod convolutional;
 mod core;
 mod dtype_policy;
-mod interpolation;
+pub(crate) mod imaging;
 pub(crate) mod layer;
 mod masks;
 mod merging;

@@ -1,17 +1,15 @@
 //! Preprocessing layers on numbers and images.
 
 mod category_encoding;
-mod center_crop;
 mod discretization;
 mod encoding;
+mod image;
 mod normalization;
 mod rescaling;
-mod resizing;
 
 pub use category_encoding::CategoryEncoding;
-pub use center_crop::CenterCrop;
 pub use discretization::Discretization;
+pub(crate) use image::Resize;
+pub use image::*;
 pub use normalization::Normalization;
 pub use rescaling::Rescaling;
-pub(crate) use resizing::Resize;
-pub use resizing::Resizing;

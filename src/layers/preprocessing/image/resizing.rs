@@ -8,7 +8,7 @@ use crate::builder;
 use crate::graph::Value;
 use crate::layers::Layer;
 use crate::layers::config::Config;
-use crate::layers::interpolation::{Interpolation, centered_part};
+use crate::layers::imaging::interpolation::{Interpolation, centered_part};
 use crate::layers::spatial::DataFormat;
 use crate::layers::stateless::stateless_with;
 
