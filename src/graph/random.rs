@@ -73,15 +73,15 @@ impl<'g> Value<'g> {
 
     /// Integers (int32) from `low` on, below `high`; `low` where that leaves none.
     pub fn randint(self, shape: impl Into<Shape>, low: i32, high: i32) -> Value<'g> {
-        self.integers(shape.into(), low, high, 32)
+        self.integers(&shape.into(), low, high, 32)
     }
 
     /// [`randint`](Value::randint) of few integers, from eight random bits twice, as JAX draws uint8.
     pub fn randint8(self, shape: impl Into<Shape>, low: i32, high: i32) -> Value<'g> {
-        self.integers(shape.into(), low, high, 8)
+        self.integers(&shape.into(), low, high, 8)
     }
 
-    fn integers(self, shape: Shape, low: i32, high: i32, width: u32) -> Value<'g> {
+    fn integers(self, shape: &Shape, low: i32, high: i32, width: u32) -> Value<'g> {
         let span = i64::from(high).saturating_sub(i64::from(low)).max(1);
         let keys = self.split_key(2);
         let graph = self.graph();

@@ -85,7 +85,7 @@ layers! {
         regularization::GaussianNoise, regularization::ActivityRegularization;
     Preprocessing: preprocessing::Rescaling, preprocessing::Normalization,
         preprocessing::CategoryEncoding, preprocessing::Discretization,
-        preprocessing::Resizing("inputs with bounding boxes"), preprocessing::CenterCrop,
+        preprocessing::Resizing, preprocessing::CenterCrop,
 preprocessing::AutoContrast,
         preprocessing::ContrastLimitedAdaptiveHistogramEqualization,
         preprocessing::CutMix,

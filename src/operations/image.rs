@@ -92,7 +92,7 @@ fn batched<'g>(
         3 => {
             let single: Shape = std::iter::once(1).chain(shape.iter().copied()).collect();
             let y = format.restore(f(format.to_last(x.reshape(single)))?);
-            Ok(y.reshape(Shape::from(y.shape()[1..].to_vec())))
+            Ok(y.reshape(y.shape().iter().skip(1).copied().collect::<Shape>()))
         }
         _ => Err(Error::shape("images", shape.to_string(), "rank 3 or 4")),
     }

@@ -2,7 +2,7 @@
 //! bounding boxes and segmentation masks. Keras's `BaseImagePreprocessingLayer`.
 
 use crate::base::error::quote;
-use crate::base::{Error, Nested, Result, Shape};
+use crate::base::{DType, Error, Nested, Result, Shape};
 use crate::graph::Value;
 use crate::layers::config::Config;
 use crate::layers::layer::layer_base;
@@ -49,7 +49,7 @@ impl<'g> Scene<'_, 'g> {
     /// Numbers from `low` to `high` in float32, one for each image.
     pub fn uniform(&self, [low, high]: [f64; 2]) -> Result<Value<'g>> {
         let key = self.seeds.next(self.cx)?;
-        Ok(key.uniform([self.batch()], low, high, crate::base::DType::Float32))
+        Ok(key.uniform([self.batch()], low, high, DType::Float32))
     }
 
     /// Which images a change is made to, with a probability that is itself drawn; ready to combine with
@@ -241,7 +241,7 @@ impl<'g, A: Augment> Work<'_, 'g, A> {
         }
         let shape: Shape = std::iter::once(1).chain(x.shape().iter().copied()).collect();
         let y = f(x.reshape(shape))?;
-        Ok(y.reshape(Shape::from(y.shape()[1..].to_vec())))
+        Ok(y.reshape(y.shape().iter().skip(1).copied().collect::<Shape>()))
     }
 
     fn images(&self, images: Value<'g>) -> Result<Value<'g>> {
@@ -267,12 +267,23 @@ impl<'g, A: Augment> Work<'_, 'g, A> {
 
     fn boxes(&self, parts: &[(String, Arg<Value<'g>>)]) -> Result<Outputs<'g>> {
         self.scene.needed_box_format()?;
-        let mut boxes = Boxes::from_parts(parts, self.scene.single)?;
-        if let Some(draw) = &self.draw {
-            boxes = self.augment.boxes(&self.scene, boxes, draw)?;
-        }
-        Ok(boxes.into_outputs(self.scene.single))
+        let Some(draw) = &self.draw else { return passed_on(parts) };
+        let boxes = Boxes::from_parts(parts, self.scene.single)?;
+        Ok(self.augment.boxes(&self.scene, boxes, draw)?.into_outputs(self.scene.single))
     }
+}
+
+/// Boxes as they are, in float32.
+fn passed_on<'g>(parts: &[(String, Arg<Value<'g>>)]) -> Result<Outputs<'g>> {
+    let part = |(key, arg): &(String, Arg<Value<'g>>)| match (key.as_str(), arg) {
+        ("boxes", Arg::Tensor(boxes)) => Ok((key.clone(), boxes.cast(DType::Float32).into())),
+        ("labels", Arg::Tensor(labels)) => Ok((key.clone(), (*labels).into())),
+        _ => {
+            let found = format!("'{}'", quote(key));
+            Err(Error::shape("bounding boxes", found, "'boxes' and 'labels'"))
+        }
+    };
+    Ok(Nested::Dict(parts.iter().map(part).collect::<Result<_>>()?))
 }
 
 impl<A: Augment + 'static> Layer for ImageLayer<A> {

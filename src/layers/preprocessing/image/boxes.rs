@@ -141,7 +141,7 @@ impl<'g> Boxes<'g> {
     /// The mapping, without the batch axis that `single` ones got.
     pub fn into_outputs(self, single: bool) -> Outputs<'g> {
         let part = |value: Value<'g>| match single {
-            true => value.reshape(Shape::from(value.shape()[1..].to_vec())),
+            true => value.reshape(value.shape().iter().skip(1).copied().collect::<Shape>()),
             false => value,
         };
         let leaf = |key: &str, value: Value<'g>| (key.to_owned(), Nested::Leaf(part(value)));
@@ -157,7 +157,7 @@ impl<'g> Boxes<'g> {
         let area = (x2 - x1) * (y2 - y1);
         let some = area.binary("gt", area.like(0.0));
         let shape = some.shape();
-        let some = some.reshape(Shape::from(shape[..shape.rank() - 1].to_vec()));
+        let some = some.reshape(shape.iter().take(2).copied().collect::<Shape>());
         let labels = match self.labels.rank() == some.rank() {
             true => some.select(self.labels, self.labels.like(-1.0)),
             false => self.labels,

@@ -72,7 +72,7 @@ impl Tiles {
     fn interpolated<'g>(&self, x: Value<'g>, tables: Value<'g>, tile: [usize; 2]) -> Value<'g> {
         let (graph, shape) = (x.graph(), x.shape());
         let [rows, columns] = self.grid;
-        let channels = shape[3];
+        let channels = x.extent(3);
         let pixel = x.maximum(x.scalar_like(0.0)).minimum(x.scalar_like(255.0));
         let index = |axis: usize| graph.iota(shape.clone(), axis);
         let base = index(0) * (rows * columns * channels * BINS) as f64

@@ -131,7 +131,9 @@ untrained! {
         data_format: null
     } keeps false, |c| {
         value_range(c)?;
-        c.size("num_ops")?;
+        if c.int("num_ops")? < 0 {
+            return Err(c.bad("num_ops", "how many operations"));
+        }
         factor(c, "factor", [0.0, 1.0])?;
         c.choice("interpolation", &[("nearest", ()), ("bilinear", ())])
     };
