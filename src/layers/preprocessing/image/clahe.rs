@@ -3,7 +3,7 @@
 //!
 //! Output shape = input shape.
 
-use crate::base::{DType, Error, Result};
+use crate::base::{DType, Error, Result, Shape};
 use crate::builder;
 use crate::graph::Value;
 use crate::layers::Layer;
@@ -132,6 +132,9 @@ impl Augment for Tiles {
             return Err(Error::shape("histogram of images", found, "images with pixels"));
         }
         let x = in_range(x, self.range, BYTES, DType::Float32).cast(DType::Float32);
+        // What the tables take: also bounds all products of these.
+        let [rows, columns] = self.grid;
+        Shape::from([x.extent(0), rows, columns, x.extent(3), BINS]).checked_len()?;
         let tile = [height.div_ceil(self.grid[0]), width.div_ceil(self.grid[1])];
         let extents = [tile[0].saturating_mul(self.grid[0]), tile[1].saturating_mul(self.grid[1])];
         let padded = symmetric(symmetric(x, 1, extents[0]), 2, extents[1]);
