@@ -113,6 +113,7 @@ kinds![
     Binary,
     Select,
     Cast,
+    Bitcast,
     Reshape,
     Transpose,
     Broadcast,
@@ -127,6 +128,8 @@ kinds![
     PoolGrad,
     Gather,
     RandomBits,
+    SegmentReduce,
+    SortStep,
     StopGradient,
 ];
 

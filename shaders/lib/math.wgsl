@@ -9,3 +9,4 @@
 #import lib/exponential
 #import lib/inverse_erf
 #import lib/circular
+#import lib/special

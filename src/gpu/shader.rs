@@ -43,6 +43,7 @@ pub const FILES: &[(&str, &str)] = embed![
     "lib/number",
     "lib/pool",
     "lib/random",
+    "lib/special",
     "map",
     "matmul_block",
     "matmul_tile",
@@ -52,6 +53,8 @@ pub const FILES: &[(&str, &str)] = embed![
     "pool_max_grad",
     "reduce",
     "reduce_group",
+    "segment_reduce",
+    "sort_step",
 ];
 
 const MARK: &str = "//# ";

@@ -34,14 +34,23 @@ pub fn erf(x: f64) -> f64 {
         }
         sum * std::f64::consts::FRAC_2_SQRT_PI
     } else if a < 6.0 {
-        let tail = (1..60).rev().fold(0.0, |tail, k| f64::from(k) / 2.0 / (a + tail));
-        let complement = (-a * a).exp() / ((a + tail) * std::f64::consts::PI.sqrt());
-        (1.0 - complement).copysign(x)
+        (1.0 - complement(a)).copysign(x)
     } else if x.is_nan() {
         x
     } else {
         1f64.copysign(x)
     }
+}
+
+/// `1 - erf(a)` for `a` of at least 2.5, by its continued fraction.
+fn complement(a: f64) -> f64 {
+    let tail = (1..60).rev().fold(0.0, |tail, k| f64::from(k) / 2.0 / (a + tail));
+    (-a * a).exp() / ((a + tail) * std::f64::consts::PI.sqrt())
+}
+
+/// `1 - erf(x)`, relatively exact where that difference is small.
+pub fn erfc(x: f64) -> f64 {
+    if x < 2.5 || x.is_nan() { 1.0 - erf(x) } else { complement(x) }
 }
 
 /// The number whose error function is `x`: Giles's approximation (2010), then Newton's method.
@@ -82,6 +91,37 @@ pub fn erfinv(x: f64) -> f64 {
         .fold(start, |y, _| y - (erf(y) - x) / (std::f64::consts::FRAC_2_SQRT_PI * (-y * y).exp()))
 }
 
+/// The modified Bessel function of the first kind of order 0, by its power series, all of whose terms
+/// are positive.
+pub fn i0(x: f64) -> f64 {
+    bessel(x, 1.0, 0.0)
+}
+
+/// The modified Bessel function of the first kind of order 1.
+pub fn i1(x: f64) -> f64 {
+    bessel(x, x / 2.0, 1.0)
+}
+
+/// The sum whose first term is `first` and in which term `k` is the one before times
+/// `x² / 4 / (k (k + order))`.
+fn bessel(x: f64, first: f64, order: f64) -> f64 {
+    if !x.is_finite() {
+        // As in JAX, whose product of a scaled function and an exponential has no value there.
+        return f64::NAN;
+    }
+    if x.abs() > 720.0 {
+        // The result has no double; the series would run long for nothing.
+        return f64::INFINITY.copysign(if order > 0.0 { x } else { 1.0 });
+    }
+    let (mut term, mut sum, mut k) = (first, first, 0.0);
+    while term.abs() > sum.abs() * 1e-17 {
+        k += 1.0;
+        term *= x * x / 4.0 / (k * (k + order));
+        sum += term;
+    }
+    sum
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +140,10 @@ mod tests {
             assert!((erf(x) - y).abs() < 1e-10, "erf({x}) = {}", erf(x));
             assert!((erf(-x) + y).abs() < 1e-10);
         }
+        // The same, tables 7.2 and 9.8 (which holds exp(-x) I0 and I1).
+        assert!((erfc(3.0) / 2.209_049_7e-5 - 1.0).abs() < 1e-7);
+        assert!((i0(5.0) * (-5f64).exp() - 0.183_540_812_6).abs() < 1e-10);
+        assert!((i1(-5.0) * (-5f64).exp() + 0.163_972_266_9).abs() < 1e-10);
         for x in [-0.999_999_9, -0.7, -1e-9, 1e-30, 0.2, 0.999] {
             assert!((erf(erfinv(x)) - x).abs() <= 1e-13 * f64::abs(x), "{x}: {}", erfinv(x));
         }

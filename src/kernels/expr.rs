@@ -201,6 +201,7 @@ impl Expr {
                 format!("select(v{b}, v{a}, v{condition} != 0u)")
             }
             Inst::Cast { x, dtype } => rounded(*dtype, cast(*x, lane(*x), *dtype)),
+            Inst::Bitcast { x, dtype } => word_of(*dtype, &bits_of(body.code[*x].dtype(), *x)),
             Inst::Inside { bounds, x, dtype, otherwise } => {
                 let otherwise = self.scalar(*dtype, *otherwise);
                 let tests: Vec<String> = bounds
@@ -283,6 +284,29 @@ fn cast(x: Reg, from: Lane, to: DType) -> String {
         (Lane::F32, Lane::U32) => format!("f32_to_u32(v{x})"),
         (from, lane) if from == lane => format!("v{x}"),
         (_, lane) => format!("{}(v{x})", lane.wgsl()),
+    }
+}
+
+/// The stored bits of a register, as u32.
+fn bits_of(dtype: DType, x: Reg) -> String {
+    match dtype {
+        DType::Float16 => format!("f16_bits(v{x})"),
+        DType::BFloat16 => format!("(bitcast<u32>(v{x}) >> 16u)"),
+        _ => match dtype.size() {
+            1 => format!("(bitcast<u32>(v{x}) & 0xffu)"),
+            2 => format!("(bitcast<u32>(v{x}) & 0xffffu)"),
+            _ => format!("bitcast<u32>(v{x})"),
+        },
+    }
+}
+
+/// The word of an element, from its stored bits.
+fn word_of(dtype: DType, bits: &str) -> String {
+    match dtype {
+        DType::Float16 => format!("f16_of_bits({bits})"),
+        DType::BFloat16 => format!("bitcast<f32>({bits} << 16u)"),
+        DType::Bool => format!("u32({bits} != 0u)"),
+        _ => rounded(dtype, format!("bitcast<{}>({bits})", dtype.lane().wgsl())),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::base::Result;
 use crate::layers::config::{Config, Json};
 use crate::layers::{
     Layer, activations, attention, convolutional, core, merging, normalization, pooling,
-    preprocessing, regularization, reshaping,
+    preprocessing, regularization, reshaping, rnn,
 };
 
 /// How much of a class is done.
@@ -29,6 +29,7 @@ pub enum Group {
     Regularization,
     Preprocessing,
     Attention,
+    Recurrent,
 }
 
 /// What the table says of a class.
@@ -57,7 +58,7 @@ macro_rules! layers {
 }
 
 layers! {
-    Core: core::InputLayer("text, sparse and ragged inputs"), core::Dense("quantized weights"),
+    Core: core::InputLayer("sparse and ragged inputs"), core::Dense("quantized weights"),
         core::Activation, core::Embedding("quantized weights"),
         core::ReversibleEmbedding("quantized weights"), core::Masking,
         core::EinsumDense("quantized weights"), core::Identity;
@@ -85,8 +86,14 @@ layers! {
         regularization::GaussianNoise, regularization::ActivityRegularization;
     Preprocessing: preprocessing::Rescaling, preprocessing::Normalization,
         preprocessing::CategoryEncoding, preprocessing::Discretization,
+        preprocessing::Hashing, preprocessing::HashedCrossing,
+        preprocessing::TFDConcat, preprocessing::TFDIdentity,
+        preprocessing::TextVectorization("ragged and sparse output, callables"),
+        preprocessing::StringLookup("sparse output"),
+        preprocessing::IntegerLookup("sparse output"),
+        preprocessing::IndexLookup("sparse output"),
         preprocessing::Resizing, preprocessing::CenterCrop,
-preprocessing::AutoContrast,
+        preprocessing::AutoContrast,
         preprocessing::ContrastLimitedAdaptiveHistogramEqualization,
         preprocessing::CutMix,
         preprocessing::Equalization,
@@ -124,6 +131,9 @@ preprocessing::AutoContrast,
         reshaping::UpSampling1D, reshaping::UpSampling2D,
         reshaping::UpSampling3D, reshaping::ZeroPadding1D, reshaping::ZeroPadding2D,
         reshaping::ZeroPadding3D;
+    Recurrent: rnn::LSTM, rnn::LSTMCell, rnn::GRU, rnn::GRUCell, rnn::SimpleRNN,
+        rnn::SimpleRNNCell, rnn::RNN, rnn::StackedRNNCells, rnn::TimeDistributed,
+        rnn::Bidirectional, rnn::ConvLSTM1D, rnn::ConvLSTM2D, rnn::ConvLSTM3D, rnn::ConvLSTMCell;
     Merging: merging::Concatenate, merging::Average, merging::Maximum, merging::Minimum,
         merging::Add, merging::Subtract, merging::Multiply, merging::Dot;
 }

@@ -93,6 +93,11 @@ pub enum Inst {
         x: Reg,
         dtype: DType,
     },
+    /// The stored bits of `x`, read as another dtype.
+    Bitcast {
+        x: Reg,
+        dtype: DType,
+    },
     /// `x` where every index is inside its bounds, else a constant.
     Inside {
         bounds: Vec<(Affine, i64)>,
@@ -128,6 +133,7 @@ impl Inst {
             | Inst::Binary { dtype, .. }
             | Inst::Select { dtype, .. }
             | Inst::Cast { dtype, .. }
+            | Inst::Bitcast { dtype, .. }
             | Inst::Inside { dtype, .. }
             | Inst::Part { dtype, .. } => *dtype,
         }

@@ -2,6 +2,7 @@
 
 mod arg_reduce;
 mod binary;
+mod bitcast;
 mod broadcast;
 mod cast;
 mod concat;
@@ -14,14 +15,17 @@ mod pool;
 mod random_bits;
 mod reduce;
 mod reshape;
+mod segment_reduce;
 mod select;
 mod slice;
+mod sort_step;
 mod stop_gradient;
 mod transpose;
 mod unary;
 
 pub use arg_reduce::ArgReduce;
 pub use binary::{BINARY, Binary, BinaryRow};
+pub use bitcast::Bitcast;
 pub use broadcast::Broadcast;
 pub use cast::Cast;
 pub use concat::Concat;
@@ -34,8 +38,10 @@ pub use pool::{Pool, PoolGrad, PoolMode};
 pub use random_bits::{RandomBits, Take, ones, threefry};
 pub use reduce::{Reduce, ReduceKind};
 pub use reshape::Reshape;
+pub use segment_reduce::SegmentReduce;
 pub use select::Select;
 pub use slice::Slice;
+pub use sort_step::SortStep;
 pub use stop_gradient::StopGradient;
 pub use transpose::Transpose;
 pub use unary::{UNARY, Unary, UnaryRow};

@@ -158,6 +158,7 @@ impl Assigner<'_> {
                     | Op::Binary(_)
                     | Op::Select(_)
                     | Op::Cast(_)
+                    | Op::Bitcast(_)
                     | Op::Reshape(_)
                     | Op::StopGradient(_)
             );
@@ -184,7 +185,7 @@ impl Assigner<'_> {
     fn is_cheap(&self, id: NodeId) -> bool {
         let node = &self.program.nodes[id];
         let arithmetic = match &node.op {
-            Op::Iota(_) | Op::Cast(_) | Op::Select(_) => true,
+            Op::Iota(_) | Op::Cast(_) | Op::Bitcast(_) | Op::Select(_) => true,
             Op::Unary(op) => matches!(op.name, "neg" | "abs" | "not"),
             Op::Binary(op) => !matches!(op.name, "pow" | "atan2" | "mod" | "floor_div" | "div"),
             _ => false,

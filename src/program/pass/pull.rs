@@ -186,6 +186,7 @@ impl Writer<'_, '_> {
                 Inst::Select { condition, a, b, dtype }
             }
             Op::Cast(_) => Inst::Cast { x: self.value(input(0), axes)?, dtype },
+            Op::Bitcast(_) => Inst::Bitcast { x: self.value(input(0), axes)?, dtype },
             Op::StopGradient(_) => return self.value(input(0), axes),
             Op::Reshape(_) => return self.reshape(node, axes),
             Op::Transpose(op) => {
