@@ -4,7 +4,7 @@ use crate::base::error::quote;
 use crate::base::{DType, Error, Result, ResultExt};
 use crate::graph::{Graph, Value};
 use crate::layers::config::Json;
-use crate::layers::{Arg, Args, Layer, Outputs};
+use crate::layers::{Arg, Args, HostRun, Layer, Outputs};
 use crate::tensor::Variable;
 
 /// The surroundings of a call: the graph it writes into, the mode, and access to variables.
@@ -13,19 +13,57 @@ pub struct Context<'g> {
     graph: &'g Graph,
     training: bool,
     shapes_only: bool,
+    /// Whether outputs add nothing to the loss.
+    silent: bool,
     compute: DType,
+    host: Option<&'g dyn HostRun>,
+    unknown: usize,
 }
 
 impl<'g> Context<'g> {
     /// A context that traces into `graph`, for inference or for training.
     pub fn new(graph: &'g Graph, training: bool) -> Context<'g> {
-        Context { graph, training, shapes_only: false, compute: DType::Float32 }
+        Context {
+            graph,
+            training,
+            shapes_only: false,
+            silent: false,
+            compute: DType::Float32,
+            host: None,
+            unknown: 1,
+        }
     }
 
     /// A context for the shapes of a call's outputs, with inputs of which only the known extents mean
     /// anything.
     pub fn for_shapes(graph: &'g Graph) -> Context<'g> {
         Context { shapes_only: true, ..Context::new(graph, false) }
+    }
+
+    /// The same context for a call that changes no state and adds no loss.
+    #[must_use]
+    pub fn without_effects(&self) -> Context<'g> {
+        Context { training: false, silent: true, ..*self }
+    }
+
+    /// The same, where layers that work on the host compute while the trace goes on.
+    #[must_use]
+    pub fn with_host(self, host: &'g dyn HostRun) -> Context<'g> {
+        Context { host: Some(host), ..self }
+    }
+
+    /// The same, where extents that only such layers' results tell are taken to be `unknown`.
+    #[must_use]
+    pub fn with_unknown(self, unknown: usize) -> Context<'g> {
+        Context { unknown, ..self }
+    }
+
+    pub(crate) fn host(&self) -> Option<&'g dyn HostRun> {
+        self.host
+    }
+
+    pub(crate) fn unknown(&self) -> usize {
+        self.unknown
     }
 
     pub fn graph(&self) -> &'g Graph {
@@ -59,8 +97,7 @@ impl<'g> Context<'g> {
         variable.as_ref().map(|v| self.read(v)).ok_or_else(missing)
     }
 
-    /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype. The
-    /// keyword `training` sets the mode for the layer and those it calls.
+    /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype.
     pub fn call(&self, layer: &dyn Layer, args: &Args<'g>) -> Result<Outputs<'g>> {
         if self.graph.has_failed() {
             // The graph keeps the first error, and nothing after it means anything.
@@ -68,14 +105,9 @@ impl<'g> Context<'g> {
         }
         let base = layer.base();
         let name = quote(&base.name);
-        let mut training = self.training;
         for (keyword, arg) in &args.keyword {
-            if let ("training", Arg::Plain(Json::Bool(said))) = (keyword.as_str(), arg) {
-                training = *said;
-                continue;
-            }
             let accepted = keyword == "inputs" || layer.keywords().contains(&keyword.as_str());
-            if !accepted && !is_idle(arg) {
+            if !accepted && !is_idle(keyword, arg) {
                 return Err(Error::Unsupported(format!(
                     "layer '{name}' ({}) called with argument '{}'",
                     base.class_name,
@@ -87,8 +119,15 @@ impl<'g> Context<'g> {
         let cast = |v: &Value<'g>| {
             Ok(if base.autocast && v.dtype().is_float() { v.cast(compute) } else { *v })
         };
-        let mode = Context { training, ..*self };
-        mode.within(layer, |inner| layer.call(inner, &args.try_map(&mut { cast })?))
+        self.within(layer, |inner| {
+            let outputs = layer.call(inner, &args.try_map(&mut { cast })?)?;
+            if !self.shapes_only && !self.silent {
+                for output in outputs.flatten() {
+                    base.rules.add_activity_loss(*output)?;
+                }
+            }
+            Ok(outputs)
+        })
     }
 
     /// Runs `f` inside of a layer: in its scope and with its compute dtype. For layers that use a part
@@ -104,7 +143,12 @@ impl<'g> Context<'g> {
     }
 }
 
-/// Whether leaving an argument out changes nothing.
-fn is_idle(arg: &Arg<Value<'_>>) -> bool {
-    matches!(arg, Arg::Plain(Json::Null))
+/// Whether leaving an argument out changes nothing: null, and `training`, since predicting and
+/// training both say which it is and a model passes that on to every layer.
+fn is_idle(keyword: &str, arg: &Arg<Value<'_>>) -> bool {
+    match arg {
+        Arg::Plain(Json::Null) => true,
+        Arg::Plain(Json::Bool(_)) => keyword == "training",
+        _ => false,
+    }
 }

@@ -212,6 +212,7 @@ mod tests {
             kind,
             nested_in: None,
             variables: variables.collect(),
+            assets: None,
         }
     }
 
