@@ -67,8 +67,20 @@ operations! {
         let x = c.float(0)?;
         Ok(reduce(c, wide(x), nan_variance)?.sqrt().cast(x.dtype()))
     };
-    Cumsum(x) { axis: null, dtype: null } |c| running(c, 0.0, |a, b| a + b);
-    Cumprod(x) { axis: null, dtype: null } |c| running(c, 1.0, |a, b| a * b);
+    Cumsum(x) { axis: null, dtype: null } |c| running(c, c.value(0)?, 0.0, |a, b| a + b);
+    Cumprod(x) { axis: null, dtype: null } |c| running(c, c.value(0)?, 1.0, |a, b| a * b);
+    Nancumsum(x) { axis: null, dtype: null } |c| {
+        running(c, without_nan(c.value(0)?, 0.0), 0.0, |a, b| a + b)
+    };
+    Nancumprod(x) { axis: null, dtype: null } |c| {
+        running(c, without_nan(c.value(0)?, 1.0), 1.0, |a, b| a * b)
+    };
+    Nanargmax(x) { axis: null, keepdims: false } |c| {
+        nan_arg_reduce(c, f64::NEG_INFINITY, Value::argmax)
+    };
+    Nanargmin(x) { axis: null, keepdims: false } |c| {
+        nan_arg_reduce(c, f64::INFINITY, Value::argmin)
+    };
     Trace(x) { offset: 0, axis1: 0, axis2: 1 } |c| trace(c);
 }
 
@@ -169,7 +181,29 @@ fn arg_reduce<'g>(
     c: &Call<'_, 'g>,
     f: impl Fn(Value<'g>, usize) -> Value<'g>,
 ) -> Result<Value<'g>> {
+    arg_reduce_of(c, c.value(0)?, f)
+}
+
+/// The position of the best number; −1 where there is none but NaN.
+fn nan_arg_reduce<'g>(
+    c: &Call<'_, 'g>,
+    worst: f64,
+    f: impl Fn(Value<'g>, usize) -> Value<'g>,
+) -> Result<Value<'g>> {
     let x = c.value(0)?;
+    let y = arg_reduce_of(c, without_nan(x, worst), f)?;
+    if !x.dtype().is_float() {
+        return Ok(y);
+    }
+    let nothing = reduce(c, x.unary("isnan"), Value::min)?;
+    Ok(nothing.select(y.like(-1.0), y))
+}
+
+fn arg_reduce_of<'g>(
+    c: &Call<'_, 'g>,
+    x: Value<'g>,
+    f: impl Fn(Value<'g>, usize) -> Value<'g>,
+) -> Result<Value<'g>> {
     let (shape, keep) = (x.shape(), c.config.bool("keepdims")?);
     if c.config.is_null("axis") {
         let y = f(x.reshape([shape.len()]), 0);
@@ -184,20 +218,30 @@ fn arg_reduce<'g>(
 /// that of the 2^k elements up to it.
 fn running<'g>(
     c: &Call<'_, 'g>,
+    x: Value<'g>,
     start: f64,
     f: impl Fn(Value<'g>, Value<'g>) -> Value<'g>,
 ) -> Result<Value<'g>> {
-    let x = c.value(0)?;
     let x = match c.dtype("dtype")? {
         Some(dtype) => x.cast(dtype),
         None if x.dtype() == DType::Bool => x.cast(DType::Int32),
         None => x,
     };
-    let (mut y, axis) = if c.config.is_null("axis") {
+    let (y, axis) = if c.config.is_null("axis") {
         (x.reshape([x.shape().len()]), 0)
     } else {
         (x, c.axis("axis", &x.shape())?)
     };
+    Ok(running_along(y, axis, start, f))
+}
+
+/// A running combination along an axis, by doubling.
+pub(super) fn running_along<'g>(
+    mut y: Value<'g>,
+    axis: usize,
+    start: f64,
+    f: impl Fn(Value<'g>, Value<'g>) -> Value<'g>,
+) -> Value<'g> {
     let shape = y.shape();
     let (mut shift, none) = (1, vec![0; shape.rank()]);
     while shift < shape[axis] {
@@ -206,7 +250,7 @@ fn running<'g>(
         y = f(y, y.narrow(axis, 0, shape[axis] - shift).pad(&front, &none, start));
         shift *= 2;
     }
-    Ok(y)
+    y
 }
 
 fn trace<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
