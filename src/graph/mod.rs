@@ -58,6 +58,8 @@ pub struct Trace {
     pub variables: HashMap<VariableId, Variable>,
     /// New values of variables, taken when the program has run.
     pub assigns: Vec<(Variable, NodeId)>,
+    /// Scalars that layers add to the loss.
+    pub losses: Vec<NodeId>,
 }
 
 #[derive(Default)]
@@ -121,6 +123,17 @@ impl Graph {
         let mut inner = self.inner.borrow_mut();
         inner.trace.variables.insert(variable.id(), variable.clone());
         inner.trace.assigns.push((variable.clone(), value.id()));
+    }
+
+    /// Adds a scalar to the loss of a training step; Keras's `add_loss`.
+    pub fn add_loss(&self, loss: Value<'_>) {
+        self.inner.borrow_mut().trace.losses.push(loss.id());
+    }
+
+    /// What has been added to the loss so far.
+    pub fn losses(&self) -> Vec<Value<'_>> {
+        let ids = self.inner.borrow().trace.losses.clone();
+        ids.into_iter().map(|id| self.value(id)).collect()
     }
 
     /// A constant tensor.

@@ -13,6 +13,8 @@ pub struct Context<'g> {
     graph: &'g Graph,
     training: bool,
     shapes_only: bool,
+    /// Whether outputs add nothing to the loss.
+    silent: bool,
     compute: DType,
     host: Option<&'g dyn HostRun>,
     unknown: usize,
@@ -25,6 +27,7 @@ impl<'g> Context<'g> {
             graph,
             training,
             shapes_only: false,
+            silent: false,
             compute: DType::Float32,
             host: None,
             unknown: 1,
@@ -35,6 +38,12 @@ impl<'g> Context<'g> {
     /// anything.
     pub fn for_shapes(graph: &'g Graph) -> Context<'g> {
         Context { shapes_only: true, ..Context::new(graph, false) }
+    }
+
+    /// The same context for a call that changes no state and adds no loss.
+    #[must_use]
+    pub fn without_effects(&self) -> Context<'g> {
+        Context { training: false, silent: true, ..*self }
     }
 
     /// The same, where layers that work on the host compute while the trace goes on.
@@ -117,7 +126,15 @@ impl<'g> Context<'g> {
             Ok(if base.autocast && v.dtype().is_float() { v.cast(compute) } else { *v })
         };
         let mode = Context { training, ..*self };
-        mode.within(layer, |inner| layer.call(inner, &args.try_map(&mut { cast })?))
+        mode.within(layer, |inner| {
+            let outputs = layer.call(inner, &args.try_map(&mut { cast })?)?;
+            if !self.shapes_only && !self.silent {
+                for output in outputs.flatten() {
+                    base.rules.add_activity_loss(*output)?;
+                }
+            }
+            Ok(outputs)
+        })
     }
 
     /// Runs `f` inside of a layer: in its scope and with its compute dtype. For layers that use a part

@@ -6,6 +6,7 @@ use crate::base::{DType, Error, Nested, Result, Shape, Source, Spec, SymbolicSha
 use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::{Config, Json};
+use crate::layers::weight_rules::WeightRules;
 use crate::layers::{Args, CallArgs, Cell, Context, DTypePolicy, masks};
 use crate::saving::saveable::{Assets, Kind};
 use crate::tensor::Variable;
@@ -120,6 +121,8 @@ pub struct LayerBase {
     pub built: bool,
     /// The layer's own variables in creation order.
     pub variables: Vec<Variable>,
+    /// What training asks of them.
+    pub rules: WeightRules,
 }
 
 impl LayerBase {
@@ -140,6 +143,7 @@ impl LayerBase {
             autocast: true,
             built: false,
             variables: Vec::new(),
+            rules: WeightRules::from_config(config)?,
         })
     }
 

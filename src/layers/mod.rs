@@ -26,6 +26,7 @@ mod seed_generator;
 mod settings;
 pub(crate) mod spatial;
 mod stateless;
+pub mod weight_rules;
 
 pub use activations::*;
 pub(crate) use activations::{Rectifier, large_negative};

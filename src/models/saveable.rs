@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::Nested;
 use crate::layers::Layer;
+use crate::optimizers::{SavedOptimizer, SharedOptimizer};
 use crate::saving::{Assets, Child, Kind, Saveable};
 use crate::tensor::Variable;
 
@@ -38,6 +39,45 @@ impl Saveable for SaveableLayer {
 
     fn kind(&self) -> Kind {
         self.0.kind()
+    }
+}
+
+/// A model's layers with the optimizer of its training.
+pub struct SaveableModel {
+    pub root: SaveableLayer,
+    pub optimizer: Option<SharedOptimizer>,
+}
+
+impl Saveable for SaveableModel {
+    fn class_name(&self) -> &str {
+        self.root.class_name()
+    }
+
+    fn name(&self) -> Option<String> {
+        self.root.name()
+    }
+
+    fn own_variables(&self) -> Vec<(String, Variable)> {
+        self.root.own_variables()
+    }
+
+    fn assets(&self) -> Option<Arc<dyn Assets>> {
+        self.root.assets()
+    }
+
+    fn children(&self) -> Vec<(String, Child)> {
+        let saved = |optimizer: &SharedOptimizer| {
+            ("optimizer".to_owned(), Child::One(Arc::new(SavedOptimizer(optimizer.clone()))))
+        };
+        self.root.children().into_iter().chain(self.optimizer.iter().map(saved)).collect()
+    }
+
+    fn identity(&self) -> usize {
+        self.root.identity()
+    }
+
+    fn kind(&self) -> Kind {
+        self.root.kind()
     }
 }
 

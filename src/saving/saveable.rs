@@ -76,6 +76,11 @@ impl Kind {
         matches!(self, Kind::Functional | Kind::Sequential)
     }
 
+    /// Whether it is a model of layers.
+    pub fn is_model(self) -> bool {
+        self.layers_first()
+    }
+
     /// Whether objects of this kind store variables, and thus have a group, if an empty one.
     pub(crate) fn stores(self) -> bool {
         !matches!(self, Kind::Metric | Kind::Loss | Kind::Operation)

@@ -15,6 +15,7 @@ use crate::saving::store::GroupPlan;
 use crate::saving::{
     Archive, Contents, Json, Limits, ReadAt, Saved, Store, WriteOptions, walk, write_archive,
 };
+use crate::trainers::{Compile, Training};
 
 /// The Keras version whose file layout is written, and named in the metadata of new models.
 pub const KERAS_VERSION: &str = "3.15.1";
@@ -104,10 +105,19 @@ fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
     model.metadata = archive.metadata()?;
     model.predict_bytes = options.limits.predict_bytes;
     let weights = archive.weights()?;
+    let compile = model.config.get("compile_config").and_then(Compile::from_config);
+    if let Some(compile) = compile.filter(|_| options.compile) {
+        model.training = Some(Training::new(&model, compile).at(|| "compile_config".into())?);
+    }
     let saved = model.saved();
     load_into(&saved, weights.as_ref())?;
     if options.compile {
-        model.kept_groups = kept_groups(&saved, weights.as_ref())?;
+        let groups = kept_groups(&model.saved_layers(), weights.as_ref())?;
+        if model.training.is_some() {
+            model.loaded_state = Some((model.optimizer_versions(), groups));
+        } else {
+            model.kept_groups = groups;
+        }
     } else if let Some(config) = model.config.get_mut("compile_config") {
         *config = json!({});
     }
@@ -178,7 +188,14 @@ impl Model {
                 }
             )));
         }
-        let mut groups = walk::plans(&self.saved());
+        let mut groups = match &self.loaded_state {
+            // Nothing has trained since the file was read.
+            Some((versions, kept)) if *versions == self.optimizer_versions() => {
+                let layers = walk::plans(&self.saved_layers()).into_iter();
+                layers.chain(kept.iter().cloned()).collect()
+            }
+            _ => walk::plans(&self.saved()),
+        };
         groups.extend(self.kept_groups.iter().cloned());
         let contents = Contents {
             metadata: self.new_metadata(),
