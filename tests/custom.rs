@@ -8,7 +8,7 @@ use serde_json::json;
 struct Doubled(LayerBase);
 
 impl Doubled {
-    fn new(config: &Config) -> Result<Box<dyn Layer>> {
+    fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
         Ok(Box::new(Doubled(LayerBase::new("Doubled", config)?)))
     }
 }
@@ -46,13 +46,13 @@ fn with_lambda(custom: &CustomObjects) -> Result<Model> {
 fn a_lambda_is_refused_with_the_way_to_replace_it() {
     let message = with_lambda(&CustomObjects::new()).err().unwrap().to_string();
     assert!(message.contains("never run") && message.contains("replace_layer"), "{message}");
-    let elsewhere = CustomObjects::new().replace_layer("thrice", Doubled::new);
+    let elsewhere = CustomObjects::new().replace_layer("thrice", Doubled::from_config);
     assert!(with_lambda(&elsewhere).is_err());
 }
 
 #[test]
 fn a_layer_stands_for_a_lambda_by_its_name() {
-    let custom = CustomObjects::new().replace_layer("twice", Doubled::new);
+    let custom = CustomObjects::new().replace_layer("twice", Doubled::from_config);
     let x = Tensor::new([1, 2], &[1f32, -3.0]).unwrap();
     let y = with_lambda(&custom).unwrap().call(&[x], &Device::Host).unwrap();
     assert_eq!(y[0].to_vec::<f32>().unwrap(), [2.0, -6.0]);
