@@ -22,6 +22,7 @@ pub mod layers;
 pub mod manual;
 pub mod models;
 pub mod operations;
+pub mod optimizers;
 pub mod program;
 pub mod runtime;
 pub mod saving;

@@ -96,6 +96,7 @@ const KEPT_TO: &[(&str, &[&str])] = &[
             "layers::builder",
             "initializers",
             "operations",
+            "optimizers",
             "models",
             "cli",
         ],

@@ -51,6 +51,10 @@ const SWEEPS: &[Sweep] = &[
     over("atanh", -1.0, 1.0),
     over("sigmoid", -87.0, 100.0),
     over("erf", -10.0, 10.0),
+    over("erfc", -10.0, 9.0),
+    over("erfinv", -1.0, 1.0),
+    over("i0", -90.0, 90.0),
+    over("i1", -90.0, 90.0),
 ];
 
 /// Half of the points evenly spaced, half evenly in their exponents, on both sides of zero.

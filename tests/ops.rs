@@ -113,6 +113,7 @@ kinds![
     Binary,
     Select,
     Cast,
+    Bitcast,
     Reshape,
     Transpose,
     Broadcast,
@@ -126,6 +127,9 @@ kinds![
     Pool,
     PoolGrad,
     Gather,
+    RandomBits,
+    SegmentReduce,
+    SortStep,
     StopGradient,
 ];
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use keraunos::DType;
 use keraunos::gpu::{Caps, shader};
 use keraunos::graph::Op;
-use keraunos::graph::ops::{ArgReduce, BINARY, Reduce, ReduceKind, UNARY};
+use keraunos::graph::ops::{ArgReduce, BINARY, Reduce, ReduceKind, SegmentReduce, SortStep, UNARY};
 use keraunos::kernels::*;
 use keraunos::program::region::{Body, Inst};
 use keraunos::program::view::Space;
@@ -79,6 +79,7 @@ fn launches() -> Vec<Launch> {
     }
     all.push(map_of_every_function(&caps));
     all.extend(reductions(&caps));
+    all.push(sort_step::launch(&SortStep { run: 1, group: 8 }, [2, 100], &caps));
     all.into_iter().collect::<Result<_, _>>().unwrap()
 }
 
@@ -99,6 +100,16 @@ fn map_of_every_function(caps: &Caps) -> keraunos::Result<Launch> {
             }
         }
     }
+    for (from, to) in [
+        (DType::Float32, DType::UInt32),
+        (DType::Float16, DType::UInt16),
+        (DType::UInt16, DType::Float16),
+        (DType::BFloat16, DType::Int16),
+        (DType::Int8, DType::Bool),
+    ] {
+        code.push(Inst::Cast { x: 0, dtype: from });
+        code.push(Inst::Bitcast { x: code.len() - 1, dtype: to });
+    }
     for dtype in [DType::Float16, DType::BFloat16, DType::Bool, DType::UInt8, DType::Int8] {
         code.extend([0, 1].map(|x| Inst::Cast { x, dtype }));
     }
@@ -117,6 +128,10 @@ fn reductions(caps: &Caps) -> Vec<keraunos::Result<Launch>> {
     let mut all = Vec::new();
     for len in [5, 256] {
         for dtype in [DType::Float32, DType::Int32, DType::UInt32] {
+            for kind in kinds {
+                let op = SegmentReduce { kind, segments: 3 };
+                all.push(segment_reduce::launch(&op, [len, 2], dtype, caps));
+            }
             for op in &ops {
                 let space = Space::new(&[&[3], &[len]]);
                 let load = Inst::Load { operand: 0, dtype, at: space.position(0..2) };

@@ -7,4 +7,6 @@
 
 #import lib/number
 #import lib/exponential
+#import lib/inverse_erf
 #import lib/circular
+#import lib/special

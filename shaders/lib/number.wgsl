@@ -182,3 +182,62 @@ fn f32_to_u32(x: f32) -> u32 {
     let inside = u32(clamp(x, 0.0, 4294967040.0));
     return select(select(inside, 0xffffffffu, x >= 4294967296.0), 0u, is_nan(x));
 }
+
+// The bits of a number that float16 can represent.
+fn f16_bits(x: f32) -> u32 {
+    let m = magnitude(x);
+    let sign = (bitcast<u32>(x) >> 16u) & 0x8000u;
+    if m > 0x7f800000u {
+        return sign | 0x7e00u;
+    }
+    if m == 0x7f800000u {
+        return sign | 0x7c00u;
+    }
+    if m >= 0x38800000u {
+        return sign | ((m - 0x38000000u) >> 13u);
+    }
+    return sign | u32(bitcast<f32>(m) * 16777216.0);
+}
+
+fn f16_of_bits(bits: u32) -> f32 {
+    let sign = (bits & 0x8000u) << 16u;
+    let fraction = bits & 0x3ffu;
+    let exponent = (bits >> 10u) & 0x1fu;
+    if exponent == 0u {
+        return bitcast<f32>(sign | bitcast<u32>(f32(fraction) * 5.9604644775390625e-8));
+    }
+    let wide = select(exponent + 112u, 255u, exponent == 31u);
+    return bitcast<f32>(sign | (wide << 23u) | (fraction << 13u));
+}
+
+fn shift_left_u32(a: u32, b: u32) -> u32 {
+    return select(0u, a << (b & 31u), b < 32u);
+}
+
+fn shift_left_i32(a: i32, b: i32) -> i32 {
+    return bitcast<i32>(shift_left_u32(bitcast<u32>(a), bitcast<u32>(b)));
+}
+
+fn shift_right_u32(a: u32, b: u32) -> u32 {
+    return select(0u, a >> (b & 31u), b < 32u);
+}
+
+// All sign where nothing else is left; a negative distance counts as a long one.
+fn shift_right_i32(a: i32, b: i32) -> i32 {
+    return a >> min(bitcast<u32>(b), 31u);
+}
+
+fn gcd_u32(a: u32, b: u32) -> u32 {
+    var x = a;
+    var y = b;
+    while y != 0u {
+        let rest = x % y;
+        x = y;
+        y = rest;
+    }
+    return x;
+}
+
+fn gcd_i32(a: i32, b: i32) -> i32 {
+    return bitcast<i32>(gcd_u32(bitcast<u32>(abs(a)), bitcast<u32>(abs(b))));
+}

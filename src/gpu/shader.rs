@@ -38,9 +38,12 @@ pub const FILES: &[(&str, &str)] = embed![
     "lib/exponential",
     "lib/filter_grad",
     "lib/index",
+    "lib/inverse_erf",
     "lib/math",
     "lib/number",
     "lib/pool",
+    "lib/random",
+    "lib/special",
     "map",
     "matmul_block",
     "matmul_tile",
@@ -50,6 +53,8 @@ pub const FILES: &[(&str, &str)] = embed![
     "pool_max_grad",
     "reduce",
     "reduce_group",
+    "segment_reduce",
+    "sort_step",
 ];
 
 const MARK: &str = "//# ";

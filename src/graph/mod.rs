@@ -10,9 +10,12 @@
 pub mod einsum;
 pub mod eval;
 pub mod grad;
+mod loops;
 pub mod math;
 pub mod op;
 pub mod ops;
+mod random;
+mod sorting;
 mod value;
 
 use std::cell::RefCell;
@@ -22,6 +25,7 @@ use std::sync::Arc;
 use crate::base::{DType, Error, Result, Shape, Spec};
 use crate::tensor::{Array, Tensor, Variable, VariableId};
 
+pub use loops::Step;
 pub use op::{FusionClass, Op, OpDef, Vjp};
 pub use value::Value;
 

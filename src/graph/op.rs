@@ -66,9 +66,9 @@ macro_rules! ops {
 
 ops! {
     Input, Read, Hoisted, Constant, Iota,
-    Unary, Binary, Select, Cast,
+    Unary, Binary, Select, Cast, Bitcast,
     Reshape, Transpose, Broadcast, Slice, Pad, Concat,
     Reduce, ArgReduce,
     MatMul, Conv, Pool, PoolGrad,
-    Gather, StopGradient,
+    Gather, RandomBits, SegmentReduce, SortStep, StopGradient,
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::base::dtype::Lane;
 use crate::base::{DType, Result};
 use crate::graph::NodeId;
-use crate::graph::ops::{Binary, Unary};
+use crate::graph::ops::{Binary, Take, Unary, ones};
 use crate::program::region::{Body, Inst, Reg};
 use crate::program::view::Affine;
 
@@ -17,6 +17,8 @@ pub struct Expr {
     /// Words of `ep`, as the shader reads them.
     params: Vec<u32>,
     functions: String,
+    /// Whether any body draws random bits.
+    random: bool,
 }
 
 impl Expr {
@@ -24,7 +26,13 @@ impl Expr {
     pub fn new(first_binding: usize, header: &[u32]) -> Expr {
         let mut params = header.to_vec();
         params.resize(header.len().next_multiple_of(4), 0);
-        Expr { operands: Vec::new(), first_binding, params, functions: String::new() }
+        Expr {
+            operands: Vec::new(),
+            first_binding,
+            params,
+            functions: String::new(),
+            random: false,
+        }
     }
 
     /// Adds `fn name(acc: …, coordinates…) -> lane` that computes a body. `dtype_of` gives the
@@ -80,6 +88,9 @@ impl Expr {
     ) -> (String, Vec<u32>) {
         self.params.resize(self.params.len().next_multiple_of(4), 0);
         let mut text = String::from("#import lib/math\n");
+        if self.random {
+            text.push_str("#import lib/random\n");
+        }
         for (i, (_, dtype)) in self.operands.iter().enumerate() {
             let (binding, lane) = (self.first_binding + i, dtype.lane().wgsl());
             let _ = writeln!(
@@ -190,6 +201,7 @@ impl Expr {
                 format!("select(v{b}, v{a}, v{condition} != 0u)")
             }
             Inst::Cast { x, dtype } => rounded(*dtype, cast(*x, lane(*x), *dtype)),
+            Inst::Bitcast { x, dtype } => word_of(*dtype, &bits_of(body.code[*x].dtype(), *x)),
             Inst::Inside { bounds, x, dtype, otherwise } => {
                 let otherwise = self.scalar(*dtype, *otherwise);
                 let tests: Vec<String> = bounds
@@ -202,8 +214,23 @@ impl Expr {
                     .collect();
                 format!("select({otherwise}, v{x}, {})", tests.join(" && "))
             }
+            Inst::Random { key, at, take } => self.random(*key, at, *take),
             Inst::Part { at, parts, .. } => self.part(at, parts),
         })
+    }
+
+    fn random(&mut self, key: [Reg; 2], at: &Affine, take: Take) -> String {
+        self.random = true;
+        let block = format!("threefry(v{}, v{}, u32({}))", key[0], key[1], self.affine(at));
+        match take {
+            Take::First => format!("{block}.x"),
+            Take::Second => format!("{block}.y"),
+            Take::Mixed { width, bits } => {
+                let lower = self.scalar(DType::UInt32, ones(width));
+                let shift = self.scalar(DType::UInt32, width.saturating_sub(bits));
+                format!("mixed_bits({block}, {lower}, {shift})")
+            }
+        }
     }
 
     fn part(&mut self, at: &Affine, parts: &[(i64, Reg)]) -> String {
@@ -257,6 +284,29 @@ fn cast(x: Reg, from: Lane, to: DType) -> String {
         (Lane::F32, Lane::U32) => format!("f32_to_u32(v{x})"),
         (from, lane) if from == lane => format!("v{x}"),
         (_, lane) => format!("{}(v{x})", lane.wgsl()),
+    }
+}
+
+/// The stored bits of a register, as u32.
+fn bits_of(dtype: DType, x: Reg) -> String {
+    match dtype {
+        DType::Float16 => format!("f16_bits(v{x})"),
+        DType::BFloat16 => format!("(bitcast<u32>(v{x}) >> 16u)"),
+        _ => match dtype.size() {
+            1 => format!("(bitcast<u32>(v{x}) & 0xffu)"),
+            2 => format!("(bitcast<u32>(v{x}) & 0xffffu)"),
+            _ => format!("bitcast<u32>(v{x})"),
+        },
+    }
+}
+
+/// The word of an element, from its stored bits.
+fn word_of(dtype: DType, bits: &str) -> String {
+    match dtype {
+        DType::Float16 => format!("f16_of_bits({bits})"),
+        DType::BFloat16 => format!("bitcast<f32>({bits} << 16u)"),
+        DType::Bool => format!("u32({bits} != 0u)"),
+        _ => rounded(dtype, format!("bitcast<{}>({bits})", dtype.lane().wgsl())),
     }
 }
 

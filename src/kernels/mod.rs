@@ -22,6 +22,8 @@ pub mod matmul_vec;
 pub mod pool;
 pub mod pool_grad;
 pub mod reduce;
+pub mod segment_reduce;
+pub mod sort_step;
 
 pub use build::fold;
 pub use conv::{Conv, ConvKind, choose_conv};
@@ -56,6 +58,11 @@ pub struct Epilogue {
 }
 
 impl Epilogue {
+    /// No text at all, for kernels that take none.
+    pub fn none() -> Epilogue {
+        Epilogue { source: String::new(), operands: 0, params: Vec::new() }
+    }
+
     /// The result as it is, in float32.
     pub fn identity() -> Epilogue {
         let source = "alias Out = f32;\n\

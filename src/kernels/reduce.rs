@@ -11,7 +11,7 @@ use crate::kernels::{Launch, fold};
 use crate::program::region::Body;
 
 /// Elements combined before they join the total: keeps rounding errors of long sums apart.
-const RUN: usize = 256;
+pub(super) const RUN: usize = 256;
 
 /// A reduction with what is fused in front and behind.
 pub struct Reduction<'a> {
@@ -74,7 +74,8 @@ pub fn launch(
     Ok((launch, operands))
 }
 
-fn combining(kind: ReduceKind, dtype: DType) -> String {
+/// The text of `start` and `combine`.
+pub(super) fn combining(kind: ReduceKind, dtype: DType) -> String {
     let lane = dtype.lane();
     let (start, combine) = match (kind, lane) {
         (ReduceKind::Sum, Lane::F32) => ("0.0", "a + b"),

@@ -91,10 +91,11 @@ macro_rules! builder {
 
             /// The constructor's defaults; required arguments are null.
             pub(crate) fn defaults() -> $crate::layers::config::Json {
-                serde_json::json!({
-                    $(stringify!($required): null,)*
-                    $(stringify!($key): $default),*
-                })
+                let defaults: &[(&str, $crate::layers::config::Json)] = &[
+                    $((stringify!($required), serde_json::json!(null)),)*
+                    $((stringify!($key), serde_json::json!($default))),*
+                ];
+                defaults.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
             }
 
             $(

@@ -7,29 +7,68 @@ use serde_json::{Map, Value as JsonValue};
 
 use crate::base::error::quote;
 use crate::base::{Error, Result};
+use crate::layers::Layer;
 
 /// A JSON value, as configs hold them.
 pub type Json = JsonValue;
+
+/// Makes the layer of a record that stands in another layer's config.
+pub trait LayerReader {
+    /// The layer of a serialized record.
+    ///
+    /// # Errors
+    /// If the record is none, or its class is not known.
+    fn layer(&self, record: &Json) -> Result<Box<dyn Layer>>;
+}
 
 /// The `config` of one object, with the constructor's defaults behind it.
 ///
 /// Readers name the object and the key in their errors. [`Config::finish`] refuses keys nobody
 /// asked for, so that no setting of a file is silently ignored.
-pub struct Config {
+pub struct Config<'a> {
     owner: String,
     given: Map<String, Json>,
     defaults: Map<String, Json>,
     taken: RefCell<HashSet<String>>,
+    layers: Option<&'a dyn LayerReader>,
 }
 
-impl Config {
+impl<'a> Config<'a> {
     /// The config of an object that errors call `owner`.
-    pub fn new(owner: String, given: Map<String, Json>, defaults: Json) -> Config {
+    pub fn new(owner: String, given: Map<String, Json>, defaults: Json) -> Config<'a> {
         let defaults = match defaults {
             Json::Object(map) => map,
             _ => Map::new(),
         };
-        Config { owner, given, defaults, taken: RefCell::default() }
+        Config { owner, given, defaults, taken: RefCell::default(), layers: None }
+    }
+
+    /// The same config, from which layers within the layer can be made.
+    #[must_use]
+    pub fn with_layers(self, layers: &'a dyn LayerReader) -> Config<'a> {
+        Config { layers: Some(layers), ..self }
+    }
+
+    /// The layer whose record stands under a key, as wrappers have one.
+    pub fn layer(&self, key: &str) -> Result<Box<dyn Layer>> {
+        match self.get(key) {
+            record @ Json::Object(_) => self.layer_of(record),
+            _ => Err(self.bad(key, "the record of a layer")),
+        }
+    }
+
+    /// The layers whose records stand in a list under a key.
+    pub fn layer_list(&self, key: &str) -> Result<Vec<Box<dyn Layer>>> {
+        match self.get(key) {
+            Json::Array(records) => records.iter().map(|record| self.layer_of(record)).collect(),
+            _ => Err(self.bad(key, "a list of records of layers")),
+        }
+    }
+
+    /// The layer of a record of this config.
+    pub fn layer_of(&self, record: &Json) -> Result<Box<dyn Layer>> {
+        let none = || Error::Internal(format!("{}: no reader of inner layers", self.owner));
+        self.layers.ok_or_else(none)?.layer(record)
     }
 
     /// How errors call the object.

@@ -3,6 +3,7 @@
 use crate::base::error::quote;
 use crate::base::{DType, Error, Result, ResultExt};
 use crate::graph::{Graph, Value};
+use crate::layers::config::Json;
 use crate::layers::{Arg, Args, Layer, Outputs};
 use crate::tensor::Variable;
 
@@ -11,13 +12,20 @@ use crate::tensor::Variable;
 pub struct Context<'g> {
     graph: &'g Graph,
     training: bool,
+    shapes_only: bool,
     compute: DType,
 }
 
 impl<'g> Context<'g> {
     /// A context that traces into `graph`, for inference or for training.
     pub fn new(graph: &'g Graph, training: bool) -> Context<'g> {
-        Context { graph, training, compute: DType::Float32 }
+        Context { graph, training, shapes_only: false, compute: DType::Float32 }
+    }
+
+    /// A context for the shapes of a call's outputs, with inputs of which only the known extents mean
+    /// anything.
+    pub fn for_shapes(graph: &'g Graph) -> Context<'g> {
+        Context { shapes_only: true, ..Context::new(graph, false) }
     }
 
     pub fn graph(&self) -> &'g Graph {
@@ -27,6 +35,11 @@ impl<'g> Context<'g> {
     /// Whether a training step is traced.
     pub fn training(&self) -> bool {
         self.training
+    }
+
+    /// Whether the trace is for shapes only, and will not be run.
+    pub fn shapes_only(&self) -> bool {
+        self.shapes_only
     }
 
     /// The dtype in which the layer computes.
@@ -46,7 +59,8 @@ impl<'g> Context<'g> {
         variable.as_ref().map(|v| self.read(v)).ok_or_else(missing)
     }
 
-    /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype.
+    /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype. The
+    /// keyword `training` sets the mode for the layer and those it calls.
     pub fn call(&self, layer: &dyn Layer, args: &Args<'g>) -> Result<Outputs<'g>> {
         if self.graph.has_failed() {
             // The graph keeps the first error, and nothing after it means anything.
@@ -54,9 +68,14 @@ impl<'g> Context<'g> {
         }
         let base = layer.base();
         let name = quote(&base.name);
+        let mut training = self.training;
         for (keyword, arg) in &args.keyword {
+            if let ("training", Arg::Plain(Json::Bool(said))) = (keyword.as_str(), arg) {
+                training = *said;
+                continue;
+            }
             let accepted = keyword == "inputs" || layer.keywords().contains(&keyword.as_str());
-            if !accepted && !is_idle(keyword, arg) {
+            if !accepted && !is_idle(arg) {
                 return Err(Error::Unsupported(format!(
                     "layer '{name}' ({}) called with argument '{}'",
                     base.class_name,
@@ -65,20 +84,27 @@ impl<'g> Context<'g> {
             }
         }
         let compute = base.policy.compute;
-        let inner = Context { compute, ..*self };
         let cast = |v: &Value<'g>| {
             Ok(if base.autocast && v.dtype().is_float() { v.cast(compute) } else { *v })
         };
-        let call = || layer.call(&inner, &args.try_map(&mut { cast })?);
-        self.graph.scope(&name, call).at(|| format!("layer '{name}'"))
+        let mode = Context { training, ..*self };
+        mode.within(layer, |inner| layer.call(inner, &args.try_map(&mut { cast })?))
+    }
+
+    /// Runs `f` inside of a layer: in its scope and with its compute dtype. For layers that use a part
+    /// of another one; [`call`](Context::call) is the way to all of it.
+    pub fn within<T>(
+        &self,
+        layer: &dyn Layer,
+        f: impl FnOnce(&Context<'g>) -> Result<T>,
+    ) -> Result<T> {
+        let name = quote(&layer.base().name);
+        let inner = Context { compute: layer.base().policy.compute, ..*self };
+        self.graph.scope(&name, || f(&inner)).at(|| format!("layer '{name}'"))
     }
 }
 
-/// Whether leaving an argument out changes nothing: null, and `training` when it is false.
-fn is_idle(keyword: &str, arg: &Arg<Value<'_>>) -> bool {
-    match arg {
-        Arg::Plain(json) if json.is_null() => true,
-        Arg::Plain(json) => keyword == "training" && json.as_bool() == Some(false),
-        _ => false,
-    }
+/// Whether leaving an argument out changes nothing.
+fn is_idle(arg: &Arg<Value<'_>>) -> bool {
+    matches!(arg, Arg::Plain(Json::Null))
 }

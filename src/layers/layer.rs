@@ -6,7 +6,7 @@ use crate::base::{DType, Error, Nested, Result, Shape, Source, Spec, SymbolicSha
 use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
-use crate::layers::{Args, CallArgs, Context, DTypePolicy, masks};
+use crate::layers::{Args, CallArgs, Cell, Context, DTypePolicy, masks};
 use crate::saving::saveable::Kind;
 use crate::tensor::Variable;
 
@@ -50,6 +50,19 @@ pub trait Layer: Send + Sync {
     /// them, as the attribute holds.
     fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
         Vec::new()
+    }
+
+    /// The layer as a cell, which a recurrent layer runs once for every time step.
+    fn cell(&self) -> Option<&dyn Cell> {
+        None
+    }
+
+    /// Puts back what the layer remembers from one prediction to the next. Keras's `reset_state`.
+    ///
+    /// # Errors
+    /// If a state cannot be written.
+    fn reset_state(&self) -> Result<()> {
+        Ok(())
     }
 
     /// What the layer is to the walk that orders a file's weights.
@@ -124,6 +137,11 @@ impl LayerBase {
         self.add_variable(name, Spec::new(shape, self.policy.variable), initializer, true)
     }
 
+    /// Makes a trainable variable that starts with the elements of `initial`.
+    pub fn add_weight_from(&mut self, name: &str, initial: Arc<dyn Source>) -> Result<Variable> {
+        self.add_source(name, initial, true)
+    }
+
     /// Makes a variable that training does not touch by gradient, such as a moving mean.
     pub fn add_non_trainable(
         &mut self,
@@ -147,7 +165,16 @@ impl LayerBase {
         trainable: bool,
     ) -> Result<Variable> {
         spec.shape.checked_len()?;
-        let initial: Arc<dyn Source> = initializer.source(spec.shape, spec.dtype)?;
+        self.add_source(name, initializer.source(spec.shape, spec.dtype)?, trainable)
+    }
+
+    fn add_source(
+        &mut self,
+        name: &str,
+        initial: Arc<dyn Source>,
+        trainable: bool,
+    ) -> Result<Variable> {
+        initial.spec().shape.checked_len()?;
         let variable = Variable::new(name, trainable, initial);
         self.variables.push(variable.clone());
         Ok(variable)

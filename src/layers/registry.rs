@@ -4,7 +4,7 @@ use crate::base::Result;
 use crate::layers::config::{Config, Json};
 use crate::layers::{
     Layer, activations, attention, convolutional, core, merging, normalization, pooling,
-    preprocessing, regularization, reshaping,
+    preprocessing, regularization, reshaping, rnn,
 };
 
 /// How much of a class is done.
@@ -29,6 +29,7 @@ pub enum Group {
     Regularization,
     Preprocessing,
     Attention,
+    Recurrent,
 }
 
 /// What the table says of a class.
@@ -86,15 +87,18 @@ layers! {
     Preprocessing: preprocessing::Rescaling, preprocessing::Normalization,
         preprocessing::CategoryEncoding, preprocessing::Discretization,
         preprocessing::Resizing("inputs with bounding boxes"), preprocessing::CenterCrop;
-    Attention: attention::GroupQueryAttention("dropout in training"),
-        attention::MultiHeadAttention("dropout in training"),
-        attention::Attention("dropout in training"),
-        attention::AdditiveAttention("dropout in training");
+    Attention: attention::GroupQueryAttention,
+        attention::MultiHeadAttention,
+        attention::Attention,
+        attention::AdditiveAttention;
     Reshaping: reshaping::Reshape, reshaping::Flatten, reshaping::RepeatVector,
         reshaping::Permute, reshaping::Cropping1D, reshaping::Cropping2D, reshaping::Cropping3D,
         reshaping::UpSampling1D, reshaping::UpSampling2D,
         reshaping::UpSampling3D, reshaping::ZeroPadding1D, reshaping::ZeroPadding2D,
         reshaping::ZeroPadding3D;
+    Recurrent: rnn::LSTM, rnn::LSTMCell, rnn::GRU, rnn::GRUCell, rnn::SimpleRNN,
+        rnn::SimpleRNNCell, rnn::RNN, rnn::StackedRNNCells, rnn::TimeDistributed,
+        rnn::Bidirectional, rnn::ConvLSTM1D, rnn::ConvLSTM2D, rnn::ConvLSTM3D, rnn::ConvLSTMCell;
     Merging: merging::Concatenate, merging::Average, merging::Maximum, merging::Minimum,
         merging::Add, merging::Subtract, merging::Multiply, merging::Dot;
 }

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use serde_json::Map;
 
 use crate::base::error::quote;
-use crate::base::{Error, Result, ResultExt};
-use crate::layers::config::{Config, Json};
-use crate::layers::{Layer, registry};
+use crate::base::{DType, Error, Result, ResultExt, SymbolicShape};
+use crate::layers::config::{Config, Json, LayerReader};
+use crate::layers::{Arg, CallArgs, Layer, SymbolicSpec, registry};
 use crate::models::custom::CustomObjects;
 use crate::models::functional::Functional;
 use crate::models::sequential::Sequential;
@@ -98,11 +98,21 @@ impl<'a> Reader<'a> {
         let record = Record::parse(json)?;
         let name = record.config.get("name").and_then(Json::as_str).unwrap_or("");
         let place = || format!("{} '{}'", quote(record.class_name), quote(name));
-        self.resolve(&record, &place()).at(place)
+        let mut layer = self.resolve(&record, &place()).at(place)?;
+        // Keras builds a layer as it was built before it was saved, whatever it is called with now.
+        if let Some(shape) = build_shape(json).filter(|_| !layer.base().built) {
+            let spec = SymbolicSpec { shape, dtype: DType::Float32 };
+            layer.build(&CallArgs::one(Arg::Tensor(spec))).at(place)?;
+            layer.base_mut().built = true;
+        }
+        Ok(layer)
     }
 
     fn resolve(&self, record: &Record<'_>, owner: &str) -> Result<Box<dyn Layer>> {
-        let config = |defaults| Config::new(owner.into(), record.config.clone(), defaults);
+        let inner = Inner(self);
+        let config = |defaults| {
+            Config::new(owner.into(), record.config.clone(), defaults).with_layers(&inner)
+        };
         let custom = record.registered_name.unwrap_or(record.class_name);
         if let Some(new) = self.custom.find(custom) {
             return construct(&config(Json::Null), |config| new(config));
@@ -125,10 +135,19 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The reader of layers within a layer: one level deeper.
+struct Inner<'a>(&'a Reader<'a>);
+
+impl LayerReader for Inner<'_> {
+    fn layer(&self, record: &Json) -> Result<Box<dyn Layer>> {
+        self.0.deeper("layers")?.layer(record)
+    }
+}
+
 /// The layer of a config, every key of which must be known to its constructor.
 fn construct(
-    config: &Config,
-    new: impl FnOnce(&Config) -> Result<Box<dyn Layer>>,
+    config: &Config<'_>,
+    new: impl FnOnce(&Config<'_>) -> Result<Box<dyn Layer>>,
 ) -> Result<Box<dyn Layer>> {
     let layer = new(config)?;
     config.finish()?;
@@ -144,6 +163,16 @@ pub fn refuse_code(class_name: &str) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// The one input shape with which a layer of a record was built, if it was built with one.
+fn build_shape(record: &Json) -> Option<SymbolicShape> {
+    let shape = record.get("build_config")?.get("input_shape")?.as_array()?;
+    let extent = |json: &Json| match json {
+        Json::Null => Some(None),
+        n => n.as_u64().and_then(|n| usize::try_from(n).ok()).map(Some),
+    };
+    shape.iter().map(extent).collect::<Option<_>>().map(SymbolicShape)
 }
 
 fn is_layer_module(module: &str) -> bool {

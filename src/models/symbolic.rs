@@ -50,7 +50,7 @@ pub fn output_specs(
 
 fn trace(layer: &dyn Layer, args: &CallArgs<SymbolicSpec>, fill: Filling) -> Result<Nested<Spec>> {
     let graph = Graph::new();
-    let cx = Context::new(&graph, false);
+    let cx = Context::for_shapes(&graph);
     let mut rank = None;
     let args = args.try_map(&mut |spec: &SymbolicSpec| {
         let lower = spec.shape.rank() < *rank.get_or_insert(spec.shape.rank());

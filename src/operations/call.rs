@@ -10,7 +10,7 @@ use crate::operations::promotion::{Kind, result_type};
 /// One call of an operation: constructor arguments in `config`, the others in `args`.
 pub struct Call<'a, 'g> {
     pub cx: &'a Context<'g>,
-    pub config: &'a Config,
+    pub config: &'a Config<'a>,
     pub args: &'a Args<'g>,
     pub arguments: &'static [&'static str],
 }

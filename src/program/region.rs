@@ -2,6 +2,7 @@
 
 use crate::base::DType;
 use crate::graph::NodeId;
+use crate::graph::ops::Take;
 use crate::program::view::{Affine, Space};
 
 /// What a region's kernel is built around.
@@ -92,12 +93,23 @@ pub enum Inst {
         x: Reg,
         dtype: DType,
     },
+    /// The stored bits of `x`, read as another dtype.
+    Bitcast {
+        x: Reg,
+        dtype: DType,
+    },
     /// `x` where every index is inside its bounds, else a constant.
     Inside {
         bounds: Vec<(Affine, i64)>,
         x: Reg,
         dtype: DType,
         otherwise: u32,
+    },
+    /// Random bits of a key's two words and the linear position `at`.
+    Random {
+        key: [Reg; 2],
+        at: Affine,
+        take: Take,
     },
     /// The first part whose end lies beyond the index.
     Part {
@@ -112,6 +124,7 @@ impl Inst {
     pub fn dtype(&self) -> DType {
         match self {
             Inst::Index { .. } => DType::Int32,
+            Inst::Random { .. } => DType::UInt32,
             Inst::Anchor { dtype }
             | Inst::Load { dtype, .. }
             | Inst::Gather { dtype, .. }
@@ -120,6 +133,7 @@ impl Inst {
             | Inst::Binary { dtype, .. }
             | Inst::Select { dtype, .. }
             | Inst::Cast { dtype, .. }
+            | Inst::Bitcast { dtype, .. }
             | Inst::Inside { dtype, .. }
             | Inst::Part { dtype, .. } => *dtype,
         }
@@ -128,7 +142,7 @@ impl Inst {
     fn affines(&mut self) -> Vec<&mut Affine> {
         match self {
             Inst::Load { at, .. } | Inst::Gather { at, .. } => vec![at],
-            Inst::Index { at } | Inst::Part { at, .. } => vec![at],
+            Inst::Index { at } | Inst::Part { at, .. } | Inst::Random { at, .. } => vec![at],
             Inst::Inside { bounds, .. } => bounds.iter_mut().map(|(a, _)| a).collect(),
             _ => Vec::new(),
         }

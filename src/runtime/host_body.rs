@@ -7,11 +7,11 @@ use rayon::prelude::*;
 use crate::base::dtype::Lane;
 use crate::base::{DType, Error, Result, Spec};
 use crate::graph::Op;
-use crate::graph::ops::{BinaryRow, ReduceKind, UnaryRow};
+use crate::graph::ops::{BinaryRow, ReduceKind, UnaryRow, threefry};
 use crate::program::region::{Body, Inst};
 use crate::program::view::Affine;
 use crate::runtime::host_math;
-use crate::tensor::convert::round_f32;
+use crate::tensor::convert::{bits_of, round_f32, word_of};
 use crate::tensor::{Array, Words};
 
 /// Elements computed at once: a register fits the first-level cache.
@@ -85,11 +85,7 @@ fn run_all(
 }
 
 fn array_of(bits: Vec<u32>, spec: Spec) -> Array {
-    let words = match spec.dtype.lane() {
-        Lane::F32 => Words::F32(bytemuck::allocation::cast_vec(bits)),
-        Lane::I32 => Words::I32(bytemuck::allocation::cast_vec(bits)),
-        Lane::U32 => Words::U32(bits),
-    };
+    let words = Words::from_bits(spec.dtype.lane(), bits);
     Array { spec, words }
 }
 
@@ -349,6 +345,11 @@ impl<'a> Machine<'a> {
                 host_math::cast(from, *dtype, self.register(*x, len), out);
                 round(*dtype, out);
             }
+            Inst::Bitcast { x, dtype } => {
+                let from = self.body.code[*x].dtype();
+                let words = out.iter_mut().zip(self.register(*x, len));
+                words.for_each(|(out, &word)| *out = word_of(*dtype, bits_of(from, word)));
+            }
             Inst::Inside { bounds, x, otherwise, .. } => {
                 out.copy_from_slice(self.register(*x, len));
                 for (at, extent) in bounds {
@@ -360,6 +361,15 @@ impl<'a> Machine<'a> {
                         }
                     });
                 }
+            }
+            Inst::Random { key, at, take } => {
+                let words = key.map(|reg| self.register(reg, len));
+                self.lines(at, len, |line, first, step| {
+                    for (j, at) in line.enumerate() {
+                        let position = (first + j as i64 * step) as u32;
+                        out[at] = take.of(threefry(words.map(|w| w[at]), [0, position]));
+                    }
+                });
             }
             Inst::Part { at, parts, .. } => self.lines(at, len, |line, first, step| {
                 for (j, at) in line.enumerate() {

@@ -85,6 +85,15 @@ fn kernel(
             reads.remove(0);
             launch
         }
+        Op::SortStep(op) => {
+            let shape = &program.nodes[anchor].spec.shape;
+            kernels::sort_step::launch(op, [shape[0], shape[1]], caps)?
+        }
+        Op::SegmentReduce(op) => {
+            let values = &program.nodes[node.inputs[2]].spec;
+            let [n, inner] = [values.shape[0], values.shape[1]];
+            kernels::segment_reduce::launch(op, [n, inner], values.dtype, caps)?
+        }
         other => {
             return Err(Error::Unsupported(format!("{} on a GPU", other.def().label())));
         }

@@ -86,6 +86,15 @@ impl Words {
         }
     }
 
+    /// Words of a lane, by their bits.
+    pub fn from_bits(lane: Lane, bits: Vec<u32>) -> Words {
+        match lane {
+            Lane::F32 => Words::F32(bytemuck::allocation::cast_vec(bits)),
+            Lane::I32 => Words::I32(bytemuck::allocation::cast_vec(bits)),
+            Lane::U32 => Words::U32(bits),
+        }
+    }
+
     pub fn len(&self) -> usize {
         match self {
             Words::F32(v) => v.len(),

@@ -179,6 +179,31 @@ pub fn round_f32(dtype: DType, x: f32) -> f32 {
     }
 }
 
+/// The stored bits of an element of at most 32 bits, from the bits of its word.
+pub fn bits_of(dtype: DType, word: u32) -> u32 {
+    match dtype {
+        DType::Float16 => u32::from(f16::from_f32(f32::from_bits(word)).to_bits()),
+        DType::BFloat16 => u32::from(bf16::from_f32(f32::from_bits(word)).to_bits()),
+        _ => match dtype.size() {
+            1 => word & 0xff,
+            2 => word & 0xffff,
+            _ => word,
+        },
+    }
+}
+
+/// The bits of an element's word, from its stored bits: the inverse of [`bits_of`].
+pub fn word_of(dtype: DType, bits: u32) -> u32 {
+    match dtype {
+        DType::Float16 => f16::from_bits(bits as u16).to_f32().to_bits(),
+        DType::BFloat16 => bits << 16,
+        DType::Int16 => i32::from(bits as i16) as u32,
+        DType::Int8 => i32::from(bits as i8) as u32,
+        DType::Bool => u32::from(bits != 0),
+        _ => bits,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -209,11 +209,11 @@ impl Case {
             }
             "concat" if attribute("repeat").is_null() => graph.concat(x, size("axis")),
             "concat" => graph.concat(&vec![x[0]; size("repeat")], size("axis")),
-            "reduce" => match attribute("kind").as_str() {
-                Some("sum") => x[0].sum(&list("axes")),
-                Some("prod") => x[0].prod(&list("axes")),
-                Some("max") => x[0].max(&list("axes")),
-                _ => x[0].min(&list("axes")),
+            "reduce" => match self.reduce_kind() {
+                ReduceKind::Sum => x[0].sum(&list("axes")),
+                ReduceKind::Prod => x[0].prod(&list("axes")),
+                ReduceKind::Max => x[0].max(&list("axes")),
+                ReduceKind::Min => x[0].min(&list("axes")),
             },
             "mean" => x[0].mean(&list("axes")),
             "softmax" => x[0].softmax(&list("axes")),
@@ -227,9 +227,29 @@ impl Case {
             "pool_grad" => {
                 graph.push(PoolGrad { pool: self.pool() }.into(), &[x[0].id(), x[1].id()])
             }
+            "bitcast" => {
+                x[0].bitcast(DType::from_name(attribute("dtype").as_str().unwrap()).unwrap())
+            }
+            "argsort" => x[0].argsort(size("axis"), flag("descending")),
+            "take_along" => x[0].take_along(x[1], size("axis")),
+            "sort_step" => {
+                let step = SortStep { run: size("run"), group: size("group") };
+                graph.apply(step, &[x[0], x[1]])
+            }
+            "segment" => x[0].segment_reduce(x[1], self.reduce_kind(), size("segments")),
             "gather" => x[0].gather(x[1], size("axis")),
+            "random_bits" => graph.push(self.random_bits().into(), &[x[0].id()]),
             "stop_gradient" => x[0].stop_gradient(),
             other => panic!("{}: no way to build '{other}'", self.name),
+        }
+    }
+
+    fn reduce_kind(&self) -> ReduceKind {
+        match self.attributes["kind"].as_str() {
+            Some("sum") => ReduceKind::Sum,
+            Some("prod") => ReduceKind::Prod,
+            Some("max") => ReduceKind::Max,
+            _ => ReduceKind::Min,
         }
     }
 
@@ -240,6 +260,18 @@ impl Case {
 
     fn extents(&self, name: &str) -> [usize; 3] {
         sizes(&self.attributes[name]).try_into().expect("three axes")
+    }
+
+    fn random_bits(&self) -> RandomBits {
+        let take = match self.attributes["take"].as_str() {
+            Some("first") => Take::First,
+            Some("second") => Take::Second,
+            _ => {
+                let size = |name: &str| number(&self.attributes[name]) as u32;
+                Take::Mixed { width: size("width"), bits: size("bits") }
+            }
+        };
+        RandomBits { shape: sizes(&self.attributes["shape"]).into(), take }
     }
 
     fn conv(&self) -> Conv {

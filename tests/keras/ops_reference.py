@@ -117,7 +117,9 @@ def unary():
         "atan": (jnp.arctan, plain), "sinh": (jnp.sinh, plain), "cosh": (jnp.cosh, plain),
         "tanh": (jnp.tanh, plain), "asinh": (jnp.arcsinh, plain), "acosh": (jnp.arccosh, above),
         "atanh": (jnp.arctanh, inner), "sigmoid": (jax.nn.sigmoid, plain),
-        "erf": (jax.scipy.special.erf, plain),
+        "erf": (jax.scipy.special.erf, plain), "erfc": (jax.scipy.special.erfc, plain),
+        "erfinv": (jax.scipy.special.erfinv, inner), "i0": (jax.scipy.special.i0, plain),
+        "i1": (jax.scipy.special.i1, plain),
     }
     stepwise = ("sign", "floor", "ceil", "round", "trunc")
     for name, (f, x) in table.items():
@@ -177,6 +179,13 @@ def binary():
         "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal,
         "gt": np.greater, "ge": np.greater_equal,
     }
+    ints["gcd"] = np.gcd
+    distance = np.array([0, 1, 5, 31, 32, -1], np.int32)
+    for name, f in [("shl", jnp.left_shift), ("shr", jnp.right_shift)]:
+        case(f"binary/{name}/int32", f, whole[:, None], distance, function=name, tolerance="exact")
+    for name, f in [("shl", jnp.left_shift), ("shr", jnp.right_shift)]:
+        case(f"binary/{name}/uint8", f, np.array([200, 3, 255, 17], np.uint8),
+             np.array([1, 7, 0, 8], np.uint8), function=name, tolerance="exact")
     for name, f in (ints | tests).items():
         case(f"binary/{name}/int32", host(f), whole[:, None], divisor, function=name, tolerance="exact")
         small = [np.array(v, np.uint8) for v in ([200, 3, 255, 17], [100, 7, 2, 17])]
@@ -419,8 +428,77 @@ def pooled(x, mode, g):
     return total / lax.reduce_window(jnp.ones_like(x), 0.0, lax.add, window, stride, padding)
 
 
+def bits():
+    floats = np.array([0.0, -0.0, 1.0, -2.5, 65504.0, 6e-8, -3e-5, np.inf, -np.inf], np.float32)
+    patterns = np.array([0, 1, 0x3FF, 0x400, 0x3C00, 0x7BFF, 0x7C00, 0x8001, 0xFBFF, 0xFFFF], np.uint16)
+    for dtype, to in [(np.float32, "int32"), (np.float32, "uint32"), (np.float16, "uint16"),
+                      (np.float16, "int16"), (ml_dtypes.bfloat16, "uint16")]:
+        x = floats.astype(dtype)
+        case(f"bitcast/{dtype_name(x)}_to_{to}", lambda _: x.view(to), x, dtype=to, tolerance="exact")
+    for name, narrow in NARROW.items():
+        case(f"bitcast/uint16_to_{name}", lambda x: np.asarray(x).view(narrow).astype(np.float64), patterns,
+             dtype=name, out=name, grads=[], tolerance="exact")
+    case("bitcast/int8_to_uint8", lambda x: np.asarray(x).view(np.uint8), np.array([-1, 5], np.int8),
+         dtype="uint8", tolerance="exact")
+
+
+def orders():
+    odd = np.array([[1, -0.0, np.nan, 0.0, -np.inf, 1, np.inf, -2]], np.float32)
+    many = (np.arange(700) * 7919 % 263).astype(np.float32) / 8
+    tables = {"special": (odd, 1), "many": (many, 0), "rows": (noise(3, 40, 2), 1),
+              "int32": (np.array([5, -3, 2**31 - 1, -2**31, 5], np.int32), 0),
+              "uint8": (np.array([[5, 255, 0, 5]], np.uint8), 1), "empty": (np.zeros((2, 0), np.float32), 1)}
+    for name, (x, axis) in tables.items():
+        for down in (False, True):
+            f = lambda x: jnp.argsort(x, axis, descending=down).astype(jnp.int32)  # noqa: E731
+            # The narrow dtype itself: positions do not round.
+            case(f"argsort/{name}{'/down' * down}", lambda _: f(jnp.asarray(x)), x, axis=axis, descending=down,
+                 tolerance="exact")
+    keys, order = np.array([[9, 1, 5, 5, 0, 7]], np.uint32), np.array([[1, 0, 4, 2, 3, 5]], np.int32)
+    case("sort_step", lambda k, o: np.array([[4, 1, 2, 0, 3, 5]], np.int32), keys, order, run=2, group=4,
+         tolerance="exact")
+    at = np.array([[[0, 2], [1, 1]], [[2, 0], [0, 2]]], np.int32)
+    case("take_along", lambda x, i: jnp.take_along_axis(x, i, 1), noise(2, 3, 2), at, axis=1, tolerance="exact")
+    numbers = np.array([2, 0, 2, 5, -1, 0, 2], np.int32)
+    x = noise(7, 2)
+    x[5] = x[1]  # a tie
+    x[2, 0] = 0.0
+    table = {"sum": jax.ops.segment_sum, "prod": jax.ops.segment_prod, "max": jax.ops.segment_max,
+             "min": jax.ops.segment_min}
+    for name, f in table.items():
+        kind = {"kind": name, "segments": 4}
+        case(f"segment/{name}", lambda x, n: f(x, n, 4), x, numbers, differences=False,
+             grads=segment_gradient(name, x, numbers), tolerance="approximate", **kind)
+        case(f"segment/{name}/int8", lambda x, n: f(x, n, 4), np.arange(-3, 4, dtype=np.int8), numbers,
+             tolerance="exact", **kind)
+
+
+def segment_gradient(kind, x, numbers):
+    """The gradient of a segment reduction, by that of a reduction of each segment's rows."""
+    found, w = np.zeros_like(x, np.float64), weights((4, x.shape[1]))
+    f = {"sum": jnp.sum, "prod": jnp.prod, "max": jnp.max, "min": jnp.min}[kind]
+    for s in range(4):
+        rows = np.flatnonzero(numbers == s)
+        if len(rows):
+            found[rows] = jax.grad(lambda v: jnp.sum(f(v, axis=0) * w[s]))(spread(x[rows]))
+    return [found]
+
+
+def random():
+    key = np.array([7, 123456789], np.uint32)
+    wrap = lambda k: jax.random.wrap_key_data(jnp.asarray(k), impl="threefry2x32")  # noqa: E731
+    bits = lambda k: jax.random.bits(wrap(k), (3, 5), np.uint32)  # noqa: E731
+    for width, count in [(32, 32), (32, 23), (16, 10), (8, 7)]:
+        f = lambda k: (bits(k) & np.uint32(2**width - 1)) >> np.uint32(width - count)  # noqa: E731
+        case(f"random_bits/{width}_{count}", f, key, tolerance="exact", shape=[3, 5], take="mixed",
+             width=width, bits=count)
+    for word, take in enumerate(["first", "second"]):
+        f = lambda k: jax.random.key_data(jax.random.split(wrap(k), 4))[:, word]  # noqa: E731
+        case(f"random_bits/{take}", f, key, tolerance="exact", shape=[4], take=take)
+
+
 def main():
-    for write in (unary, binary, shapes, casts, reductions, contractions, pools):
+    for write in (unary, binary, shapes, casts, reductions, contractions, pools, random, bits, orders):
         write()
     path = pathlib.Path(__file__).parent.parent / "models" / "ops.json"
     rows = ",\n".join(json.dumps(c, separators=(",", ":")) for c in CASES)

@@ -4,7 +4,9 @@ mod compare;
 mod initializer_case;
 mod model_case;
 mod operation_case;
+mod optimizer_case;
 mod report;
+mod schedule_case;
 mod suite;
 
 use std::io::Write;
@@ -118,6 +120,8 @@ fn run_case(area: &Area, case: &Case, device: &Device) -> Result<Comparison> {
         "layers" | "models" => model_case::run(area, case, device),
         "ops" | "activations" => operation_case::run(area, case, device),
         "initializers" => initializer_case::run(area, case),
+        "optimizers" => optimizer_case::run(area, case, device),
+        "schedules" => schedule_case::run(area, case, device),
         other => Err(Error::Unsupported(format!("{other} are not computed by this version"))),
     };
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {

@@ -162,7 +162,29 @@ pub const BINARY: &[BinaryRow] = &[
     row("and", ("", "a & b"), |_, _| 0.0, |a, b| a & b, |_, _, _, _| (None, None)),
     row("or", ("", "a | b"), |_, _| 0.0, |a, b| a | b, |_, _, _, _| (None, None)),
     row("xor", ("", "a ^ b"), |_, _| 0.0, |a, b| a ^ b, |_, _, _, _| (None, None)),
+    row("shl", ("", "shift_left_LANE(a, b)"), |_, _| 0.0, shift_left, |_, _, _, _| (None, None)),
+    row("shr", ("", "shift_right_LANE(a, b)"), |_, _| 0.0, shift_right, |_, _, _, _| (None, None)),
+    row("gcd", ("", "gcd_LANE(a, b)"), |_, _| 0.0, gcd, |_, _, _, _| (None, None)),
 ];
+
+/// Zero where all bits are shifted out; a negative distance counts as a long one.
+fn shift_left(a: i64, b: i64) -> i64 {
+    if (0..32).contains(&b) { a << b } else { 0 }
+}
+
+/// The sign's bits where all others are shifted out; a negative distance counts as a long one.
+fn shift_right(a: i64, b: i64) -> i64 {
+    a >> if (0..32).contains(&b) { b } else { 63 }
+}
+
+/// The greatest common divisor, which is not negative.
+fn gcd(a: i64, b: i64) -> i64 {
+    let (mut a, mut b) = (a.abs(), b.abs());
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
 
 /// What Euclid's remainder lacks to Python's, whose sign is the divisor's.
 fn excess(a: i64, b: i64) -> i64 {

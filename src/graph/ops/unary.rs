@@ -88,6 +88,18 @@ pub const UNARY: &[UnaryRow] = &[
     row("erf", Float, "safe_erf(x)", math::erf, |g, x, _| {
         Some(g * (-(x * x)).unary("exp") * std::f64::consts::FRAC_2_SQRT_PI)
     }),
+    row("erfc", Float, "safe_erfc(x)", math::erfc, |g, x, _| {
+        Some(g * (-(x * x)).unary("exp") * -std::f64::consts::FRAC_2_SQRT_PI)
+    }),
+    row("erfinv", Float, "safe_erfinv(x)", math::erfinv, |g, _, y| {
+        Some(g * (y * y).unary("exp") * (std::f64::consts::PI.sqrt() / 2.0))
+    }),
+    row("i0", Float, "safe_i0(x)", math::i0, |g, x, _| Some(g * x.unary("i1"))),
+    row("i1", Float, "safe_i1(x)", math::i1, |g, x, y| {
+        // At zero, the limit of y / x.
+        let slope = x.binary("eq", x.like(0.0)).select(x.like(0.5), y / x);
+        Some(g * (x.unary("i0") - slope))
+    }),
     row("isnan", Test, "u32(is_nan(x))", |x| f64::from(x.is_nan()), |_, _, _| None),
     row("isinf", Test, "u32(is_inf(x))", |x| f64::from(x.is_infinite()), |_, _, _| None),
     row("isfinite", Test, "u32(is_finite(x))", |x| f64::from(x.is_finite()), |_, _, _| None),

@@ -18,6 +18,7 @@ use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
+use crate::layers::seed_generator::SeedGenerator;
 use crate::layers::{Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
 use crate::operations::linear::matmul;
 use crate::tensor::Variable;
@@ -55,6 +56,7 @@ struct AttentionLayer {
     /// The start of an additive scale; others start with one.
     initializer: Initializer,
     dropout: f64,
+    seed_generator: SeedGenerator,
     scale: Option<Variable>,
     concat_score_weight: Option<Variable>,
 }
@@ -81,13 +83,13 @@ impl AttentionLayer {
         initializer: Initializer,
         config: &Config,
     ) -> Result<AttentionLayer> {
-        config.get("seed");
         Ok(AttentionLayer {
             base: LayerBase::new(class_name, config)?,
             mode,
             use_scale: config.bool("use_scale")?,
             initializer,
             dropout: config.float("dropout")?,
+            seed_generator: SeedGenerator::from_config(config)?,
             scale: None,
             concat_score_weight: None,
         })
@@ -170,9 +172,6 @@ impl Layer for AttentionLayer {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        if cx.training() && self.dropout > 0.0 {
-            return Err(Error::Unsupported("training with dropout in attention".into()));
-        }
         let inputs = args.inputs()?;
         let (query, value, key) = match *inputs.as_slice() {
             [query, value] => (query, value, value),
@@ -194,6 +193,10 @@ impl Layer for AttentionLayer {
         });
         let mask = super::scores::all_of([value_mask, causal]);
         let shares = Self::masked(scores, mask).softmax(&[scores.rank().saturating_sub(1)]);
+        let shares = match cx.training() {
+            true => self.seed_generator.dropout(cx, shares, self.dropout, shares.shape())?,
+            false => shares,
+        };
         let output = matmul(shares, value)?;
         let output =
             query_mask.map_or(output, |mask| widened(mask, 0).select(output, output.like(0.0)));

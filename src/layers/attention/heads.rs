@@ -12,6 +12,7 @@ use crate::graph::Value;
 use crate::graph::einsum::einsum;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
+use crate::layers::seed_generator::SeedGenerator;
 use crate::layers::settings::weight_settings;
 use crate::layers::{
     Arg, Args, CallArgs, Context, EinsumDense, Layer, LayerBase, LayerBuilder, Outputs,
@@ -52,6 +53,7 @@ pub(super) struct Heads {
     names: Names,
     extents: Extents,
     dropout: f64,
+    seed_generator: SeedGenerator,
     use_bias: bool,
     use_gate: bool,
     sliding_window: Option<usize>,
@@ -71,12 +73,12 @@ impl Heads {
         weight_settings(config, &["kernel", "bias"])?;
         // A faster way to the same result, and what only training uses.
         config.optional_bool("flash_attention")?;
-        config.get("seed");
         Ok(Heads {
             base: LayerBase::new(class_name, config)?,
             names,
             extents,
             dropout: config.float("dropout")?,
+            seed_generator: SeedGenerator::from_config(config)?,
             use_bias: config.bool("use_bias")?,
             use_gate: config.bool("use_gate")?,
             sliding_window: config.optional_size("sliding_window")?,
@@ -188,6 +190,7 @@ impl Heads {
     /// Heads of output and the scores, from projections of rank 4 or more.
     fn attend<'g>(
         &self,
+        cx: &Context<'g>,
         [query, key, value]: [Value<'g>; 3],
         mask: Option<Value<'g>>,
         want_scores: bool,
@@ -219,7 +222,11 @@ impl Heads {
         // Keras has two ways to compute this, which differ where a mask leaves nothing.
         let zero = self.dropout > 0.0 || want_scores || rank != 4;
         let shares = masked_softmax(scores, mask, &last, zero);
-        let output = einsum(&format!("{product},{source}->{target}"), &[shares, value])?;
+        let taken = match cx.training() {
+            true => self.seed_generator.dropout(cx, shares, self.dropout, shares.shape())?,
+            false => shares,
+        };
+        let output = einsum(&format!("{product},{source}->{target}"), &[taken, value])?;
         Ok((output, shares))
     }
 }
@@ -262,9 +269,6 @@ impl Layer for Heads {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        if cx.training() && self.dropout > 0.0 {
-            return Err(Error::Unsupported("training with dropout in attention".into()));
-        }
         let needed = |what: &str| Error::shape("attention", format!("no {what}"), "a tensor");
         let query = args.tensor(0, "query").ok_or_else(|| needed("query"))?;
         let value = args.tensor(1, "value").ok_or_else(|| needed("value"))?;
@@ -279,7 +283,7 @@ impl Layer for Heads {
             shared(self.call_projection(cx, key_dense, key)?),
             shared(self.call_projection(cx, value_dense, value)?),
         ];
-        let (attended, scores) = self.attend(heads, mask, want_scores)?;
+        let (attended, scores) = self.attend(cx, heads, mask, want_scores)?;
         let attended = match self.use_gate {
             true => attended * self.call_projection(cx, gate_dense, query)?,
             false => attended,

@@ -158,6 +158,7 @@ impl Assigner<'_> {
                     | Op::Binary(_)
                     | Op::Select(_)
                     | Op::Cast(_)
+                    | Op::Bitcast(_)
                     | Op::Reshape(_)
                     | Op::StopGradient(_)
             );
@@ -169,7 +170,7 @@ impl Assigner<'_> {
     fn is_repeated(&self, id: NodeId) -> bool {
         let mut open = self.consumers[id].clone();
         while let Some(c) = open.pop() {
-            if matches!(self.program.nodes[c].op, Op::Broadcast(_)) {
+            if matches!(self.program.nodes[c].op, Op::Broadcast(_) | Op::RandomBits(_)) {
                 return true;
             }
             if !self.assignment.stored[c] {
@@ -184,7 +185,7 @@ impl Assigner<'_> {
     fn is_cheap(&self, id: NodeId) -> bool {
         let node = &self.program.nodes[id];
         let arithmetic = match &node.op {
-            Op::Iota(_) | Op::Cast(_) | Op::Select(_) => true,
+            Op::Iota(_) | Op::Cast(_) | Op::Bitcast(_) | Op::Select(_) => true,
             Op::Unary(op) => matches!(op.name, "neg" | "abs" | "not"),
             Op::Binary(op) => !matches!(op.name, "pow" | "atan2" | "mod" | "floor_div" | "div"),
             _ => false,

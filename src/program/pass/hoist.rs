@@ -44,8 +44,10 @@ pub fn run(program: &mut Program) -> Result<()> {
 fn depends_on_variables_only(program: &Program) -> Vec<bool> {
     let mut fixed: Vec<bool> = Vec::with_capacity(program.nodes.len());
     for node in &program.nodes {
-        fixed.push(match node.op {
+        fixed.push(match &node.op {
             Op::Input(_) | Op::Hoisted(_) => false,
+            // A variable that every run sets has a new version every time.
+            Op::Read(read) if program.assigns.iter().any(|(v, _)| v.id() == read.id) => false,
             _ => node.inputs.iter().all(|&i| fixed[i]),
         });
     }

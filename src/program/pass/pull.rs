@@ -186,6 +186,7 @@ impl Writer<'_, '_> {
                 Inst::Select { condition, a, b, dtype }
             }
             Op::Cast(_) => Inst::Cast { x: self.value(input(0), axes)?, dtype },
+            Op::Bitcast(_) => Inst::Bitcast { x: self.value(input(0), axes)?, dtype },
             Op::StopGradient(_) => return self.value(input(0), axes),
             Op::Reshape(_) => return self.reshape(node, axes),
             Op::Transpose(op) => {
@@ -202,6 +203,12 @@ impl Writer<'_, '_> {
             Op::Pad(op) => return self.pad(node, op, axes),
             Op::Concat(op) => self.concat(node, op, axes)?,
             Op::Gather(op) => self.gather(node, op, axes)?,
+            Op::RandomBits(op) => {
+                let rank = self.space.rank();
+                let word = |i: i64| [Affine::constant(i, rank)];
+                let key = [self.value(input(0), &word(0))?, self.value(input(0), &word(1))?];
+                Inst::Random { key, at: position(axes, &op.shape, rank), take: op.take }
+            }
             other => {
                 let label = other.def().label();
                 return Err(Stop::Failed(Error::Internal(format!("{label} inside a region"))));

@@ -1,0 +1,35 @@
+//! Rows combined by segment; see `shaders/segment_reduce.wgsl`.
+
+use crate::base::{DType, Result};
+use crate::gpu::{Caps, shader};
+use crate::graph::ops::SegmentReduce;
+use crate::kernels::build::words;
+use crate::kernels::map::WORKGROUP;
+use crate::kernels::reduce::{RUN, combining};
+use crate::kernels::{Launch, fold};
+
+/// The launch for values `[n, inner]` of a dtype that fills its word; binds the segments' numbers,
+/// the rows, the values and the output.
+pub fn launch(
+    op: &SegmentReduce,
+    [n, inner]: [usize; 2],
+    dtype: DType,
+    caps: &Caps,
+) -> Result<Launch> {
+    let elements = op.segments * inner;
+    let label = format!("segment_reduce {n}x{inner} to {}", op.segments);
+    let generated = format!("alias Acc = {};\n{}", dtype.lane().wgsl(), combining(op.kind, dtype));
+    let prelude = format!("const WG = {WORKGROUP}u;\nconst RUN = {RUN}u;\n");
+    Ok(Launch {
+        kernel: "segment_reduce",
+        source: shader::compose("segment_reduce", &prelude, &[("generated", &generated)])?,
+        params: words([elements, n, inner])?.to_vec(),
+        extra: Vec::new(),
+        grid: fold(elements.div_ceil(WORKGROUP), caps, &label)?,
+        label,
+        bindings: 4,
+        first_output: 3,
+        outputs: 1,
+        fills_workgroup_memory: false,
+    })
+}

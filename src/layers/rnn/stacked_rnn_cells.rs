@@ -1,0 +1,146 @@
+//! `keras.layers.StackedRNNCells`: several cells as one, each fed with the output of the one before.
+//!
+//! The cells' weights are under `cells`; the states are a list with those of every cell.
+
+use std::sync::Arc;
+
+use super::cell::{Cell, States, call_step};
+use crate::base::{Error, Nested, Result, Shape, SymbolicShape};
+use crate::builder;
+use crate::graph::Value;
+use crate::layers::config::Config;
+use crate::layers::layer::layer_base;
+use crate::layers::{Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
+
+builder! {
+    /// A stack of cells that is a cell. The cells are given as a list of their records.
+    StackedRNNCells(cells) {}
+}
+
+struct Stack {
+    base: LayerBase,
+    cells: Vec<Arc<dyn Layer>>,
+}
+
+impl StackedRNNCells {
+    pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
+        let cells: Vec<Arc<dyn Layer>> =
+            config.layer_list("cells")?.into_iter().map(Arc::from).collect();
+        if cells.is_empty() || cells.iter().any(|cell| cell.cell().is_none()) {
+            return Err(config.bad("cells", "one or more layers that are cells, with states"));
+        }
+        Ok(Box::new(Stack { base: LayerBase::new("StackedRNNCells", config)?, cells }))
+    }
+}
+
+impl Stack {
+    fn cells(&self) -> impl Iterator<Item = (&dyn Layer, &dyn Cell)> {
+        self.cells.iter().filter_map(|layer| Some((layer.as_ref(), layer.cell()?)))
+    }
+}
+
+/// Features of a cell's output.
+fn output_size(cell: &dyn Cell) -> Result<usize> {
+    let none = || Error::shape("stack of cells", "a cell without output size", "a state or a size");
+    cell.output_size().ok_or_else(none)
+}
+
+impl Layer for Stack {
+    layer_base!();
+
+    fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
+        let mut shape = inputs.input_shape()?.clone();
+        let batch = shape.0.first().copied().flatten();
+        let dtype = self.base.policy.compute;
+        for layer in &mut self.cells {
+            let in_use = || Error::Internal("a cell in use is built".into());
+            let layer = Arc::get_mut(layer).ok_or_else(in_use)?;
+            if !layer.base().built {
+                let spec = SymbolicSpec { shape: shape.clone(), dtype };
+                layer.build(&CallArgs::one(Arg::Tensor(spec)))?;
+                layer.base_mut().built = true;
+            }
+            if let Some(cell) = layer.cell() {
+                shape = SymbolicShape(vec![batch, Some(output_size(cell)?)]);
+            }
+        }
+        Ok(())
+    }
+
+    fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
+        call_step(self, cx, args)
+    }
+
+    fn cell(&self) -> Option<&dyn Cell> {
+        Some(self)
+    }
+
+    fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
+        let cells = self.cells.iter().cloned().map(Nested::Leaf).collect();
+        vec![("cells", Nested::List(cells))]
+    }
+
+    fn keywords(&self) -> &'static [&'static str] {
+        &["states"]
+    }
+}
+
+impl Cell for Stack {
+    fn state_size(&self) -> Vec<usize> {
+        self.cells().flat_map(|(_, cell)| cell.state_size()).collect()
+    }
+
+    fn output_size(&self) -> Option<usize> {
+        self.cells().last().and_then(|(_, cell)| cell.output_size())
+    }
+
+    fn initial_state<'g>(&self, cx: &Context<'g>, input: &Shape) -> Result<States<'g>> {
+        let mut input = input.clone();
+        let mut states = Vec::with_capacity(self.cells.len());
+        for (layer, cell) in self.cells() {
+            states.push(cx.within(layer, |cx| cell.initial_state(cx, &input))?);
+            let batch = input.first().copied().unwrap_or(1);
+            input = Shape::from([batch, output_size(cell)?]);
+        }
+        Ok(Nested::List(states))
+    }
+
+    fn project<'g>(&self, cx: &Context<'g>, inputs: Value<'g>) -> Result<Value<'g>> {
+        match self.cells().next() {
+            Some((layer, cell)) => cx.within(layer, |cx| cell.project(cx, as_floats(cx, inputs))),
+            None => Ok(inputs),
+        }
+    }
+
+    fn step<'g>(
+        &self,
+        cx: &Context<'g>,
+        input: Value<'g>,
+        states: &States<'g>,
+    ) -> Result<(Value<'g>, States<'g>)> {
+        let of_each = match states {
+            Nested::List(items) if items.len() == self.cells.len() => items.as_slice(),
+            _ => {
+                let expected = format!("a list with the states of {} cells", self.cells.len());
+                return Err(Error::shape("stack of cells", "other states", expected));
+            }
+        };
+        let mut output = input;
+        let mut next = Vec::with_capacity(self.cells.len());
+        for (i, ((layer, cell), states)) in self.cells().zip(of_each).enumerate() {
+            let (y, state) = cx.within(layer, |cx| {
+                // The first cell's inputs are projected already.
+                let x = if i == 0 { output } else { cell.project(cx, as_floats(cx, output))? };
+                cell.step(cx, x, states)
+            })?;
+            output = y;
+            next.push(state);
+        }
+        Ok((output, Nested::List(next)))
+    }
+}
+
+/// A floating value in the dtype of the cell that takes it.
+fn as_floats<'g>(cx: &Context<'g>, x: Value<'g>) -> Value<'g> {
+    if x.dtype().is_float() { x.cast(cx.compute_dtype()) } else { x }
+}

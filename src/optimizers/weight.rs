@@ -1,0 +1,22 @@
+//! A model's weight, as optimizers see it.
+
+use crate::tensor::Variable;
+
+/// A trainable weight of a model and what an optimizer has to know of it.
+#[derive(Clone)]
+pub struct Weight {
+    pub variable: Variable,
+    /// The names of the layers around it and its own, such as `dense/kernel`.
+    pub path: String,
+    /// Whether weight decay reaches it; Keras's `exclude_from_weight_decay`.
+    pub decays: bool,
+    /// Whether its gradient is its next value, as for the scales of float8 layers.
+    pub overwritten: bool,
+}
+
+impl Weight {
+    /// A weight that decays and is changed by its gradient.
+    pub fn new(path: &str, variable: Variable) -> Weight {
+        Weight { variable, path: path.into(), decays: true, overwritten: false }
+    }
+}
