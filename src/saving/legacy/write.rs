@@ -98,7 +98,7 @@ impl Layout {
         let mut names = Vec::with_capacity(weights.len());
         self.plans.push(GroupPlan { path: path.into(), name: None, datasets: Vec::new() });
         for (name, source) in weights {
-            let name = unique(name, &mut taken);
+            let name = unique(&name, &mut taken);
             let (folder, key) = name.rsplit_once('/').unwrap_or(("", &name));
             let path = if folder.is_empty() { path.into() } else { format!("{path}/{folder}") };
             self.plans.push(GroupPlan { path, name: None, datasets: vec![(key.into(), source)] });
@@ -108,9 +108,9 @@ impl Layout {
     }
 }
 
-/// The name, with a number when it or a name below it is taken: a dataset cannot hold another.
-fn unique(name: String, taken: &mut HashSet<String>) -> String {
-    let mut found = name.clone();
+/// The name, with a number when it is taken.
+fn unique(name: &str, taken: &mut HashSet<String>) -> String {
+    let mut found = name.to_owned();
     let mut count = 0;
     while !taken.insert(found.clone()) {
         count += 1;
