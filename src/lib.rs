@@ -14,19 +14,24 @@ pub mod activations;
 pub mod base;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod constraints;
 pub mod gpu;
 pub mod graph;
 pub mod initializers;
 pub mod kernels;
 pub mod layers;
+pub mod losses;
 pub mod manual;
+pub mod metrics;
 pub mod models;
 pub mod operations;
 pub mod optimizers;
 pub mod program;
+pub mod regularizers;
 pub mod runtime;
 pub mod saving;
 pub mod tensor;
+pub mod trainers;
 
 pub use base::{DType, Error, Result};
 pub use models::{

@@ -98,6 +98,7 @@ const KEPT_TO: &[(&str, &[&str])] = &[
             "operations",
             "optimizers",
             "models",
+            "trainers",
             "cli",
         ],
     ),

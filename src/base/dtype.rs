@@ -27,6 +27,8 @@ pub enum DType {
     UInt16,
     UInt8,
     Bool,
+    /// Text. It is never computed with: layers of text turn it into numbers on the host.
+    String,
 }
 
 /// The word in which values are computed.
@@ -41,7 +43,7 @@ pub enum Lane {
 }
 
 impl DType {
-    /// Every dtype, widest first within its kind.
+    /// Every dtype of numbers, widest first within its kind.
     pub const ALL: [DType; 13] = [
         DType::Float64,
         DType::Float32,
@@ -74,6 +76,7 @@ impl DType {
             DType::UInt16 => "uint16",
             DType::UInt8 => "uint8",
             DType::Bool => "bool",
+            DType::String => "string",
         }
     }
 
@@ -82,9 +85,11 @@ impl DType {
     /// # Errors
     /// [`Error::Unsupported`] for the dtypes that only Keras has.
     pub fn from_name(name: &str) -> Result<DType> {
-        DType::ALL.into_iter().find(|d| d.name() == name).ok_or_else(|| match name {
-            "string" | "complex64" | "complex128" | "float8_e4m3fn" | "float8_e5m2" | "int4"
-            | "uint4" => Error::Unsupported(format!("dtype {name}")),
+        let all = DType::ALL.into_iter().chain([DType::String]);
+        all.into_iter().find(|d| d.name() == name).ok_or_else(|| match name {
+            "complex64" | "complex128" | "float8_e4m3fn" | "float8_e5m2" | "int4" | "uint4" => {
+                Error::Unsupported(format!("dtype {name}"))
+            }
             _ => Error::DType {
                 context: "dtype name".into(),
                 found: quote(name),
@@ -94,13 +99,14 @@ impl DType {
         })
     }
 
-    /// Size of one element in bytes, as stored.
+    /// Size of one element in bytes, as stored; 0 for text, whose elements have no common size.
     pub fn size(self) -> usize {
         match self {
             DType::Float64 | DType::Int64 | DType::UInt64 => 8,
             DType::Float32 | DType::Int32 | DType::UInt32 => 4,
             DType::Float16 | DType::BFloat16 | DType::Int16 | DType::UInt16 => 2,
             DType::Int8 | DType::UInt8 | DType::Bool => 1,
+            DType::String => 0,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::base::Shape;
+use crate::base::error::quote;
 use crate::tensor::Tensor;
 
 /// How far two numbers may be apart: `absolute + relative * |expected|`.
@@ -17,6 +18,17 @@ pub enum Difference {
     /// The shapes differ; this one is expected.
     Shape(Shape),
     Elements(Elements),
+    Text(Strings),
+}
+
+/// The difference of two tensors of text of one shape.
+#[derive(Default)]
+pub struct Strings {
+    /// Strings that are not equal.
+    beyond: usize,
+    total: usize,
+    /// Index and strings, found and expected, of the first of them.
+    first: Option<(Vec<usize>, String, String)>,
 }
 
 /// The difference of tensors of one shape.
@@ -42,10 +54,13 @@ impl Tolerance {
 }
 
 impl Difference {
-    /// Compares element by element. Integers and booleans must be equal.
+    /// Compares element by element. Integers, booleans and text must be equal.
     pub fn of(found: &Tensor, expected: &Tensor, tolerance: Tolerance) -> Difference {
         if found.shape() != expected.shape() {
             return Difference::Shape(expected.shape().clone());
+        }
+        if let (Ok(found_strings), Ok(expected)) = (found.strings(), expected.strings()) {
+            return Difference::Text(Strings::of(found_strings, expected, found.shape()));
         }
         let exact = Tolerance { relative: 0.0, absolute: 0.0 };
         let tolerance = if expected.dtype().is_float() { tolerance } else { exact };
@@ -58,15 +73,20 @@ impl Difference {
 
     /// Whether all elements are within the tolerance.
     pub fn is_none_beyond(&self) -> bool {
-        matches!(self, Difference::Elements(elements) if elements.beyond == 0)
+        match self {
+            Difference::Shape(_) => false,
+            Difference::Elements(elements) => elements.beyond == 0,
+            Difference::Text(strings) => strings.beyond == 0,
+        }
     }
 
     /// The largest difference of two elements, and the largest as a part of the expected value;
-    /// infinities where shapes differ.
+    /// infinities where shapes or strings differ.
     pub fn largest(&self) -> (f64, f64) {
         match self {
-            Difference::Shape(_) => (f64::INFINITY, f64::INFINITY),
             Difference::Elements(elements) => (elements.largest, elements.largest_relative),
+            Difference::Text(strings) if strings.beyond == 0 => (0.0, 0.0),
+            Difference::Shape(_) | Difference::Text(_) => (f64::INFINITY, f64::INFINITY),
         }
     }
 }
@@ -92,6 +112,31 @@ impl Elements {
     }
 }
 
+impl Strings {
+    fn of(found: &[String], expected: &[String], shape: &Shape) -> Strings {
+        let mut strings = Strings { total: found.len(), ..Strings::default() };
+        let pairs = found.iter().zip(expected).enumerate();
+        for (i, (found, expected)) in pairs.filter(|(_, (found, expected))| found != expected) {
+            strings.beyond += 1;
+            let first = || (index(shape, i), found.clone(), expected.clone());
+            strings.first.get_or_insert_with(first);
+        }
+        strings
+    }
+}
+
+impl fmt::Display for Strings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((index, found, expected)) = &self.first else {
+            return write!(f, "{} equal strings", self.total);
+        };
+        let (beyond, total, found, expected) =
+            (self.beyond, self.total, quote(found), quote(expected));
+        write!(f, "{beyond} of {total} strings, ")?;
+        write!(f, "the first at {index:?} is '{found}', expected '{expected}'")
+    }
+}
+
 /// The index of the element at a position in row-major order.
 fn index(shape: &Shape, position: usize) -> Vec<usize> {
     let strides = shape.strides();
@@ -103,6 +148,7 @@ impl fmt::Display for Difference {
         let elements = match self {
             Difference::Shape(expected) => return write!(f, "expected shape {expected}"),
             Difference::Elements(elements) => elements,
+            Difference::Text(strings) => return strings.fmt(f),
         };
         if let Some((index, found, expected)) = &elements.first {
             let (beyond, total) = (elements.beyond, elements.total);
@@ -140,6 +186,16 @@ mod tests {
         for (found, expected) in [(nan, 0.0), (0.0, nan), (inf, 0.0), (0.0, inf), (inf, -inf)] {
             assert!(!difference(&[found], &[expected]).is_none_beyond(), "{found} {expected}");
         }
+    }
+
+    #[test]
+    fn text_must_be_equal() {
+        let text = |x: &[&str]| Tensor::from_strings([1, x.len()], x).unwrap();
+        let tolerance = Tolerance { relative: 1.0, absolute: 1.0 };
+        let of = |found: &[&str]| Difference::of(&text(found), &text(&["a", "b"]), tolerance);
+        assert!(of(&["a", "b"]).is_none_beyond());
+        let message = of(&["a", "c"]).to_string();
+        assert_eq!(message, "1 of 2 strings, the first at [0, 1] is 'c', expected 'b'");
     }
 
     #[test]

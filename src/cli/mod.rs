@@ -11,7 +11,9 @@ mod conformance;
 mod convert;
 mod device;
 mod difference;
+mod evaluate;
 mod failure;
+mod fit;
 mod inspect;
 mod inspect_report;
 mod plan;
@@ -42,6 +44,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Predict(predict::Args),
+    Fit(fit::Args),
+    Evaluate(evaluate::Args),
     Inspect(inspect::Args),
     Summary(summary::Args),
     Convert(convert::Args),
@@ -71,6 +75,8 @@ impl Command {
     fn run(&self, out: &mut dyn Write) -> Outcome {
         match self {
             Command::Predict(args) => args.run(),
+            Command::Fit(args) => args.run(out),
+            Command::Evaluate(args) => args.run(out),
             Command::Inspect(args) => args.run(out),
             Command::Summary(args) => args.run(out),
             Command::Convert(args) => args.run(),

@@ -76,13 +76,29 @@ impl Recording {
     /// # Errors
     /// [`Error::Device`] and [`Error::DeviceLost`], also of work submitted earlier.
     pub fn run(&self) -> Result<()> {
+        self.run_and_copy(&[])
+    }
+
+    /// Submits all dispatches, and behind them copies of whole buffers, from and to, in order.
+    ///
+    /// # Errors
+    /// As [`run`](Recording::run); [`Error::Internal`] when a target is smaller than its source.
+    pub fn run_and_copy(&self, copies: &[(Buffer, Buffer)]) -> Result<()> {
         self.gpu.check()?;
-        for steps in self.steps.chunks(STEPS_PER_SUBMIT) {
-            let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        copies.iter().try_for_each(|(from, to)| to.check_range(0, from.bytes()))?;
+        let last = self.steps.len().div_ceil(STEPS_PER_SUBMIT).saturating_sub(1);
+        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        for (i, steps) in self.steps.chunks(STEPS_PER_SUBMIT).enumerate() {
             encode(steps, &mut encoder);
-            self.gpu.submit(encoder)?;
+            if i < last {
+                let next = self.gpu.device().create_command_encoder(&Default::default());
+                self.gpu.submit(std::mem::replace(&mut encoder, next))?;
+            }
         }
-        Ok(())
+        for (from, to) in copies {
+            encoder.copy_buffer_to_buffer(from.raw(), 0, to.raw(), 0, from.bytes());
+        }
+        self.gpu.submit(encoder).map(|_| ())
     }
 }
 

@@ -58,6 +58,8 @@ pub struct Trace {
     pub variables: HashMap<VariableId, Variable>,
     /// New values of variables, taken when the program has run.
     pub assigns: Vec<(Variable, NodeId)>,
+    /// Scalars that layers add to the loss.
+    pub losses: Vec<NodeId>,
 }
 
 #[derive(Default)]
@@ -121,6 +123,17 @@ impl Graph {
         let mut inner = self.inner.borrow_mut();
         inner.trace.variables.insert(variable.id(), variable.clone());
         inner.trace.assigns.push((variable.clone(), value.id()));
+    }
+
+    /// Adds a scalar to the loss of a training step; Keras's `add_loss`.
+    pub fn add_loss(&self, loss: Value<'_>) {
+        self.inner.borrow_mut().trace.losses.push(loss.id());
+    }
+
+    /// What has been added to the loss so far.
+    pub fn losses(&self) -> Vec<Value<'_>> {
+        let ids = self.inner.borrow().trace.losses.clone();
+        ids.into_iter().map(|id| self.value(id)).collect()
     }
 
     /// A constant tensor.
@@ -204,6 +217,17 @@ impl Graph {
         }
     }
 
+    /// What has been written up to now.
+    ///
+    /// # Errors
+    /// The first error that happened while tracing.
+    pub fn so_far(&self) -> Result<Trace> {
+        if self.has_failed() {
+            return Err(Error::Internal("computing after an error".into()));
+        }
+        Ok(self.inner.borrow().trace.clone())
+    }
+
     /// Writes an operation on values of this graph; an equal one is taken from before. [`Value`] has
     /// a method for what layers need every day.
     pub fn push(&self, op: Op, inputs: &[NodeId]) -> Value<'_> {
@@ -219,7 +243,9 @@ impl Graph {
         let spec = {
             let inner = self.inner.borrow();
             let specs: Vec<&Spec> = inputs.iter().map(|&i| &inner.trace.nodes[i].spec).collect();
-            op.def().infer(&specs).and_then(|spec| spec.shape.checked_len().map(|_| spec))
+            refuse_text(&op, &specs)
+                .and_then(|()| op.def().infer(&specs))
+                .and_then(|spec| spec.shape.checked_len().map(|_| spec))
         };
         match spec {
             Ok(spec) => {
@@ -265,6 +291,19 @@ impl Graph {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// Text may be an input of a graph, where layers of text find it, but nothing computes with it.
+fn refuse_text(op: &Op, inputs: &[&Spec]) -> Result<()> {
+    let to_text = matches!(op, Op::Cast(cast) if cast.dtype == DType::String);
+    if to_text || inputs.iter().any(|spec| spec.dtype == DType::String) {
+        return Err(Error::Unsupported(format!(
+            "text in '{}': only layers such as StringLookup, TextVectorization and Hashing work \
+             with it",
+            op.def().label()
+        )));
+    }
+    Ok(())
 }
 
 /// Shape and words of a host value, checked against each other in debug builds.

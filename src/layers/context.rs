@@ -4,7 +4,7 @@ use crate::base::error::quote;
 use crate::base::{DType, Error, Result, ResultExt};
 use crate::graph::{Graph, Value};
 use crate::layers::config::Json;
-use crate::layers::{Arg, Args, Layer, Outputs};
+use crate::layers::{Arg, Args, HostRun, Layer, Outputs};
 use crate::tensor::Variable;
 
 /// The surroundings of a call: the graph it writes into, the mode, and access to variables.
@@ -13,19 +13,57 @@ pub struct Context<'g> {
     graph: &'g Graph,
     training: bool,
     shapes_only: bool,
+    /// Whether outputs add nothing to the loss.
+    silent: bool,
     compute: DType,
+    host: Option<&'g dyn HostRun>,
+    unknown: usize,
 }
 
 impl<'g> Context<'g> {
     /// A context that traces into `graph`, for inference or for training.
     pub fn new(graph: &'g Graph, training: bool) -> Context<'g> {
-        Context { graph, training, shapes_only: false, compute: DType::Float32 }
+        Context {
+            graph,
+            training,
+            shapes_only: false,
+            silent: false,
+            compute: DType::Float32,
+            host: None,
+            unknown: 1,
+        }
     }
 
     /// A context for the shapes of a call's outputs, with inputs of which only the known extents mean
     /// anything.
     pub fn for_shapes(graph: &'g Graph) -> Context<'g> {
         Context { shapes_only: true, ..Context::new(graph, false) }
+    }
+
+    /// The same context for a call that changes no state and adds no loss.
+    #[must_use]
+    pub fn without_effects(&self) -> Context<'g> {
+        Context { training: false, silent: true, ..*self }
+    }
+
+    /// The same, where layers that work on the host compute while the trace goes on.
+    #[must_use]
+    pub fn with_host(self, host: &'g dyn HostRun) -> Context<'g> {
+        Context { host: Some(host), ..self }
+    }
+
+    /// The same, where extents that only such layers' results tell are taken to be `unknown`.
+    #[must_use]
+    pub fn with_unknown(self, unknown: usize) -> Context<'g> {
+        Context { unknown, ..self }
+    }
+
+    pub(crate) fn host(&self) -> Option<&'g dyn HostRun> {
+        self.host
+    }
+
+    pub(crate) fn unknown(&self) -> usize {
+        self.unknown
     }
 
     pub fn graph(&self) -> &'g Graph {
@@ -88,7 +126,15 @@ impl<'g> Context<'g> {
             Ok(if base.autocast && v.dtype().is_float() { v.cast(compute) } else { *v })
         };
         let mode = Context { training, ..*self };
-        mode.within(layer, |inner| layer.call(inner, &args.try_map(&mut { cast })?))
+        mode.within(layer, |inner| {
+            let outputs = layer.call(inner, &args.try_map(&mut { cast })?)?;
+            if !self.shapes_only && !self.silent {
+                for output in outputs.flatten() {
+                    base.rules.add_activity_loss(*output)?;
+                }
+            }
+            Ok(outputs)
+        })
     }
 
     /// Runs `f` inside of a layer: in its scope and with its compute dtype. For layers that use a part

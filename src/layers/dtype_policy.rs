@@ -20,6 +20,7 @@ impl DTypePolicy {
         match name {
             "mixed_float16" => mixed(DType::Float16),
             "mixed_bfloat16" => mixed(DType::BFloat16),
+            "string" => Err(Error::Unsupported("computing in dtype string".into())),
             _ => DType::from_name(name).map(|d| DTypePolicy { compute: d, variable: d }),
         }
     }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::base::{DType, Error, Nested, Result, Shape, Source, Spec, SymbolicShape};
 use crate::graph::Value;
 use crate::initializers::Initializer;
-use crate::layers::config::Config;
+use crate::layers::config::{Config, Json};
+use crate::layers::weight_rules::WeightRules;
 use crate::layers::{Args, CallArgs, Cell, Context, DTypePolicy, masks};
-use crate::saving::saveable::Kind;
+use crate::saving::saveable::{Assets, Kind};
 use crate::tensor::Variable;
 
 /// What a call gives: one value, or a structure of them.
@@ -74,6 +75,22 @@ pub trait Layer: Send + Sync {
     fn keywords(&self) -> &'static [&'static str] {
         &[]
     }
+
+    /// Whether the layer itself works on the host while a model is traced, as layers of text do.
+    fn on_host(&self) -> bool {
+        false
+    }
+
+    /// The layer's own variables with the keys of their datasets: `"0"`, `"1"`…, for most.
+    fn own_variables(&self) -> Vec<(String, Variable)> {
+        let variables = self.base().saved_variables().into_iter();
+        variables.enumerate().map(|(i, variable)| (i.to_string(), variable)).collect()
+    }
+
+    /// What the layer keeps in files of its own, such as a vocabulary.
+    fn assets(&self) -> Option<Arc<dyn Assets>> {
+        None
+    }
 }
 
 /// The two accessors of [`Layer`], for a struct whose `LayerBase` is at `self.base`, or elsewhere.
@@ -104,6 +121,8 @@ pub struct LayerBase {
     pub built: bool,
     /// The layer's own variables in creation order.
     pub variables: Vec<Variable>,
+    /// What training asks of them.
+    pub rules: WeightRules,
 }
 
 impl LayerBase {
@@ -124,6 +143,7 @@ impl LayerBase {
             autocast: true,
             built: false,
             variables: Vec::new(),
+            rules: WeightRules::from_config(config)?,
         })
     }
 
@@ -178,6 +198,17 @@ impl LayerBase {
         let variable = Variable::new(name, trainable, initial);
         self.variables.push(variable.clone());
         Ok(variable)
+    }
+
+    /// What layers have whose config may name any policy and which compute with none: the policy is
+    /// float32, whatever the key `dtype` holds.
+    pub(crate) fn without_policy(class_name: &'static str, config: &Config) -> Result<LayerBase> {
+        let mut given = config.given().clone();
+        for key in ["name", "trainable", "dtype"] {
+            config.get(key);
+        }
+        given.remove("dtype");
+        LayerBase::new(class_name, &Config::new(config.owner().into(), given, Json::Null))
     }
 
     /// The layer's variables in the order of a weights file: trainable ones first.

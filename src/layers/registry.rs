@@ -58,7 +58,7 @@ macro_rules! layers {
 }
 
 layers! {
-    Core: core::InputLayer("text, sparse and ragged inputs"), core::Dense("quantized weights"),
+    Core: core::InputLayer("sparse and ragged inputs"), core::Dense("quantized weights"),
         core::Activation, core::Embedding("quantized weights"),
         core::ReversibleEmbedding("quantized weights"), core::Masking,
         core::EinsumDense("quantized weights"), core::Identity;
@@ -86,6 +86,12 @@ layers! {
         regularization::GaussianNoise, regularization::ActivityRegularization;
     Preprocessing: preprocessing::Rescaling, preprocessing::Normalization,
         preprocessing::CategoryEncoding, preprocessing::Discretization,
+        preprocessing::Hashing, preprocessing::HashedCrossing,
+        preprocessing::TFDConcat, preprocessing::TFDIdentity,
+        preprocessing::TextVectorization("ragged and sparse output, callables"),
+        preprocessing::StringLookup("sparse output"),
+        preprocessing::IntegerLookup("sparse output"),
+        preprocessing::IndexLookup("sparse output"),
         preprocessing::Resizing("inputs with bounding boxes"), preprocessing::CenterCrop;
     Attention: attention::GroupQueryAttention,
         attention::MultiHeadAttention,

@@ -1,6 +1,6 @@
 //! What each layer of a model gives, to find where two computations part.
 
-use crate::base::{Result, Spec};
+use crate::base::Result;
 use crate::graph::{FusionClass, NodeId, Trace};
 use crate::models::model::Model;
 use crate::program::{Options, Program};
@@ -16,11 +16,14 @@ impl Model {
     /// fused than in one.
     pub fn activations(&self, inputs: &[Tensor], device: &Device) -> Result<Vec<(String, Tensor)>> {
         let inputs = self.conform(inputs)?;
-        let specs: Vec<Spec> = inputs.iter().map(|t| t.spec().clone()).collect();
-        let (trace, _) = self.trace(&specs)?;
-        let (names, ids): (Vec<String>, Vec<NodeId>) = ends_of_layers(&trace).into_iter().unzip();
-        let program = Program::new(trace, &ids);
-        let compiled = Compiled::new(program, device, &Options::default(), &mut |_, _| {})?;
+        let options = Options::default();
+        let traced = self.trace_with(&inputs, device, &options)?;
+        let ends = ends_of_layers(&traced.trace).into_iter();
+        let (names, ids): (Vec<String>, Vec<NodeId>) = ends.unzip();
+        let mut program = Program::new(traced.trace, &ids);
+        let kept = program.drop_unused_inputs();
+        let inputs: Vec<Tensor> = kept.into_iter().map(|i| traced.feeds[i].clone()).collect();
+        let compiled = Compiled::new(program, device, &options, &mut |_, _| {})?;
         Ok(names.into_iter().zip(compiled.run(&inputs)?).collect())
     }
 }

@@ -340,6 +340,26 @@ impl Layer for Functional {
     layer_base!();
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
+        self.outputs_and_masks(cx, args).map(|(outputs, _)| outputs)
+    }
+
+    fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
+        let layers = self.layers().into_iter().map(Nested::Leaf).collect();
+        vec![("layers", Nested::List(layers))]
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Functional
+    }
+}
+
+impl Functional {
+    /// The outputs, and the mask that goes with each.
+    pub(crate) fn outputs_and_masks<'g>(
+        &self,
+        cx: &Context<'g>,
+        args: &Args<'g>,
+    ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
         let given = args.get(0, "inputs").and_then(Arg::nested);
         let given: Vec<Value<'g>> =
             given.iter().flat_map(|nested| nested.flatten()).copied().collect();
@@ -371,18 +391,12 @@ impl Layer for Functional {
                 masks[i] = layer.output_mask(cx, &args, mask)?;
             }
         }
-        self.outputs.try_map(&mut |t| {
+        let outputs = self.outputs.try_map(&mut |t| {
             let value = values[t.call].get(t.output).copied();
             value.ok_or_else(|| Error::Internal("an output was not computed".into()))
-        })
-    }
-
-    fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
-        let layers = self.layers().into_iter().map(Nested::Leaf).collect();
-        vec![("layers", Nested::List(layers))]
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Functional
+        })?;
+        let of_outputs = self.outputs.flatten().into_iter();
+        let masks = of_outputs.map(|t| masks[t.call].filter(|_| t.output == 0)).collect();
+        Ok((outputs, masks))
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod compile_config;
 mod custom;
 mod deserialize;
 mod functional;
+mod host_values;
 mod model;
 mod order;
 mod predict;

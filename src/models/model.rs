@@ -3,18 +3,21 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use crate::base::{DType, Nested, Result, SymbolicShape};
+use crate::base::{DType, Error, Nested, Result, SymbolicShape};
+use crate::graph::{Graph, Value};
 use crate::layers::config::Json;
-use crate::layers::{Layer, SymbolicSpec};
+use crate::layers::host::any_on_host;
+use crate::layers::{Arg, CallArgs, Context, Layer, SymbolicSpec};
 use crate::models::custom::CustomObjects;
 use crate::models::deserialize::{Reader, Root};
 use crate::models::functional::Functional;
 use crate::models::predict::Plans;
-use crate::models::saveable::SaveableLayer;
+use crate::models::saveable::{SaveableLayer, SaveableModel};
 use crate::models::sequential::Sequential;
 use crate::runtime::Device;
 use crate::saving::{GroupPlan, Limits, Saved, walk};
 use crate::tensor::Variable;
+use crate::trainers::Training;
 
 /// Name, shape with the batch axis, and dtype of a model's input or output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +38,16 @@ pub struct Model {
     /// Groups of the file that belong to no layer, such as the optimizer's.
     pub(crate) kept_groups: Vec<GroupPlan>,
     pub(crate) assets: Vec<(String, Vec<u8>)>,
+    /// Optimizer, losses and metrics of a compiled model.
+    pub(crate) training: Option<Training>,
+    /// The optimizer's groups of the file, and the versions that its variables then had: as long as
+    /// nothing has trained them, they are written back as they were read.
+    pub(crate) loaded_state: Option<(Vec<u64>, Vec<GroupPlan>)>,
     pub(crate) plans: Mutex<Plans>,
     /// Bytes of the values that a prediction of 32 rows may hold at one time.
     pub(crate) predict_bytes: u64,
+    /// Whether some layer works on the host, while a prediction is traced.
+    pub(crate) on_host: bool,
 }
 
 /// The two forms of a model.
@@ -54,15 +64,20 @@ impl Model {
             Root::Functional(model) => Form::Functional(Arc::new(model)),
             Root::Sequential(model) => Form::Sequential(Arc::new(model)),
         };
-        Ok(Model {
+        let mut model = Model {
             form,
             config,
             metadata: None,
             kept_groups: Vec::new(),
             assets: Vec::new(),
+            training: None,
+            loaded_state: None,
             plans: Mutex::default(),
             predict_bytes: Limits::default().predict_bytes,
-        })
+            on_host: false,
+        };
+        model.on_host = any_on_host(model.root().as_ref());
+        Ok(model)
     }
 
     /// The model as a layer.
@@ -163,7 +178,55 @@ impl Model {
 
     /// All objects with state, in the order of a weights file.
     pub(crate) fn saved(&self) -> Vec<Saved> {
+        let optimizer = self.training.as_ref().and_then(|t| t.optimizer.clone());
+        walk(&SaveableModel { root: SaveableLayer(self.root()), optimizer })
+    }
+
+    /// The layers with state, without the optimizer.
+    pub(crate) fn saved_layers(&self) -> Vec<Saved> {
         walk(&SaveableLayer(self.root()))
+    }
+
+    /// Takes the state of a compiled model and the configuration that says so.
+    pub(crate) fn set_compiled(&mut self, config: Json, training: Training) {
+        if let Some(root) = self.config.as_object_mut() {
+            root.insert("compile_config".into(), config);
+        }
+        self.kept_groups.retain(|group| !group.path.starts_with("optimizer/"));
+        self.loaded_state = None;
+        self.training = Some(training);
+    }
+
+    /// The versions of the optimizer's variables.
+    pub(crate) fn optimizer_versions(&self) -> Vec<u64> {
+        let optimizer = self.training.as_ref().and_then(|t| t.optimizer.as_ref());
+        let variables = optimizer.map(|o| o.variables()).unwrap_or_default();
+        variables.iter().map(Variable::version).collect()
+    }
+
+    /// Outputs and their masks for a training step or a test.
+    pub(crate) fn outputs_and_masks<'g>(
+        &self,
+        graph: &'g Graph,
+        inputs: &[Value<'g>],
+        training: bool,
+    ) -> Result<(Vec<Value<'g>>, Vec<Option<Value<'g>>>)> {
+        let structured = self.input_structure().try_map(&mut |&i| {
+            let missing = || Error::shape("model", format!("{} inputs", inputs.len()), "more");
+            inputs.get(i).copied().ok_or_else(missing)
+        })?;
+        let (cx, args) = (Context::new(graph, training), CallArgs::one(Arg::from(&structured)));
+        let (outputs, masks) = match &self.form {
+            Form::Functional(model) => model.outputs_and_masks(&cx, &args)?,
+            Form::Sequential(model) => {
+                let (outputs, mask) = model.chain(&cx, &args)?;
+                (outputs, vec![mask])
+            }
+        };
+        let root = self.root();
+        let outputs: Vec<Value<'g>> = outputs.flatten().into_iter().copied().collect();
+        outputs.iter().try_for_each(|output| root.base().rules.add_activity_loss(*output))?;
+        Ok((outputs, masks))
     }
 
     /// Moves all weights to a device now, instead of when they are first computed with.
@@ -174,7 +237,7 @@ impl Model {
 
     /// Every variable with its path in a weights file, such as `layers/dense/vars/0`.
     pub fn variables(&self) -> Vec<(String, Variable)> {
-        self.saved()
+        self.saved_layers()
             .into_iter()
             .flat_map(|object| {
                 let path = object.group_path();
@@ -186,6 +249,6 @@ impl Model {
 
     /// The variables of the optimizer that the file holds, by path, shape and dtype.
     pub fn kept_groups(&self) -> &[GroupPlan] {
-        &self.kept_groups
+        self.loaded_state.as_ref().map_or(&self.kept_groups, |(_, groups)| groups)
     }
 }

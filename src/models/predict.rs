@@ -3,8 +3,8 @@
 use std::sync::{Arc, PoisonError};
 
 use crate::base::error::quote;
-use crate::base::{Error, Result, Shape, Spec};
-use crate::graph::{Graph, NodeId, Trace};
+use crate::base::{DType, Error, Nested, Result, Shape, Spec};
+use crate::graph::{Graph, NodeId, Trace, Value};
 use crate::layers::{Arg, CallArgs, Context};
 use crate::models::model::{InputSpec, Model};
 use crate::program::{Options, Program};
@@ -42,8 +42,18 @@ pub(crate) struct Plans(Vec<Plan>);
 struct Plan {
     device: Device,
     passes: Options,
+    part: Part,
     inputs: Vec<Spec>,
     compiled: Arc<Compiled>,
+}
+
+/// What of a model a plan computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The outputs.
+    Outputs,
+    /// The value that work on the host needs as its so manieth computed one.
+    Value(usize),
 }
 
 impl Model {
@@ -94,13 +104,26 @@ impl Model {
         device: &Device,
         passes: &Options,
     ) -> Result<Arc<Compiled>> {
+        self.plan(Part::Outputs, inputs, device, passes, || self.program(inputs))
+    }
+
+    /// The plan for a part of the model, made of the program if there is none yet.
+    pub(crate) fn plan(
+        &self,
+        part: Part,
+        inputs: &[Spec],
+        device: &Device,
+        passes: &Options,
+        program: impl FnOnce() -> Result<Program>,
+    ) -> Result<Arc<Compiled>> {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = |p: &Plan| p.device.is(device) && p.passes == *passes && p.inputs == inputs;
+        let fits = |p: &Plan| {
+            p.device.is(device) && p.passes == *passes && p.part == part && p.inputs == inputs
+        };
         if let Some(plan) = plans.0.iter().find(|p| fits(p)) {
             return Ok(plan.compiled.clone());
         }
-        let program = self.program(inputs)?;
-        let compiled = Arc::new(Compiled::new(program, device, passes, &mut |_, _| {})?);
+        let compiled = Arc::new(Compiled::new(program()?, device, passes, &mut |_, _| {})?);
         self.check_memory(&compiled, inputs)?;
         if plans.0.len() == PLANS {
             plans.0.remove(0);
@@ -108,6 +131,7 @@ impl Model {
         plans.0.push(Plan {
             device: device.clone(),
             passes: passes.clone(),
+            part,
             inputs: inputs.to_vec(),
             compiled: compiled.clone(),
         });
@@ -145,17 +169,26 @@ impl Model {
             let missing = || Error::shape("model", format!("{} inputs", values.len()), "more");
             values.get(i).copied().ok_or_else(missing)
         })?;
-        let root = self.root();
-        let traced =
-            root.call(&Context::new(&graph, false), &CallArgs::one(Arg::from(&structured)));
-        let outputs: Result<Vec<NodeId>> =
-            traced.map(|nested| nested.flatten().into_iter().map(|v| v.id()).collect());
+        let outputs = self.call_root(&Context::new(&graph, false), &structured);
         // An error inside a formula is kept by the graph, with its place: it comes first.
         let trace = graph.finish()?;
         Ok((trace, outputs?))
     }
 
+    /// Writes the model into the graph of a context; gives the outputs.
+    pub(crate) fn call_root<'g>(
+        &self,
+        cx: &Context<'g>,
+        inputs: &Nested<Value<'g>>,
+    ) -> Result<Vec<NodeId>> {
+        let outputs = self.root().call(cx, &CallArgs::one(Arg::from(inputs)))?;
+        Ok(outputs.flatten().into_iter().map(|v| v.id()).collect())
+    }
+
     fn run(&self, inputs: &[Tensor], device: &Device, passes: &Options) -> Result<Vec<Tensor>> {
+        if self.on_host {
+            return self.run_on_host(inputs, device, passes);
+        }
         let specs: Vec<Spec> = inputs.iter().map(|t| t.spec().clone()).collect();
         self.compiled(&specs, device, passes)?.run(inputs)
     }
@@ -223,6 +256,14 @@ fn conform_one(spec: &InputSpec, tensor: &Tensor) -> Result<Tensor> {
             tensor.shape().to_string(),
             spec.shape.to_string(),
         ));
+    }
+    let is_text = |dtype: DType| dtype == DType::String;
+    if is_text(tensor.dtype()) != is_text(spec.dtype) {
+        return Err(Error::DType {
+            context: format!("input '{}'", quote(&spec.name)),
+            found: tensor.dtype().name().into(),
+            expected: spec.dtype.name().into(),
+        });
     }
     Ok(tensor.cast(spec.dtype))
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::base::Nested;
 use crate::layers::Layer;
-use crate::saving::{Child, Kind, Saveable};
+use crate::optimizers::{SavedOptimizer, SharedOptimizer};
+use crate::saving::{Assets, Child, Kind, Saveable};
 use crate::tensor::Variable;
 
 /// A layer with its state.
@@ -20,8 +21,11 @@ impl Saveable for SaveableLayer {
     }
 
     fn own_variables(&self) -> Vec<(String, Variable)> {
-        let variables = self.0.base().saved_variables();
-        variables.into_iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect()
+        self.0.own_variables()
+    }
+
+    fn assets(&self) -> Option<Arc<dyn Assets>> {
+        self.0.assets()
     }
 
     fn children(&self) -> Vec<(String, Child)> {
@@ -35,6 +39,45 @@ impl Saveable for SaveableLayer {
 
     fn kind(&self) -> Kind {
         self.0.kind()
+    }
+}
+
+/// A model's layers with the optimizer of its training.
+pub struct SaveableModel {
+    pub root: SaveableLayer,
+    pub optimizer: Option<SharedOptimizer>,
+}
+
+impl Saveable for SaveableModel {
+    fn class_name(&self) -> &str {
+        self.root.class_name()
+    }
+
+    fn name(&self) -> Option<String> {
+        self.root.name()
+    }
+
+    fn own_variables(&self) -> Vec<(String, Variable)> {
+        self.root.own_variables()
+    }
+
+    fn assets(&self) -> Option<Arc<dyn Assets>> {
+        self.root.assets()
+    }
+
+    fn children(&self) -> Vec<(String, Child)> {
+        let saved = |optimizer: &SharedOptimizer| {
+            ("optimizer".to_owned(), Child::One(Arc::new(SavedOptimizer(optimizer.clone()))))
+        };
+        self.root.children().into_iter().chain(self.optimizer.iter().map(saved)).collect()
+    }
+
+    fn identity(&self) -> usize {
+        self.root.identity()
+    }
+
+    fn kind(&self) -> Kind {
+        self.root.kind()
     }
 }
 

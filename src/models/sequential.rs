@@ -102,7 +102,7 @@ impl Sequential {
 
     /// Calls layer after layer, each with the mask that came so far if it takes one. Gives the
     /// outputs and their mask.
-    fn chain<'g>(
+    pub(crate) fn chain<'g>(
         &self,
         cx: &Context<'g>,
         args: &Args<'g>,
@@ -169,8 +169,8 @@ impl Layer for Sequential {
         args: &Args<'g>,
         _: Option<Value<'g>>,
     ) -> Result<Option<Value<'g>>> {
-        // What was traced before is found again, not traced twice.
-        self.chain(cx, args).map(|(_, mask)| mask)
+        // No mask depends on the mode, and a second call in training would move statistics twice.
+        self.chain(&cx.without_effects(), args).map(|(_, mask)| mask)
     }
 
     fn keywords(&self) -> &'static [&'static str] {

@@ -3,6 +3,7 @@
 
 use crate::base::{Nested, Result, Spec, SymbolicShape};
 use crate::graph::Graph;
+use crate::layers::host::any_on_host;
 use crate::layers::{CallArgs, Context, Layer, SymbolicSpec};
 
 /// Fillings to try: primes, which no layer's own extents make by accident; the same, but with 1,
@@ -28,7 +29,8 @@ pub fn output_specs(
     layer: &dyn Layer,
     args: &CallArgs<SymbolicSpec>,
 ) -> Result<Nested<SymbolicSpec>> {
-    let mut unknown = false;
+    // What works on the host may give extents that only data tell.
+    let mut unknown = any_on_host(layer);
     args.visit(&mut |spec: &SymbolicSpec| unknown |= spec.shape.0.contains(&None));
     if !unknown {
         return trace(layer, args, Filling { first: 0, lower: 0 })?.try_map(&mut |spec| {
@@ -50,7 +52,7 @@ pub fn output_specs(
 
 fn trace(layer: &dyn Layer, args: &CallArgs<SymbolicSpec>, fill: Filling) -> Result<Nested<Spec>> {
     let graph = Graph::new();
-    let cx = Context::for_shapes(&graph);
+    let cx = Context::for_shapes(&graph).with_unknown(fill.first);
     let mut rank = None;
     let args = args.try_map(&mut |spec: &SymbolicSpec| {
         let lower = spec.shape.rank() < *rank.get_or_insert(spec.shape.rank());

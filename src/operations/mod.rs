@@ -6,6 +6,7 @@
 mod call;
 mod core;
 mod elementwise;
+pub(crate) mod formulas;
 mod image;
 pub(crate) mod indexing;
 pub(crate) mod linear;
@@ -20,6 +21,7 @@ use serde_json::Map;
 use crate::base::Result;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
+use crate::layers::weight_rules::WeightRules;
 use crate::layers::{Args, Context, DTypePolicy, Layer, LayerBase, Outputs};
 
 use crate::saving::saveable::Kind;
@@ -103,6 +105,7 @@ impl OperationDef {
             autocast: false,
             built: true,
             variables: Vec::new(),
+            rules: WeightRules::default(),
         };
         let (owner, given) = (config.owner().to_owned(), config.given().clone());
         Ok(Box::new(Operation { base, def: self, owner, given }))

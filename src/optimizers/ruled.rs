@@ -230,9 +230,11 @@ impl Optimizer for Ruled {
             if let Some(factor) = self.settings.loss_scale_factor {
                 pairs.iter_mut().for_each(|(_, gradient)| *gradient = *gradient / factor);
             }
+            let touched: Vec<usize> = pairs.iter().map(|(i, _)| *i).collect();
             let (guarded, pairs) = self.accumulate(step, pairs);
             self.update(&guarded, pairs)?;
             self.average(step);
+            touched.into_iter().try_for_each(|i| self.weights[i].constrain(step))?;
         }
         let iteration = step.read(&self.settings.iteration);
         step.assign(&self.settings.iteration, iteration + iteration.scalar_like(1.0));

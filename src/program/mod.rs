@@ -55,6 +55,19 @@ impl Program {
         program
     }
 
+    /// Drops the inputs that nothing reads, and gives the positions of those that stay.
+    pub fn drop_unused_inputs(&mut self) -> Vec<usize> {
+        let mut kept: Vec<usize> = Vec::new();
+        for node in &mut self.nodes {
+            if let Op::Input(input) = &mut node.op {
+                kept.push(input.index);
+                input.index = kept.len() - 1;
+            }
+        }
+        self.inputs = kept.iter().map(|&i| self.inputs[i].clone()).collect();
+        kept
+    }
+
     /// Number of values a run returns to the caller.
     pub fn returned(&self) -> usize {
         self.outputs.len() - self.assigns.len()

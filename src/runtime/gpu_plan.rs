@@ -11,7 +11,7 @@ use crate::program::pass::fuse::Regions;
 use crate::program::pass::memory::Slots;
 use crate::program::pass::{panels, storage_of};
 use crate::runtime::lower::{Lowered, lower};
-use crate::tensor::{Array, Tensor, Variable};
+use crate::tensor::{Array, Resident, Tensor, Variable};
 
 /// Everything a run needs, allocated.
 pub struct GpuPlan {
@@ -20,6 +20,8 @@ pub struct GpuPlan {
     inputs: Vec<Buffer>,
     /// Buffers of the program's outputs, the new values of variables included.
     outputs: Vec<Buffer>,
+    /// The variables and the buffers that the dispatches read and set.
+    bound: Vec<(Variable, Arc<dyn Resident>)>,
     hoisted: Option<Hoisted>,
     scratch_bytes: u64,
 }
@@ -49,6 +51,8 @@ impl GpuPlan {
         let mut buffers = Buffers { gpu, program, of: HashMap::new() };
         let variables: Vec<&Variable> = program.variables.values().collect();
         place(gpu, &variables)?;
+        let bind = |v: &&Variable| v.resident().map(|resident| ((*v).clone(), resident));
+        let bound = variables.iter().filter_map(bind).collect();
         buffers.leaves(prelude.as_ref())?;
         let scratch_bytes = buffers.scratch(regions, slots)?;
         let steps = lowered
@@ -65,7 +69,7 @@ impl GpuPlan {
             computed: Mutex::new(None),
         });
         let recording = Recording::new(gpu, steps)?;
-        Ok(GpuPlan { gpu: gpu.clone(), recording, inputs, outputs, hoisted, scratch_bytes })
+        Ok(GpuPlan { gpu: gpu.clone(), recording, inputs, outputs, bound, hoisted, scratch_bytes })
     }
 
     /// Number of dispatches of one run.
@@ -80,8 +84,9 @@ impl GpuPlan {
 
     /// Uploads the inputs, runs all dispatches and reads the outputs back.
     pub fn run(&self, program: &Program, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        self.submit(inputs)?;
-        self.assign(program)?;
+        self.rebind()?;
+        self.submit(inputs, &self.copies(program)?)?;
+        program.assigns.iter().for_each(|(variable, _)| variable.touch());
         let returned = &program.outputs[..program.returned()];
         let specs: Vec<Spec> = returned.iter().map(|&id| program.nodes[id].spec.clone()).collect();
         let bytes = |spec: &Spec| spec.shape.len() * 4;
@@ -97,7 +102,27 @@ impl GpuPlan {
         Ok(pairs.map(|(spec, words)| Array::from_word_bytes(spec, &words).to_tensor()).collect())
     }
 
-    fn submit(&self, inputs: &[Tensor]) -> Result<()> {
+    /// Brings values that variables were given since the last run into the buffers that the
+    /// dispatches are bound to.
+    fn rebind(&self) -> Result<()> {
+        for (variable, bound) in &self.bound {
+            if variable.resident().is_some_and(|now| Arc::ptr_eq(&now, bound)) {
+                continue;
+            }
+            let Some(tensor) = bound.as_any().downcast_ref::<DeviceTensor>() else { continue };
+            let source = variable.source();
+            let panels = panels::panels(variable.spec(), self.gpu.max_binding());
+            let items = panels.into_iter().filter_map(|(first, spec)| {
+                let rows: Arc<dyn Source> = Arc::new(Rows::new(source.clone(), first, spec));
+                Some((rows, tensor.panel(first)?.clone()))
+            });
+            self.gpu.upload_many(&items.collect::<Vec<_>>())?;
+            variable.set_resident(bound.clone());
+        }
+        Ok(())
+    }
+
+    fn submit(&self, inputs: &[Tensor], copies: &[(Buffer, Buffer)]) -> Result<()> {
         self.gpu.check()?;
         if let Some(hoisted) = &self.hoisted {
             hoisted.refresh()?;
@@ -109,23 +134,29 @@ impl GpuPlan {
                 self.gpu.upload_words(tensor.to_array()?.word_bytes(), buffer)?;
             }
         }
-        self.recording.run()
+        self.recording.run_and_copy(copies)
     }
 
-    /// Copies the new values of variables into their buffers.
-    fn assign(&self, program: &Program) -> Result<()> {
+    /// From where to where the new values of variables go when a run is done. Buffers that are a
+    /// variable's own come first, before anything overwrites them.
+    fn copies(&self, program: &Program) -> Result<Vec<(Buffer, Buffer)>> {
+        let mut copies = Vec::with_capacity(program.assigns.len());
         for (variable, position) in &program.assigns {
             let whole = |t: &DeviceTensor| t.panel(0).filter(|_| t.panels() == 1).cloned();
             let resident = on_device(&self.gpu, variable, whole).flatten().ok_or_else(|| {
                 Error::Unsupported(format!(
-                    "assignment to '{}', which is in panels",
+                    "assignment to '{}', which is in panels or was moved off the device",
                     variable.name()
                 ))
             })?;
-            self.gpu.copy(&self.outputs[*position], &resident)?;
-            variable.touch();
+            copies.push((self.outputs[*position].clone(), resident));
         }
-        Ok(())
+        let is_target = |from: &Buffer| copies.iter().any(|(_, to)| to.is(from));
+        let own: Vec<bool> = copies.iter().map(|(from, _)| is_target(from)).collect();
+        let mut order: Vec<usize> = (0..copies.len()).collect();
+        order.sort_by_key(|&i| !own[i]);
+        let copies = order.into_iter().map(|i| copies[i].clone());
+        Ok(copies.filter(|(from, to)| !from.is(to)).collect())
     }
 }
 
@@ -134,7 +165,8 @@ impl Hoisted {
         let versions: Vec<u64> = self.variables.iter().map(Variable::version).collect();
         let mut computed = self.computed.lock().unwrap_or_else(PoisonError::into_inner);
         if computed.as_ref() != Some(&versions) {
-            self.plan.submit(&[])?;
+            self.plan.rebind()?;
+            self.plan.submit(&[], &[])?;
             *computed = Some(versions);
         }
         Ok(())

@@ -216,6 +216,7 @@ mod tests {
             kind,
             nested_in: None,
             variables: variables.collect(),
+            assets: None,
         }
     }
 

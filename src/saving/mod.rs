@@ -30,7 +30,7 @@ pub use json::Json;
 pub use legacy::{LegacyFile, LegacyLayer};
 pub use limits::Limits;
 pub use load::load_into;
-pub use saveable::{Child, Kind, Saveable};
+pub use saveable::{Assets, Child, Kind, Saveable};
 pub use store::{Group, GroupPlan, Store};
 pub use walk::{Saved, walk};
 pub use weights_file::{open_weights, write_shards, write_weights};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::Result;
 use crate::tensor::Variable;
 
 /// An object whose state goes into a model file: a layer, a model, an optimizer, a metric.
@@ -17,6 +18,11 @@ pub trait Saveable: Send + Sync {
     /// otherwise.
     fn own_variables(&self) -> Vec<(String, Variable)>;
 
+    /// What it keeps in files beside the weights.
+    fn assets(&self) -> Option<Arc<dyn Assets>> {
+        None
+    }
+
     /// Its parts, by the names of Keras's Python attributes, in any order.
     fn children(&self) -> Vec<(String, Child)>;
 
@@ -25,6 +31,15 @@ pub trait Saveable: Send + Sync {
 
     /// What it is.
     fn kind(&self) -> Kind;
+}
+
+/// What an object keeps in files below `assets/`, in a folder of its path, such as a vocabulary.
+pub trait Assets: Send + Sync {
+    /// Takes the object's files; `read` gives the bytes of the file of a name.
+    ///
+    /// # Errors
+    /// If a file is missing or cannot be used.
+    fn load(&self, read: &dyn Fn(&str) -> Result<Vec<u8>>) -> Result<()>;
 }
 
 /// What an attribute holds.
@@ -59,6 +74,11 @@ impl Kind {
     /// Whether the attribute `layers` comes before all others.
     pub(crate) fn layers_first(self) -> bool {
         matches!(self, Kind::Functional | Kind::Sequential)
+    }
+
+    /// Whether it is a model of layers.
+    pub fn is_model(self) -> bool {
+        self.layers_first()
     }
 
     /// Whether objects of this kind store variables, and thus have a group, if an empty one.

@@ -1,13 +1,14 @@
 //! The order in which Keras visits the parts of a model, which decides the paths of their weights.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use crate::saving::saveable::{Child, Kind, Saveable};
+use crate::saving::saveable::{Assets, Child, Kind, Saveable};
 use crate::saving::store::GroupPlan;
 use crate::tensor::Variable;
 
 /// One visited object.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Saved {
     /// Its path, such as `layers/dense`; the root's is empty.
     pub path: String,
@@ -22,6 +23,8 @@ pub struct Saved {
     pub nested_in: Option<String>,
     /// Keys and variables.
     pub variables: Vec<(String, Variable)>,
+    /// What it keeps in files of its own.
+    pub assets: Option<Arc<dyn Assets>>,
 }
 
 impl Saved {
@@ -74,6 +77,7 @@ impl Walker {
                 kind: object.kind(),
                 nested_in: self.nested_in.clone(),
                 variables: object.own_variables(),
+                assets: object.assets(),
             });
         }
         let mut children = object.children();

@@ -12,7 +12,8 @@ impl Tensor {
         Ok(Array { spec: self.spec().clone(), words })
     }
 
-    /// Every element as a double, in order. Exact except for 64-bit integers above 2^53.
+    /// Every element as a double, in order. Exact except for 64-bit integers above 2^53. Text is no
+    /// number: NaN.
     pub fn iter_f64(&self) -> Box<dyn Iterator<Item = f64> + '_> {
         fn each<'a, T: bytemuck::Pod>(
             bytes: &'a [u8],
@@ -35,14 +36,19 @@ impl Tensor {
             DType::UInt32 => each(b, |x: u32| f64::from(x)),
             DType::UInt16 => each(b, |x: u16| f64::from(x)),
             DType::UInt8 | DType::Bool => each(b, |x: u8| f64::from(x)),
+            DType::String => Box::new(std::iter::repeat_n(f64::NAN, self.len())),
         }
     }
 
     /// The elements converted to another dtype, as NumPy's `astype` does: floats are rounded to
-    /// nearest even and truncated towards integers, integers wrap, anything but zero is true.
+    /// nearest even and truncated towards integers, integers wrap, anything but zero is true. Numbers
+    /// become text as Rust writes them; text is no number.
     pub fn cast(&self, dtype: DType) -> Tensor {
         if dtype == self.dtype() {
             return self.clone();
+        }
+        if dtype == DType::String {
+            return self.to_text();
         }
         let mut bytes = Vec::with_capacity(self.len() * dtype.size());
         if self.dtype().is_int() && dtype.is_int() {
@@ -51,10 +57,12 @@ impl Tensor {
             self.iter_f64().for_each(|x| push_float(&mut bytes, dtype, x));
         }
         let spec = Spec::new(self.shape().clone(), dtype);
-        Tensor { spec, bytes: std::sync::Arc::new(bytes) }
+        Tensor::of_bytes(spec, bytes)
     }
 
-    fn iter_i64(&self) -> Box<dyn Iterator<Item = i64> + '_> {
+    /// Every element as an integer, in order: 64-bit ones as they are (unsigned ones wrap), floats
+    /// truncated.
+    pub(crate) fn iter_i64(&self) -> Box<dyn Iterator<Item = i64> + '_> {
         let b = self.bytes();
         let words = |size: usize| b.chunks_exact(size);
         match self.dtype() {
@@ -118,6 +126,7 @@ fn words_from_bytes(dtype: DType, bytes: &[u8]) -> Result<Words> {
         DType::UInt16 => Words::U32(each(bytes, |x: u16| u32::from(x))),
         DType::UInt8 => Words::U32(each(bytes, |x: u8| u32::from(x))),
         DType::Bool => Words::U32(each(bytes, |x: u8| u32::from(x != 0))),
+        DType::String => return Err(super::text::unexpected("computing")),
     })
 }
 
@@ -146,7 +155,7 @@ impl Array {
             Words::I32(v) => v.iter().for_each(|&x| push_int(&mut bytes, dtype, i64::from(x))),
             Words::U32(v) => v.iter().for_each(|&x| push_int(&mut bytes, dtype, i64::from(x))),
         }
-        Tensor { spec: self.spec.clone(), bytes: std::sync::Arc::new(bytes) }
+        Tensor::of_bytes(self.spec.clone(), bytes)
     }
 
     /// Rounds every word into the range of the array's dtype, as storing it would.

@@ -6,6 +6,7 @@
 
 mod array;
 pub mod convert;
+mod text;
 mod variable;
 
 use std::sync::Arc;
@@ -16,10 +17,14 @@ pub use variable::{Resident, Variable, VariableId};
 use crate::base::{DType, Error, Result, Shape, Source, Spec};
 
 /// Elements in host memory, row-major, little-endian, in their stored dtype. Cloning is cheap.
+///
+/// The elements of a tensor of [`DType::String`] are strings, which it holds apart: it has no bytes.
 #[derive(Clone, PartialEq)]
 pub struct Tensor {
     spec: Spec,
     bytes: Arc<Vec<u8>>,
+    /// As many as there are elements where the dtype is that of text, else none.
+    strings: Arc<Vec<String>>,
 }
 
 /// A Rust type that is the stored form of a dtype.
@@ -35,8 +40,11 @@ elements!(f64 => Float64, f32 => Float32, half::f16 => Float16, half::bf16 => BF
     u64 => UInt64, u32 => UInt32, u16 => UInt16, u8 => UInt8);
 
 impl Tensor {
-    /// A tensor over bytes in the stored dtype.
+    /// A tensor over bytes in the stored dtype; text has none.
     pub fn from_bytes(spec: Spec, bytes: Vec<u8>) -> Result<Tensor> {
+        if spec.dtype == DType::String {
+            return Err(text::unexpected("tensor from bytes"));
+        }
         if bytes.len() != spec.bytes() {
             return Err(Error::shape(
                 "tensor from bytes",
@@ -44,7 +52,11 @@ impl Tensor {
                 format!("{} bytes for {spec}", spec.bytes()),
             ));
         }
-        Ok(Tensor { spec, bytes: Arc::new(bytes) })
+        Ok(Tensor::of_bytes(spec, bytes))
+    }
+
+    fn of_bytes(spec: Spec, bytes: Vec<u8>) -> Tensor {
+        Tensor { spec, bytes: Arc::new(bytes), strings: Arc::default() }
     }
 
     /// A tensor of the dtype that `T` is the stored form of.
@@ -62,13 +74,17 @@ impl Tensor {
     /// One float32.
     pub fn scalar(value: f32) -> Tensor {
         let spec = Spec::new([], DType::Float32);
-        Tensor { spec, bytes: Arc::new(value.to_le_bytes().to_vec()) }
+        Tensor::of_bytes(spec, value.to_le_bytes().to_vec())
     }
 
-    /// Zeros (false for booleans).
+    /// Zeros (false for booleans, empty strings for text).
     pub fn zeros(spec: Spec) -> Tensor {
+        if spec.dtype == DType::String {
+            let strings = vec![String::new(); spec.shape.len()];
+            return Tensor::of_strings(spec.shape, strings);
+        }
         let bytes = vec![0; spec.bytes()];
-        Tensor { spec, bytes: Arc::new(bytes) }
+        Tensor::of_bytes(spec, bytes)
     }
 
     /// All bytes of a source, read into host memory.
@@ -126,7 +142,7 @@ impl Tensor {
                 format!("{} elements", self.len()),
             ));
         }
-        Ok(Tensor { spec: Spec::new(shape, self.dtype()), bytes: self.bytes.clone() })
+        Ok(Tensor { spec: Spec::new(shape, self.dtype()), ..self.clone() })
     }
 
     /// Rows `start..start + count` along the first axis.
@@ -141,6 +157,9 @@ impl Tensor {
                 format!("at most {total}"),
             )
         })?;
+        if self.dtype() == DType::String {
+            return Ok(self.rows_of_strings(start, count));
+        }
         let row = self.bytes.len() / total.max(1);
         let bytes = self.bytes[start * row..stop * row].to_vec();
         Tensor::from_bytes(Spec::new(self.shape().with(0, count), self.dtype()), bytes)
@@ -162,6 +181,10 @@ impl Tensor {
             return Err(Error::shape("joining rows", "scalars", "at least one axis"));
         }
         let rows = parts.iter().map(|t| t.shape()[0]).sum();
+        if first.dtype() == DType::String {
+            let strings = parts.iter().flat_map(|t| t.strings.iter().cloned()).collect();
+            return Ok(Tensor::of_strings(first.shape().with(0, rows), strings));
+        }
         let mut bytes = Vec::with_capacity(parts.iter().map(|t| t.bytes.len()).sum());
         parts.iter().for_each(|t| bytes.extend_from_slice(&t.bytes));
         Tensor::from_bytes(Spec::new(first.shape().with(0, rows), first.dtype()), bytes)
@@ -184,6 +207,9 @@ impl Source for Tensor {
 
 impl std::fmt::Debug for Tensor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.dtype() == DType::String {
+            return self.fmt_strings(f);
+        }
         let shown: Vec<f64> = self.iter_f64().take(8).collect();
         let more = if self.len() > 8 { ", …" } else { "" };
         write!(f, "Tensor {} {shown:?}{more}", self.spec)

@@ -2,7 +2,9 @@
 
 mod compare;
 mod initializer_case;
+mod metric_case;
 mod model_case;
+mod object_case;
 mod operation_case;
 mod optimizer_case;
 mod report;
@@ -122,6 +124,8 @@ fn run_case(area: &Area, case: &Case, device: &Device) -> Result<Comparison> {
         "initializers" => initializer_case::run(area, case),
         "optimizers" => optimizer_case::run(area, case, device),
         "schedules" => schedule_case::run(area, case, device),
+        "losses" | "regularizers" | "constraints" => object_case::run(area, case, device),
+        "metrics" => metric_case::run(area, case, device),
         other => Err(Error::Unsupported(format!("{other} are not computed by this version"))),
     };
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {

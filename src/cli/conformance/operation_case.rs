@@ -224,7 +224,7 @@ fn to_arg<'g>(value: &Nested<Leaf>, input: &mut dyn FnMut(&Tensor) -> Value<'g>)
 }
 
 /// A recorded value as a constructor's argument; arrays become lists.
-fn to_json(value: &Nested<Leaf>) -> Result<Json> {
+pub(super) fn to_json(value: &Nested<Leaf>) -> Result<Json> {
     Ok(match value {
         Nested::None => Json::Null,
         Nested::Leaf(Leaf::Plain(json)) => json.clone(),

@@ -65,6 +65,7 @@ fn weights(case: &Case, values: &[Tensor]) -> Result<Vec<Weight>> {
             variable: Variable::new(&text("name"), true, std::sync::Arc::new(value.clone())),
             path: text("path"),
             decays: decays.get(i).and_then(Json::as_bool).unwrap_or(true),
+            constraint: None,
             overwritten: about.get("overwrite_with_gradient").and_then(Json::as_bool) == Some(true),
         }
     };

@@ -191,6 +191,9 @@ impl<'a> Arrays<'a> {
         let dtype = text("dtype").unwrap_or_default();
         let dtype = DType::from_name(dtype)
             .map_err(|_| Error::Unsupported(format!("arrays of {}", quote(dtype))))?;
+        if dtype == DType::String {
+            return strings(about);
+        }
         let key = text("npz_key").ok_or_else(|| malformed("an array without npz_key"))?;
         let stored = self.npz()?.read(key)?;
         if stored.dtype() == dtype {
@@ -205,6 +208,21 @@ impl<'a> Arrays<'a> {
             self.npz = Some(Npz::from_source(self.area.member(&self.case.data_file)?)?);
         }
         self.npz.as_ref().ok_or_else(|| Error::Internal("arrays that were just opened".into()))
+    }
+}
+
+/// An array of text, whose elements are in the record itself.
+fn strings(about: &Json) -> Result<Tensor> {
+    let list = |key: &str| about.get(key).and_then(Json::as_array);
+    let (Some(shape), Some(values)) = (list("shape"), list("values")) else {
+        return Err(malformed("an array of text without shape and values"));
+    };
+    let extent = |n: &Json| n.as_u64().and_then(|n| usize::try_from(n).ok());
+    let shape: Option<Vec<usize>> = shape.iter().map(extent).collect();
+    let strings: Option<Vec<&str>> = values.iter().map(Json::as_str).collect();
+    match (shape, strings) {
+        (Some(shape), Some(strings)) => Tensor::from_strings(shape, &strings),
+        _ => Err(malformed("an array of text that is not one")),
     }
 }
 

@@ -23,7 +23,7 @@ impl InputLayer {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
         InputLayer::spec(config)?;
         config.optional_bool("optional")?;
-        Ok(Box::new(DeclaredInput { base: LayerBase::new("InputLayer", config)? }))
+        Ok(Box::new(DeclaredInput { base: LayerBase::without_policy("InputLayer", config)? }))
     }
 
     /// Shape, with the batch axis, and dtype of the declared input.
@@ -47,9 +47,9 @@ impl InputLayer {
         let shape = SymbolicShape(dims.iter().map(dim).collect::<Result<_>>()?);
         let dtype = match config.get("dtype") {
             Json::Null => DType::Float32,
-            Json::String(name) => DType::from_name(name).map_err(|_| {
-                config.bad("dtype", "a numeric dtype; text inputs are not supported")
-            })?,
+            Json::String(name) => {
+                DType::from_name(name).map_err(|_| config.bad("dtype", "a dtype"))?
+            }
             // A policy record, as written for inputs by some converters.
             _ => crate::layers::DTypePolicy::from_config(config)?.compute,
         };

@@ -17,9 +17,7 @@ pub(super) enum OutputMode {
 impl OutputMode {
     /// Reads the mode; only some layers know `int`, and none gives sparse tensors.
     pub fn from_config(config: &Config, int: bool) -> Result<OutputMode> {
-        if config.optional_bool("sparse")? == Some(true) {
-            return Err(Error::Unsupported(format!("{}: sparse output", config.owner())));
-        }
+        OutputMode::refuse_sparse(config)?;
         let modes = [
             ("one_hot", OutputMode::OneHot),
             ("multi_hot", OutputMode::MultiHot),
@@ -28,6 +26,13 @@ impl OutputMode {
             ("int", OutputMode::Int),
         ];
         config.choice("output_mode", if int { &modes } else { &modes[..4] })
+    }
+
+    pub fn refuse_sparse(config: &Config) -> Result<()> {
+        match config.optional_bool("sparse")? {
+            Some(true) => Err(Error::Unsupported(format!("{}: sparse output", config.owner()))),
+            _ => Ok(()),
+        }
     }
 
     /// Categories `0..depth` written in this mode. All but `int` give a last axis of extent `depth`;

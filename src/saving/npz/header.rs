@@ -3,6 +3,7 @@
 use crate::base::error::quote;
 use crate::base::{DType, Error, Result, Shape, Spec};
 use crate::saving::bytes::{Cursor, ReadAt};
+use crate::saving::npz::text;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// NumPy's own bound is 10,000.
@@ -13,6 +14,10 @@ const ALIGNMENT: usize = 64;
 /// What an `.npy` file holds.
 pub(super) struct Header {
     pub(super) spec: Spec,
+    /// Bytes of one element in the file; text is as wide as the longest string of the array.
+    pub(super) width: usize,
+    /// Whether text is in characters, rather than in bytes.
+    pub(super) is_unicode: bool,
     pub(super) big_endian: bool,
     pub(super) fortran_order: bool,
 }
@@ -68,15 +73,33 @@ impl Header {
         let shape = Shape::from(shape);
         shape.checked_len()?;
         let (order, kind) = descr.split_at_checked(1).unwrap_or_default();
-        let spec = Spec::new(shape, dtype(kind)?);
+        let (dtype, width) = element(kind)?;
+        let spec = Spec::new(shape, dtype);
         if !["<", ">", "|", "="].contains(&order) {
             return Err(refuse(format!("byte order '{}'", quote(order))));
         }
-        Ok(Header { spec, big_endian: order == ">", fortran_order })
+        let is_unicode = kind.starts_with('U');
+        Ok(Header { spec, width, is_unicode, big_endian: order == ">", fortran_order })
     }
 }
 
-fn dtype(kind: &str) -> Result<DType> {
+/// The dtype of an element, and its bytes in the file.
+fn element(kind: &str) -> Result<(DType, usize)> {
+    let characters = |digits: &str| {
+        let count = digits.parse::<u32>().ok().map(|n| n as usize);
+        count.ok_or_else(|| refuse(format!("text of '{}' characters", quote(digits))))
+    };
+    if let Some(digits) = kind.strip_prefix('U') {
+        return Ok((DType::String, characters(digits)?.saturating_mul(text::CODE_POINT)));
+    }
+    if let Some(digits) = kind.strip_prefix('S') {
+        return Ok((DType::String, characters(digits)?));
+    }
+    let dtype = number(kind)?;
+    Ok((dtype, dtype.size()))
+}
+
+fn number(kind: &str) -> Result<DType> {
     Ok(match kind {
         "f8" => DType::Float64,
         "f4" => DType::Float32,
@@ -91,12 +114,17 @@ fn dtype(kind: &str) -> Result<DType> {
         "u2" => DType::UInt16,
         "u1" => DType::UInt8,
         "b1" => DType::Bool,
-        "O" => return Err(refuse("it holds Python objects, which are never unpickled")),
+        "O" => {
+            return Err(refuse(
+                "it holds Python objects, which are never unpickled; text is read from arrays of \
+                 dtype str, as array.astype(str) gives them",
+            ));
+        }
         other => {
             return Err(Error::DType {
                 context: "an .npy file".into(),
                 found: quote(other),
-                expected: "numbers or booleans".into(),
+                expected: "numbers, booleans or text".into(),
             });
         }
     })
@@ -157,10 +185,12 @@ impl<'a> Literal<'a> {
 }
 
 /// The header of an array in version 1 of the format, padded as NumPy pads it.
-pub(super) fn write(spec: &Spec) -> Vec<u8> {
+///
+/// `characters` is the length of the longest string, where the array is one of text.
+pub(super) fn write(spec: &Spec, characters: usize) -> Vec<u8> {
     let dict = format!(
         "{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}",
-        descr(spec.dtype),
+        descr(spec.dtype, characters),
         spec.shape
     );
     let total = (MAGIC.len() + 4 + dict.len() + 1).next_multiple_of(ALIGNMENT);
@@ -173,8 +203,8 @@ pub(super) fn write(spec: &Spec) -> Vec<u8> {
     out
 }
 
-fn descr(dtype: DType) -> &'static str {
-    match dtype {
+fn descr(dtype: DType, characters: usize) -> String {
+    let descr = match dtype {
         DType::Float64 => "<f8",
         DType::Float32 => "<f4",
         DType::Float16 => "<f2",
@@ -187,5 +217,7 @@ fn descr(dtype: DType) -> &'static str {
         DType::UInt16 | DType::BFloat16 => "<u2",
         DType::UInt8 => "|u1",
         DType::Bool => "|b1",
-    }
+        DType::String => return format!("<U{characters}"),
+    };
+    descr.into()
 }

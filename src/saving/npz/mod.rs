@@ -1,6 +1,7 @@
 //! Arrays in NumPy's `.npz` archives.
 
 mod header;
+mod text;
 
 use std::io::{Seek, Write};
 use std::path::Path;
@@ -26,7 +27,8 @@ const DEFLATE_RATIO: u64 = 1_100;
 /// An `.npz` archive whose arrays are read one by one.
 ///
 /// All numeric dtypes are read, in both byte orders and both memory orders; ml_dtypes' bfloat16,
-/// which NumPy writes as two bytes without a meaning (`V2`), is read as bfloat16.
+/// which NumPy writes as two bytes without a meaning (`V2`), is read as bfloat16. Text is read from
+/// arrays of characters (`U`) and of bytes in UTF-8 (`S`).
 pub struct Npz {
     archive: Archive,
     limits: Limits,
@@ -71,7 +73,7 @@ pub fn read_npz(path: &Path) -> Result<Vec<(String, Tensor)>> {
 /// The array in the bytes of an `.npy` file.
 fn read_npy(bytes: &dyn ReadAt, limits: &Limits) -> Result<Tensor> {
     let (header, data_start) = Header::read(bytes)?;
-    let need = header.spec.bytes() as u64;
+    let need = (header.spec.shape.len() as u64).saturating_mul(header.width as u64);
     check(
         || format!("an array of {}", header.spec),
         need,
@@ -83,10 +85,11 @@ fn read_npy(bytes: &dyn ReadAt, limits: &Limits) -> Result<Tensor> {
         let spec = &header.spec;
         return Err(Error::Archive(format!("{spec} needs {need} bytes, there are {found}")));
     }
-    let mut data = vec![0; header.spec.bytes()];
+    let mut data = vec![0; usize::try_from(need).unwrap_or_default()];
     bytes.read_at(data_start, &mut data)?;
     if header.big_endian {
-        data.chunks_exact_mut(header.spec.dtype.size()).for_each(<[u8]>::reverse);
+        let word = if header.is_unicode { text::CODE_POINT } else { header.width };
+        data.chunks_exact_mut(word).for_each(<[u8]>::reverse);
     }
     if header.spec.dtype == DType::Bool {
         data.iter_mut().for_each(|b| *b = u8::from(*b != 0));
@@ -94,12 +97,16 @@ fn read_npy(bytes: &dyn ReadAt, limits: &Limits) -> Result<Tensor> {
     if header.fortran_order {
         data = row_major(&header, &data);
     }
+    if header.spec.dtype == DType::String {
+        let strings = text::decode(&header, &data)?;
+        return Tensor::from_strings(header.spec.shape, &strings);
+    }
     Tensor::from_bytes(header.spec, data)
 }
 
 /// Column-major elements in row-major order.
 fn row_major(header: &Header, data: &[u8]) -> Vec<u8> {
-    let (shape, width) = (&header.spec.shape, header.spec.dtype.size());
+    let (shape, width) = (&header.spec.shape, header.width);
     let mut strides = Vec::with_capacity(shape.rank());
     let mut stride = width;
     for &extent in shape.iter() {
@@ -141,10 +148,14 @@ fn write_arrays(out: impl Write + Seek, arrays: &[(String, Tensor)]) -> Result<(
         if arrays[..i].iter().any(|(other, _)| other == name) {
             return Err(Error::Invalid(format!("two arrays are named '{}'", quote(name))));
         }
-        let header = header::write(tensor.spec());
-        let bytes = (header.len() + tensor.bytes().len()) as u64;
-        zip.start(&format!("{name}{ENDING}"), bytes)?;
-        let written = zip.write_all(&header).and_then(|()| zip.write_all(tensor.bytes()));
+        let text = tensor.strings().ok().map(text::encode);
+        let (characters, data) = match &text {
+            Some((characters, data)) => (*characters, data.as_slice()),
+            None => (0, tensor.bytes()),
+        };
+        let header = header::write(tensor.spec(), characters);
+        zip.start(&format!("{name}{ENDING}"), (header.len() + data.len()) as u64)?;
+        let written = zip.write_all(&header).and_then(|()| zip.write_all(data));
         written.map_err(|e| Error::io("", e))?;
     }
     zip.finish()
@@ -175,6 +186,23 @@ mod tests {
     }
 
     #[test]
+    fn text_is_read_in_characters_and_bytes() {
+        let wide = |text: &str| text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+        let bytes: Vec<u8> = wide("né\0\0\0a");
+        let x = npy("'>U3'", "False", "(2,)", &bytes).unwrap();
+        assert_eq!(x, Tensor::from_strings([2], &["né", "\0\0a"]).unwrap());
+        let x = npy("'|S2'", "True", "(2, 2)", b"a\0\xc3\xa9\0\0bc").unwrap();
+        assert_eq!(x, Tensor::from_strings([2, 2], &["a", "", "é", "bc"]).unwrap());
+        assert!(npy("'<U0'", "False", "(0,)", &[]).unwrap().is_empty());
+        let message = |r: Result<Tensor>| r.unwrap_err().to_string();
+        assert!(message(npy("'|S1'", "False", "(1,)", &[0xff])).contains("UTF-8"));
+        assert!(message(npy("'<U1'", "False", "(1,)", &[0, 0xd8, 0, 0])).contains("Unicode"));
+        assert!(message(npy("'<U4294967295'", "False", "(2,)", &[0; 8])).contains("needs"));
+        assert!(npy("'<U0'", "False", "(4000000000,)", &[]).is_err());
+        assert!(npy("'<U99999999999'", "False", "(1,)", &[]).is_err());
+    }
+
+    #[test]
     fn what_cannot_be_read_is_refused() {
         let message = |r: Result<Tensor>| r.unwrap_err().to_string();
         assert!(message(npy("'|O'", "False", "(1,)", &[0; 8])).contains("Python objects"));
@@ -200,6 +228,7 @@ mod tests {
             .filter(|&dtype| dtype != DType::BFloat16)
             .map(|dtype| (dtype.name().to_string(), x.cast(dtype)))
             .chain([("scalar".into(), Tensor::scalar(2.5))])
+            .chain([("text".into(), Tensor::from_strings([2], &["é", ""]).unwrap())])
             .collect();
         write_npz(&path, &arrays).unwrap();
         assert_eq!(read_npz(&path).unwrap(), arrays);

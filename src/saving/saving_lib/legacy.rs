@@ -14,9 +14,9 @@ use crate::saving::legacy::{
     LegacyContents, LegacyFile, LegacyLayer, LegacyWeight, legacy_model, legacy_training,
     modern_model, modern_training, write_legacy,
 };
-use crate::saving::load::cast;
-use crate::saving::saving_lib::{KERAS_VERSION, LoadOptions};
-use crate::saving::{GroupPlan, Json};
+use crate::saving::load::{cast, load_into};
+use crate::saving::saving_lib::{KERAS_VERSION, LoadOptions, compile, keep};
+use crate::saving::{Group, GroupPlan, Json, Saved, Store};
 use crate::tensor::Variable;
 
 /// The path of the optimizer's own variables in a weights file.
@@ -33,34 +33,54 @@ pub(super) fn load(file: &LegacyFile, options: &LoadOptions) -> Result<Model> {
     let mut model =
         Model::from_config(config, &options.custom_objects).at(|| "model_config".into())?;
     model.predict_bytes = options.limits.predict_bytes;
-    let version = file.keras_version()?;
+    let is_current = file.keras_version()?.is_some_and(|version| version.starts_with("3."));
+    if let Err(error) = compile(&mut model) {
+        if is_current {
+            return Err(error).at(|| "training_config".into());
+        }
+        log::warn!("the training settings are from before Keras 3, and left out: {error}");
+    }
     load_by_position(&model, file, false)?;
-    if training.is_some() {
-        keep_optimizer(&mut model, file, version.as_deref())?;
+    if training.is_some() && is_current {
+        keep_optimizer(&mut model, file)?;
     }
     Ok(model)
 }
 
 /// Keeps the optimizer's state. Before Keras 3 optimizers had other variables, which today's cannot
 /// take over.
-fn keep_optimizer(model: &mut Model, file: &LegacyFile, version: Option<&str>) -> Result<()> {
+fn keep_optimizer(model: &mut Model, file: &LegacyFile) -> Result<()> {
     let state = file.optimizer()?.weights;
     if state.is_empty() {
-        return Ok(());
-    }
-    if !version.is_some_and(|version| version.starts_with("3.")) {
-        log::warn!("the optimizer's state is from before Keras 3, and left out");
         return Ok(());
     }
     let optimizer = &model.config["compile_config"]["optimizer"];
     let text = |json: &Json| json.as_str().map(str::to_owned);
     let name = text(&optimizer["config"]["name"]);
     let inner = inner_optimizer(optimizer, &state);
-    model.kept_groups.push(group(OPTIMIZER, name, &state));
+    let mut groups = vec![group(OPTIMIZER, name, &state)];
     if let Some((name, state)) = inner {
-        model.kept_groups.push(group("optimizer/inner_optimizer/vars", name, state));
+        groups.push(group("optimizer/inner_optimizer/vars", name, state));
     }
+    let optimizer: Vec<Saved> =
+        model.saved().into_iter().filter(|s| s.path.starts_with("optimizer")).collect();
+    load_into(&optimizer, &Groups(&groups), false)?;
+    keep(model, groups);
     Ok(())
+}
+
+/// Groups at hand, as a file of weights.
+struct Groups<'a>(&'a [GroupPlan]);
+
+impl Store for Groups<'_> {
+    fn group(&self, path: &str) -> Result<Option<Group>> {
+        let found = self.0.iter().find(|group| group.path == path);
+        Ok(found.map(|g| Group { name: g.name.clone(), datasets: g.datasets.clone() }))
+    }
+
+    fn groups(&self) -> Vec<String> {
+        self.0.iter().map(|group| group.path.clone()).collect()
+    }
 }
 
 /// The part of an optimizer's state that belongs to the optimizer inside it, with its name.
@@ -202,7 +222,8 @@ pub(super) fn save(
     overwrite: bool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<()> {
-    let optimizer = model.kept_groups.iter().find(|group| group.path == OPTIMIZER);
+    let groups = model.saved_groups();
+    let optimizer = groups.iter().find(|group| group.path == OPTIMIZER);
     let contents = LegacyContents {
         keras_version: KERAS_VERSION.into(),
         config: legacy_model(&model.config)?,

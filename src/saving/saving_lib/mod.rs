@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::base::{Result, ResultExt};
+use crate::base::error::quote;
+use crate::base::{Error, Result, ResultExt};
 use crate::models::{CustomObjects, Model, compile_config};
 use crate::saving::archive::ASSETS;
 use crate::saving::legacy::LegacyFile;
@@ -18,6 +19,7 @@ use crate::saving::limits::check;
 use crate::saving::load::load_into;
 use crate::saving::store::GroupPlan;
 use crate::saving::{Archive, Limits, ReadAt, Saved, Store};
+use crate::trainers::{Compile, Training};
 
 pub use save::SaveOptions;
 pub use weights::{LoadWeightsOptions, SaveWeightsOptions};
@@ -108,10 +110,14 @@ fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
     model.metadata = archive.metadata()?;
     model.predict_bytes = options.limits.predict_bytes;
     let weights = archive.weights()?;
+    if options.compile {
+        compile(&mut model).at(|| "compile_config".into())?;
+    }
     let saved = model.saved();
     load_into(&saved, weights.as_ref(), false)?;
     if options.compile {
-        model.kept_groups = kept_groups(&saved, weights.as_ref())?;
+        let groups = kept_groups(&model.saved_layers(), weights.as_ref())?;
+        keep(&mut model, groups);
     } else if let Some(config) = model.config.get_mut("compile_config") {
         *config = json!({});
     }
@@ -121,7 +127,41 @@ fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
     for path in archive.assets() {
         model.assets.push((path.to_owned(), archive.asset(path)?));
     }
+    load_assets(&saved, &model.assets)?;
     Ok(model)
+}
+
+/// Gives the model the optimizer, losses and metrics of its configuration.
+fn compile(model: &mut Model) -> Result<()> {
+    if let Some(compile) = model.config.get("compile_config").and_then(Compile::from_config) {
+        model.training = Some(Training::new(model, compile)?);
+    }
+    Ok(())
+}
+
+/// Keeps the optimizer's groups of a file, to be written back until training changes them.
+fn keep(model: &mut Model, groups: Vec<GroupPlan>) {
+    if model.training.is_some() {
+        model.loaded_state = Some((model.optimizer_versions(), groups));
+    } else {
+        model.kept_groups = groups;
+    }
+}
+
+/// Gives objects what the file keeps for them below `assets/`, in Keras's order.
+fn load_assets(saved: &[Saved], assets: &[(String, Vec<u8>)]) -> Result<()> {
+    for object in saved {
+        let Some(owner) = &object.assets else { continue };
+        let read = |file: &str| {
+            let path = format!("{}/{file}", object.path);
+            let found = assets.iter().find(|(name, _)| *name == path);
+            found
+                .map(|(_, bytes)| bytes.clone())
+                .ok_or_else(|| Error::Archive(format!("no member '{ASSETS}{}'", quote(&path))))
+        };
+        owner.load(&read).at(|| format!("assets of '{}'", quote(&object.path)))?;
+    }
+    Ok(())
 }
 
 /// The groups of a file that hold the optimizer's state: kept as they are, and written back.

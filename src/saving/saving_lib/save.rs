@@ -11,7 +11,7 @@ use crate::models::{CustomObjects, Model};
 use crate::saving::archive_writer::write_archive_to;
 use crate::saving::json::{parse, to_python};
 use crate::saving::saving_lib::{KERAS_VERSION, is_hdf5, legacy};
-use crate::saving::{Contents, Json, Limits, WriteOptions, walk, write_archive};
+use crate::saving::{Contents, GroupPlan, Json, Limits, WriteOptions, walk, write_archive};
 
 /// How to save a model; the defaults are Keras's.
 pub struct SaveOptions<'a> {
@@ -84,14 +84,26 @@ impl Model {
     }
 
     fn contents(&self) -> Contents {
-        let mut groups = walk::plans(&self.saved());
-        groups.extend(self.kept_groups.iter().cloned());
         Contents {
             metadata: self.new_metadata(),
             config: self.config.clone(),
-            groups,
+            groups: self.saved_groups(),
             assets: self.assets.clone(),
         }
+    }
+
+    /// The groups of the model's weights file, the optimizer's included.
+    pub(super) fn saved_groups(&self) -> Vec<GroupPlan> {
+        let mut groups = match &self.loaded_state {
+            // Nothing has trained since the file was read.
+            Some((versions, kept)) if *versions == self.optimizer_versions() => {
+                let layers = walk::plans(&self.saved_layers()).into_iter();
+                layers.chain(kept.iter().cloned()).collect()
+            }
+            _ => walk::plans(&self.saved()),
+        };
+        groups.extend(self.kept_groups.iter().cloned());
+        groups
     }
 
     /// The metadata the model came with, or that of a new model. The same model gives the same

@@ -9,7 +9,7 @@ use crate::saving::legacy::LegacyFile;
 use crate::saving::load::load_into;
 use crate::saving::saving_lib::{is_hdf5, legacy};
 use crate::saving::weights_file::{write_shards, write_weights};
-use crate::saving::{Archive, GroupPlan, Limits, Store, open_weights, walk};
+use crate::saving::{Archive, GroupPlan, Limits, Store, open_weights};
 
 const WEIGHTS_H5: &str = ".weights.h5";
 const WEIGHTS_JSON: &str = ".weights.json";
@@ -65,8 +65,7 @@ impl Model {
         let path = path.as_ref();
         let name = path.to_string_lossy();
         self.check_built("save")?;
-        let mut groups = walk::plans(&self.saved());
-        groups.extend(self.kept_groups.iter().cloned());
+        let groups = self.saved_groups();
         let overwrite = options.overwrite;
         let mut silent = |_, _| {};
         let progress: &mut dyn FnMut(u64, u64) = match &mut options.progress {
@@ -144,6 +143,8 @@ impl Model {
             ));
         };
         load_into(&self.saved(), store.as_ref(), options.skip_mismatch)?;
+        // What the optimizer holds now is no longer what the model's file held.
+        self.loaded_state = None;
         self.load_kept_groups(store.as_ref())
     }
 

@@ -1,0 +1,45 @@
+//! `keraunos evaluate`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::base::ResultExt;
+use crate::cli::device::DeviceArgs;
+use crate::cli::failure::Outcome;
+use crate::cli::fit::{CompileArgs, DataArgs};
+use crate::cli::predict::BatchArgs;
+use crate::cli::progress;
+use crate::trainers::EvaluateOptions;
+
+/// Loss and metrics of a model on arrays in .npz files
+#[derive(clap::Args)]
+pub struct Args {
+    /// A .keras file, or the folder form of one
+    model: PathBuf,
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    rows: BatchArgs,
+    #[command(flatten)]
+    compile: CompileArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+impl Args {
+    pub fn run(&self, out: &mut dyn Write) -> Outcome {
+        let mut model = progress::load(&self.model)?;
+        self.compile.apply(&mut model)?;
+        let data = self.data.read(&model)?;
+        let options = EvaluateOptions {
+            batch_size: self.rows.batch_size,
+            ..EvaluateOptions::on(self.device.open()?)
+        };
+        let logs = model.evaluate(&data, &options).at(|| self.model.display().to_string())?;
+        for (name, value) in logs {
+            writeln!(out, "{name}: {value}")?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

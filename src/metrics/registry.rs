@@ -1,0 +1,242 @@
+//! The table of metrics: the only way from a name in a file to code.
+
+use std::sync::Arc;
+
+use serde_json::{Map, json};
+
+use crate::base::error::quote;
+use crate::base::naming::snake_case;
+use crate::base::{Error, Result};
+use crate::layers::config::{Config, Json};
+use crate::losses::registry::only;
+use crate::losses::{FunctionDef, function as loss_function};
+use crate::metrics::accuracy::ACCURACY;
+use crate::metrics::{Mean, MeanMetric, Metric, MetricBase, Sum};
+
+/// What the table says of a class of `keras.metrics`.
+pub struct MetricDef {
+    pub class_name: &'static str,
+    /// The name of a metric that is given none.
+    pub name: &'static str,
+    /// The constructor's defaults; null for those of the function that the metric wraps.
+    pub defaults: fn() -> Json,
+    make: Make,
+}
+
+/// How a metric is made.
+enum Make {
+    /// The mean of a function, of whose arguments these are the constructor's.
+    MeanOf(&'static str, &'static [&'static str]),
+    Own(fn(&Config) -> Result<Box<dyn Metric>>),
+}
+
+const fn mean_of(
+    class_name: &'static str,
+    name: &'static str,
+    function: &'static str,
+    arguments: &'static [&'static str],
+) -> MetricDef {
+    let make = Make::MeanOf(function, arguments);
+    MetricDef { class_name, name, defaults: || Json::Null, make }
+}
+
+const fn own(
+    class_name: &'static str,
+    name: &'static str,
+    defaults: fn() -> Json,
+    new: fn(&Config) -> Result<Box<dyn Metric>>,
+) -> MetricDef {
+    MetricDef { class_name, name, defaults, make: Make::Own(new) }
+}
+
+/// Every metric class, in the order of Keras's documentation.
+pub const METRICS: &[MetricDef] = &[
+    own("Mean", "mean", || json!({}), |c| Ok(Box::new(Mean::from_config(c)?))),
+    own("Sum", "sum", || json!({}), |c| Ok(Box::new(Sum::from_config(c)?))),
+    mean_of("Accuracy", "accuracy", "accuracy", &[]),
+    mean_of("BinaryAccuracy", "binary_accuracy", "binary_accuracy", &["threshold"]),
+    mean_of("CategoricalAccuracy", "categorical_accuracy", "categorical_accuracy", &[]),
+    mean_of(
+        "SparseCategoricalAccuracy",
+        "sparse_categorical_accuracy",
+        "sparse_categorical_accuracy",
+        &[],
+    ),
+    mean_of(
+        "TopKCategoricalAccuracy",
+        "top_k_categorical_accuracy",
+        "top_k_categorical_accuracy",
+        &["k"],
+    ),
+    mean_of(
+        "SparseTopKCategoricalAccuracy",
+        "sparse_top_k_categorical_accuracy",
+        "sparse_top_k_categorical_accuracy",
+        &["k", "from_sorted_ids"],
+    ),
+    mean_of(
+        "BinaryCrossentropy",
+        "binary_crossentropy",
+        "binary_crossentropy",
+        &["from_logits", "label_smoothing"],
+    ),
+    mean_of(
+        "CategoricalCrossentropy",
+        "categorical_crossentropy",
+        "categorical_crossentropy",
+        &["from_logits", "label_smoothing", "axis"],
+    ),
+    mean_of(
+        "SparseCategoricalCrossentropy",
+        "sparse_categorical_crossentropy",
+        "sparse_categorical_crossentropy",
+        &["from_logits", "ignore_class", "axis"],
+    ),
+    mean_of("KLDivergence", "kl_divergence", "kl_divergence", &[]),
+    mean_of("Poisson", "poisson", "poisson", &[]),
+    mean_of("MeanSquaredError", "mean_squared_error", "mean_squared_error", &[]),
+    mean_of("MeanAbsoluteError", "mean_absolute_error", "mean_absolute_error", &[]),
+    mean_of(
+        "MeanAbsolutePercentageError",
+        "mean_absolute_percentage_error",
+        "mean_absolute_percentage_error",
+        &[],
+    ),
+    mean_of(
+        "MeanSquaredLogarithmicError",
+        "mean_squared_logarithmic_error",
+        "mean_squared_logarithmic_error",
+        &[],
+    ),
+    mean_of("LogCoshError", "logcosh", "log_cosh", &[]),
+    mean_of("Hinge", "hinge", "hinge", &[]),
+    mean_of("SquaredHinge", "squared_hinge", "squared_hinge", &[]),
+    mean_of("CategoricalHinge", "categorical_hinge", "categorical_hinge", &[]),
+];
+
+/// Short names of classes.
+const ALIASES: &[(&str, &str)] = &[
+    ("bce", "BinaryCrossentropy"),
+    ("BCE", "BinaryCrossentropy"),
+    ("mse", "MeanSquaredError"),
+    ("MSE", "MeanSquaredError"),
+    ("mae", "MeanAbsoluteError"),
+    ("MAE", "MeanAbsoluteError"),
+    ("mape", "MeanAbsolutePercentageError"),
+    ("MAPE", "MeanAbsolutePercentageError"),
+    ("msle", "MeanSquaredLogarithmicError"),
+    ("MSLE", "MeanSquaredLogarithmicError"),
+];
+
+/// A function of `keras.metrics` or `keras.losses`.
+fn function(name: &str) -> Option<&'static FunctionDef> {
+    let ours = ACCURACY.iter();
+    ours.chain([]).find(|def| def.name == name).or_else(|| loss_function(name))
+}
+
+/// The metric that a name or a record stands for: what `compile` makes of it, but for `"accuracy"`,
+/// which here is the class of that name.
+///
+/// # Errors
+/// If it names nothing of Keras, or its config is not one of that class.
+pub fn get(identifier: &Json, owner: &str) -> Result<Box<dyn Metric>> {
+    match identifier {
+        Json::String(name) => named(name, owner),
+        Json::Object(record) => from_record(record, owner),
+        other => Err(unknown(&other.to_string(), "", owner)),
+    }
+}
+
+fn unknown(name: &str, module: &str, owner: &str) -> Error {
+    Error::UnknownClass {
+        kind: "metric",
+        name: quote(name),
+        module: quote(module),
+        hint: format!("in {owner}; expected a name or a record of keras.metrics"),
+    }
+}
+
+fn named(name: &str, owner: &str) -> Result<Box<dyn Metric>> {
+    let class = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, class)| class);
+    let is = |def: &&MetricDef| def.class_name == class || snake_case(def.class_name) == class;
+    let def = METRICS.iter().find(is).ok_or_else(|| unknown(name, "", owner))?;
+    let mut metric = from_class(def, Map::new(), owner)?;
+    metric.base_mut().name = name.into();
+    Ok(metric)
+}
+
+fn from_record(record: &Map<String, Json>, owner: &str) -> Result<Box<dyn Metric>> {
+    let text = |key: &str| record.get(key).and_then(Json::as_str).unwrap_or("");
+    let (class_name, module) = (text("class_name"), text("module"));
+    if class_name == "function" {
+        let def = record_function(record).ok_or_else(|| unknown(text("config"), module, owner))?;
+        return Ok(Box::new(MeanMetric::new(def.name, def.with_defaults(owner)?)?));
+    }
+    let config = match record.get("config") {
+        Some(Json::Object(config)) if is_keras(module) => config.clone(),
+        None if is_keras(module) => Map::new(),
+        _ => return Err(unknown(class_name, module, owner)),
+    };
+    if class_name == "MeanMetricWrapper" {
+        return wrapper(config, owner);
+    }
+    let def = METRICS.iter().find(|def| def.class_name == class_name);
+    from_class(def.ok_or_else(|| unknown(class_name, module, owner))?, config, owner)
+}
+
+fn is_keras(module: &str) -> bool {
+    module.is_empty() || module == "keras" || module.starts_with("keras.")
+}
+
+fn record_function(record: &Map<String, Json>) -> Option<&'static FunctionDef> {
+    let text = |key: &str| record.get(key).and_then(Json::as_str).unwrap_or("");
+    let ours = text("module") == "builtins" || is_keras(text("module"));
+    function(text("config")).filter(|_| ours && text("class_name") == "function")
+}
+
+fn from_class(def: &MetricDef, config: Map<String, Json>, owner: &str) -> Result<Box<dyn Metric>> {
+    let owner = format!("{} in {owner}", def.class_name);
+    match def.make {
+        Make::Own(new) => {
+            let config = Config::new(owner, config, (def.defaults)());
+            let mut metric = new(&config)?;
+            if config.is_null("name") {
+                metric.base_mut().name = def.name.into();
+            }
+            config.finish()?;
+            Ok(metric)
+        }
+        Make::MeanOf(name, arguments) => {
+            let missing =
+                || Error::Internal(format!("metric {} wraps no function", def.class_name));
+            let function = function(name).ok_or_else(missing)?;
+            let config = only(&owner, config, &[&["name", "dtype"], arguments])?;
+            mean_metric(function, config, def.name, owner)
+        }
+    }
+}
+
+/// `MeanMetricWrapper`: the function under `fn`, with further keys as its arguments.
+fn wrapper(mut config: Map<String, Json>, owner: &str) -> Result<Box<dyn Metric>> {
+    let owner = format!("MeanMetricWrapper in {owner}");
+    let def = match config.remove("fn") {
+        Some(Json::Object(record)) => record_function(&record),
+        Some(Json::String(name)) => function(&name),
+        _ => None,
+    };
+    let def = def.ok_or_else(|| unknown("fn", "", &owner))?;
+    mean_metric(def, config, "mean_metric_wrapper", owner)
+}
+
+fn mean_metric(
+    def: &FunctionDef,
+    config: Map<String, Json>,
+    name: &str,
+    owner: String,
+) -> Result<Box<dyn Metric>> {
+    let config = Config::new(owner, config, (def.defaults)());
+    let function: Arc<_> = (def.new)(&config)?;
+    let metric = MeanMetric::with_base(MetricBase::new(&config, name)?, function)?;
+    config.finish()?;
+    Ok(Box::new(metric))
+}

@@ -1,0 +1,111 @@
+//! What `compile` is given.
+
+use serde_json::{Map, json};
+
+use crate::base::{Error, Result};
+use crate::layers::config::Json;
+use crate::optimizers::registry;
+
+/// Arguments of Keras's `compile`, as a model file holds them.
+///
+/// ```no_run
+/// # fn main() -> keraunos::Result<()> {
+/// use keraunos::optimizers::Adam;
+/// use keraunos::trainers::Compile;
+/// # let mut model = keraunos::load_model("model.keras")?;
+/// model.compile(Compile::new(Adam::new().learning_rate(0.01)).loss("mse").metrics(vec!["mae"]))?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Compile(Map<String, Json>);
+
+impl Compile {
+    /// An optimizer by its name, such as `"adam"`, or from a builder; nothing else is set.
+    pub fn new(optimizer: impl Into<Json>) -> Compile {
+        let config = json!({
+            "optimizer": optimizer.into(),
+            "loss": null,
+            "loss_weights": null,
+            "metrics": null,
+            "weighted_metrics": null,
+            "run_eagerly": false,
+            "steps_per_execution": 1,
+            "jit_compile": false,
+        });
+        Compile(if let Json::Object(config) = config { config } else { Map::new() })
+    }
+
+    /// The arguments that a `compile_config` holds; nothing for a model that was not compiled.
+    pub(crate) fn from_config(config: &Json) -> Option<Compile> {
+        config.as_object().filter(|config| !config.is_empty()).map(|c| Compile(c.clone()))
+    }
+
+    fn set(mut self, key: &str, value: impl Into<Json>) -> Compile {
+        self.0.insert(key.into(), value.into());
+        self
+    }
+
+    /// A loss for all outputs, a list with one for each, or a mapping by the outputs' names.
+    #[must_use]
+    pub fn loss(self, loss: impl Into<Json>) -> Compile {
+        self.set("loss", loss)
+    }
+
+    /// By what the losses of the outputs are multiplied: a list, or a mapping by name.
+    #[must_use]
+    pub fn loss_weights(self, weights: impl Into<Json>) -> Compile {
+        self.set("loss_weights", weights)
+    }
+
+    /// Metrics that do not look at the weights of samples.
+    #[must_use]
+    pub fn metrics(self, metrics: impl Into<Json>) -> Compile {
+        self.set("metrics", metrics)
+    }
+
+    /// Metrics in which samples count by their weights.
+    #[must_use]
+    pub fn weighted_metrics(self, metrics: impl Into<Json>) -> Compile {
+        self.set("weighted_metrics", metrics)
+    }
+
+    /// An argument; null when it is not given.
+    pub(crate) fn get(&self, key: &str) -> &Json {
+        self.0.get(key).unwrap_or(&Json::Null)
+    }
+
+    /// The `compile_config` that Keras would write.
+    ///
+    /// # Errors
+    /// If the optimizer is none of Keras.
+    pub(crate) fn config(&self) -> Result<Json> {
+        let mut config = self.0.clone();
+        if !self.get("optimizer").is_null() {
+            config.insert("optimizer".into(), registry::record_of(self.get("optimizer"))?);
+        }
+        Ok(Json::Object(config))
+    }
+
+    /// Refuses arguments that would change what is computed and that this version does not know.
+    pub(crate) fn check(&self) -> Result<()> {
+        const KNOWN: &[&str] = &[
+            "optimizer",
+            "loss",
+            "loss_weights",
+            "metrics",
+            "weighted_metrics",
+            "run_eagerly",
+            "steps_per_execution",
+            "jit_compile",
+            "auto_scale_loss",
+        ];
+        match self.0.keys().find(|key| !KNOWN.contains(&key.as_str())) {
+            None => Ok(()),
+            Some(key) => {
+                let key = crate::base::error::quote(key);
+                Err(Error::Invalid(format!("compile has no argument '{key}'")))
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! `compile`, `fit`, `evaluate` and single steps: Keras's `Model` in training.
+//!
+//! | part | where |
+//! | --- | --- |
+//! | what `compile` was given, as `compile_config` holds it | [`Compile`] |
+//! | losses and metrics of the outputs | `objectives` |
+//! | one step as one program: forward, loss, gradients, update, metrics | `step` |
+//! | batches, splits, weights of samples | `data` |
+//! | epochs | `fit` |
+
+mod callback;
+mod compile;
+mod data;
+mod fit;
+mod objectives;
+mod step;
+mod weights;
+
+pub use callback::{Callback, Logs};
+pub use compile::Compile;
+pub use data::Data;
+pub use fit::{EvaluateOptions, FitOptions, History};
+pub(crate) use step::Training;

@@ -1,0 +1,265 @@
+//! Losses and metrics of a model's outputs.
+
+use std::sync::Arc;
+
+use crate::base::error::quote;
+use crate::base::{Error, Result, Spec};
+use crate::graph::{Graph, Value};
+use crate::layers::config::Json;
+use crate::losses::{self, Loss, Weights};
+use crate::metrics::{self, Mean, Metric};
+use crate::trainers::Compile;
+
+/// The losses and metrics of a compiled model, made for labels and predictions of given specs.
+pub struct Objectives {
+    losses: Vec<OutputLoss>,
+    /// The mean of the whole loss.
+    tracker: Mean,
+    /// The mean of each output's loss, where there are several.
+    trackers: Vec<(String, Mean)>,
+    metrics: Vec<OutputMetric>,
+}
+
+/// The loss of an output, where it has one, and by what it is multiplied.
+type OutputLoss = Option<(Arc<dyn Loss>, Option<f64>)>;
+
+struct OutputMetric {
+    /// The name in logs.
+    name: String,
+    output: usize,
+    weighted: bool,
+    metric: Box<dyn Metric>,
+}
+
+/// One output of a step.
+pub struct Output<'g> {
+    pub y_true: Option<Value<'g>>,
+    pub y_pred: Value<'g>,
+    pub weights: Weights<'g>,
+}
+
+impl Objectives {
+    /// Makes the losses and metrics of a model with outputs of these names. Specs are of labels and
+    /// predictions, output by output.
+    pub fn new(
+        compile: &Compile,
+        names: &[String],
+        specs: &[(Option<Spec>, Spec)],
+    ) -> Result<Objectives> {
+        let identifiers = per_output("loss", compile.get("loss"), names, true)?;
+        let factors = per_output("loss_weights", compile.get("loss_weights"), names, false)?;
+        let mut losses: Vec<OutputLoss> = Vec::new();
+        for ((identifier, factor), spec) in identifiers.iter().zip(&factors).zip(specs) {
+            losses.push(match identifier {
+                Json::Null => None,
+                identifier => Some((loss(identifier, spec)?, factor.as_f64())),
+            });
+        }
+        let several = losses.iter().flatten().count() > 1;
+        let tracked = losses.iter().zip(names).filter(|(loss, _)| several && loss.is_some());
+        let trackers = tracked
+            .map(|(_, name)| Ok((format!("{name}_loss"), Mean::new(format!("{name}_loss"))?)))
+            .collect::<Result<_>>()?;
+        let mut metrics = Vec::new();
+        for (key, weighted) in [("metrics", false), ("weighted_metrics", true)] {
+            add_metrics((key, compile.get(key), weighted), names, specs, &mut metrics)?;
+        }
+        Ok(Objectives { losses, tracker: Mean::new("loss")?, trackers, metrics })
+    }
+
+    /// The sum of the outputs' losses; nothing when no output has one.
+    pub fn loss<'g>(&self, graph: &'g Graph, outputs: &[Output<'g>]) -> Result<Option<Value<'g>>> {
+        let mut total: Option<Value<'g>> = None;
+        let mut trackers = self.trackers.iter();
+        for (loss, output) in self.losses.iter().zip(outputs) {
+            let (Some((loss, factor)), Some(y_true)) = (loss, output.y_true) else { continue };
+            let value = loss.compute(y_true, output.y_pred, output.weights);
+            let value = value.cast(crate::base::DType::Float32);
+            if let Some((_, tracker)) = trackers.next() {
+                let rows = graph.scalar(output.y_pred.extent(0) as f64, value.dtype());
+                tracker.update_values(graph, value, only(rows));
+            }
+            let value = factor.map_or(value, |factor| value * factor);
+            total = Some(total.map_or(value, |total| total + value));
+        }
+        Ok(total)
+    }
+
+    /// Takes a batch of `rows` rows and its whole loss into account.
+    pub fn update<'g>(
+        &self,
+        graph: &'g Graph,
+        loss: Value<'g>,
+        rows: usize,
+        outputs: &[Output<'g>],
+    ) -> Result<()> {
+        self.tracker.update_values(graph, loss, only(graph.scalar(rows as f64, loss.dtype())));
+        for metric in &self.metrics {
+            let Some(output) = outputs.get(metric.output) else { continue };
+            let Some(y_true) = output.y_true else { continue };
+            let sample_weight = output.weights.sample_weight.filter(|_| metric.weighted);
+            let weights = Weights { sample_weight, mask: output.weights.mask };
+            metric.metric.update(graph, &[y_true, output.y_pred], weights)?;
+        }
+        Ok(())
+    }
+
+    /// Names and formulas of all results.
+    pub fn results<'g>(&self, graph: &'g Graph) -> Result<Vec<(String, Value<'g>)>> {
+        let mut all = vec![("loss".to_owned(), self.tracker.result(graph)?)];
+        for metric in &self.metrics {
+            all.push((metric.name.clone(), metric.metric.result(graph)?));
+        }
+        for (name, tracker) in &self.trackers {
+            all.push((name.clone(), tracker.result(graph)?));
+        }
+        Ok(all)
+    }
+
+    /// Forgets all batches.
+    pub fn reset(&self) -> Result<()> {
+        self.tracker.base().reset()?;
+        self.trackers.iter().try_for_each(|(_, tracker)| tracker.base().reset())?;
+        self.metrics.iter().try_for_each(|metric| metric.metric.base().reset())
+    }
+}
+
+fn only(weight: Value<'_>) -> Weights<'_> {
+    Weights { sample_weight: Some(weight), mask: None }
+}
+
+/// An argument of `compile`, one value for each output.
+fn per_output(key: &str, given: &Json, names: &[String], shared: bool) -> Result<Vec<Json>> {
+    let bad = || {
+        Error::Invalid(format!(
+            "{key} {}: expected one for each of the outputs {}",
+            quote(&given.to_string()),
+            names.join(", ")
+        ))
+    };
+    match given {
+        Json::Null => Ok(vec![Json::Null; names.len()]),
+        Json::Array(items) if items.len() == names.len() => Ok(items.clone()),
+        Json::Object(map) if !map.contains_key("class_name") => {
+            if map.keys().any(|key| !names.contains(key)) || map.len() != names.len() {
+                return Err(bad());
+            }
+            Ok(names.iter().map(|name| map[name].clone()).collect())
+        }
+        one if !one.is_array() && (shared || names.len() == 1) => {
+            Ok(vec![one.clone(); names.len()])
+        }
+        _ => Err(bad()),
+    }
+}
+
+/// What labels and predictions of these specs say of the kind of a classification.
+fn kind(specs: &(Option<Spec>, Spec)) -> &'static str {
+    let (y_true, y_pred) = (specs.0.as_ref().map(|s| &s.shape), &specs.1.shape);
+    let last = |shape: &crate::base::Shape| shape.last().copied();
+    let (true_rank, true_last) = y_true.map_or((0, None), |s| (s.rank(), last(s)));
+    if last(y_pred) == Some(1) {
+        "binary"
+    } else if true_rank < y_pred.rank() || true_last == Some(1) {
+        "sparse_categorical"
+    } else {
+        "categorical"
+    }
+}
+
+fn loss(identifier: &Json, specs: &(Option<Spec>, Spec)) -> Result<Arc<dyn Loss>> {
+    match identifier.as_str().map(str::to_lowercase).as_deref() {
+        Some("crossentropy" | "ce") => {
+            losses::get(&Json::from(format!("{}_crossentropy", kind(specs))), "loss")
+        }
+        _ => losses::get(identifier, "loss"),
+    }
+}
+
+fn metric(identifier: &Json, specs: &(Option<Spec>, Spec)) -> Result<Box<dyn Metric>> {
+    let text = identifier.as_str();
+    let mut metric = match text.map(str::to_lowercase).as_deref() {
+        Some("accuracy" | "acc") => {
+            metrics::get(&Json::from(format!("{}_accuracy", kind(specs))), "metrics")?
+        }
+        _ => metrics::get(identifier, "metrics")?,
+    };
+    if let Some(text) = text {
+        metric.base_mut().name = text.to_owned();
+    }
+    let inputs: Vec<Spec> = specs.0.iter().chain([&specs.1]).cloned().collect();
+    metric.build(&inputs)?;
+    Ok(metric)
+}
+
+/// Adds the metrics under one of the two keys of `compile`.
+fn add_metrics(
+    (key, given, weighted): (&str, &Json, bool),
+    names: &[String],
+    specs: &[(Option<Spec>, Spec)],
+    all: &mut Vec<OutputMetric>,
+) -> Result<()> {
+    let lists = metric_lists(key, given, names)?;
+    for (output, (list, specs)) in lists.iter().zip(specs).enumerate() {
+        for identifier in list {
+            let metric = metric(identifier, specs)?;
+            let own = &metric.base().name;
+            let name = match names.len() {
+                1 => own.clone(),
+                _ => format!("{}_{own}", names[output]),
+            };
+            let name = unique(&name, own, weighted, all);
+            all.push(OutputMetric { name, output, weighted, metric });
+        }
+    }
+    Ok(())
+}
+
+/// The identifiers of the metrics of each output.
+fn metric_lists(key: &str, given: &Json, names: &[String]) -> Result<Vec<Vec<Json>>> {
+    let list = |json: &Json| match json {
+        Json::Null => Vec::new(),
+        Json::Array(items) => items.clone(),
+        one => vec![one.clone()],
+    };
+    if names.len() == 1 {
+        let nested = match given {
+            Json::Object(map) if !map.contains_key("class_name") => {
+                map.values().flat_map(list).collect()
+            }
+            other => list(other),
+        };
+        return Ok(vec![nested.iter().flat_map(list).collect()]);
+    }
+    match given {
+        Json::Null => Ok(vec![Vec::new(); names.len()]),
+        Json::Array(items) if items.is_empty() => Ok(vec![Vec::new(); names.len()]),
+        Json::Array(items) if items.len() == names.len() => Ok(items.iter().map(list).collect()),
+        Json::Object(map)
+            if !map.contains_key("class_name") && map.keys().all(|k| names.contains(k)) =>
+        {
+            Ok(names.iter().map(|name| map.get(name).map_or(Vec::new(), list)).collect())
+        }
+        other => Err(Error::Invalid(format!(
+            "{key} {}: expected a list with an entry for each output, or a mapping by the outputs' \
+             names {}",
+            quote(&other.to_string()),
+            names.join(", ")
+        ))),
+    }
+}
+
+/// A name that no metric has yet, made as Keras makes it.
+fn unique(name: &str, own: &str, weighted: bool, all: &[OutputMetric]) -> String {
+    let taken = |name: &str| all.iter().any(|metric| metric.name == name);
+    if !taken(name) {
+        return name.to_owned();
+    }
+    let prefix = name.strip_suffix(own).unwrap_or("");
+    let base = if weighted { format!("{prefix}weighted_{own}") } else { name.to_owned() };
+    if weighted && !taken(&base) {
+        return base;
+    }
+    let mut names = (1usize..).map(|i| format!("{base}_{i}"));
+    names.find(|name| !taken(name)).unwrap_or(base)
+}

@@ -1,0 +1,67 @@
+//! The weights that training changes, in Keras's order.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::base::Nested;
+use crate::layers::Layer;
+use crate::optimizers::Weight;
+use crate::regularizers::Regularizer;
+
+/// A weight with the penalty on it.
+pub struct Trained {
+    pub weight: Weight,
+    pub regularizer: Option<Arc<dyn Regularizer>>,
+}
+
+/// The trainable weights of a model: layer after layer, a layer's own before those of its parts. A
+/// layer that is frozen freezes its parts.
+pub fn trained(root: &dyn Layer) -> Vec<Trained> {
+    let mut found = Found { seen: HashSet::new(), weights: Vec::new() };
+    if root.base().trainable {
+        found.children(root, "");
+    }
+    found.weights
+}
+
+struct Found {
+    seen: HashSet<crate::tensor::VariableId>,
+    weights: Vec<Trained>,
+}
+
+impl Found {
+    fn layer(&mut self, layer: &Arc<dyn Layer>, path: &str) {
+        let base = layer.base();
+        if !base.trainable {
+            return;
+        }
+        // As in a model that Keras has loaded, models within models leave no trace in paths.
+        let path = match layer.kind().is_model() {
+            true => path.to_owned(),
+            false if path.is_empty() => base.name.clone(),
+            false => format!("{path}/{}", base.name),
+        };
+        for variable in base.variables.iter().filter(|v| v.trainable()) {
+            if self.seen.insert(variable.id()) {
+                let name = variable.name();
+                let weight = Weight {
+                    constraint: base.rules.constraint(name).cloned(),
+                    ..Weight::new(&format!("{path}/{name}"), variable.clone())
+                };
+                let regularizer = base.rules.regularizer(name).cloned();
+                self.weights.push(Trained { weight, regularizer });
+            }
+        }
+        self.children(layer.as_ref(), &path);
+    }
+
+    fn children(&mut self, layer: &dyn Layer, path: &str) {
+        for (_, nested) in layer.children() {
+            self.nested(&nested, path);
+        }
+    }
+
+    fn nested(&mut self, nested: &Nested<Arc<dyn Layer>>, path: &str) {
+        nested.flatten().into_iter().for_each(|layer| self.layer(layer, path));
+    }
+}
