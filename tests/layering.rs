@@ -87,16 +87,19 @@ const EVERYTHING: &[&str] = &[""];
 /// Outside crates that only some places may name.
 const KEPT_TO: &[(&str, &[&str])] = &[
     ("wgpu", &["gpu", "kernels", "runtime"]),
-    // Keras objects read JSON through `layers::config`; a few places make records in Rust.
+    // Keras objects read JSON through `layers::config`; those with a table make records in Rust.
     (
         "serde_json",
         &[
             "saving",
-            "layers::config",
-            "layers::builder",
+            "layers",
             "initializers",
+            "constraints",
+            "losses",
+            "metrics",
             "operations",
             "optimizers",
+            "regularizers",
             "models",
             "trainers",
             "cli",

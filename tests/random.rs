@@ -41,8 +41,18 @@ fn distributions_have_their_mean_variance_and_range() {
         ("truncated", |k| k.truncated_normal([COUNT], DType::Float32), 0.0, 0.7741, -2.0, 2.0),
         ("bernoulli", |k| k.bernoulli([COUNT], 0.3).cast(DType::Float32), 0.3, 0.21, 0.0, 1.0),
         ("randint", |k| k.randint([COUNT], -3, 7).cast(DType::Float32), 1.5, 8.25, -3.0, 6.0),
-        ("gamma", |k| k.gamma([COUNT], 2.5, DType::Float32), 2.5, 2.5, 0.0, 40.0),
-        ("beta", |k| k.beta([COUNT], 0.5, 1.5, DType::Float32), 0.25, 0.0625, 0.0, 1.0),
+        ("gamma", |k| k.gamma([COUNT], k.graph().scalar(2.5, DType::Float32)), 2.5, 2.5, 0.0, 40.0),
+        (
+            "beta",
+            |k| {
+                let s = |x| k.graph().scalar(x, DType::Float32);
+                k.beta([COUNT], s(0.5), s(1.5))
+            },
+            0.25,
+            0.0625,
+            0.0,
+            1.0,
+        ),
     ];
     for (name, f, mean, variance, low, high) in cases {
         let values = draw(&Device::Host, f);
@@ -51,6 +61,15 @@ fn distributions_have_their_mean_variance_and_range() {
         assert!(near(found.0, mean) && near(found.1, variance), "{name}: {found:?}");
         assert!(values.iter().all(|&x| (low..=high).contains(&x)), "{name}");
     }
+}
+
+#[test]
+fn a_permutation_has_every_number_once() {
+    let drawn = draw(&Device::Host, |k| k.permutation(50));
+    let mut sorted = drawn.clone();
+    sorted.sort_by(f64::total_cmp);
+    assert_eq!(sorted, (0..50).map(f64::from).collect::<Vec<_>>());
+    assert_ne!(sorted, drawn);
 }
 
 #[test]

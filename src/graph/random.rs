@@ -1,7 +1,7 @@
 //! Random values from a key, as JAX draws them: a key is a value uint32[2], and equal keys give equal
 //! values on every device, up to the rounding of the functions that shape a distribution.
 
-use crate::base::{DType, Error, Shape};
+use crate::base::{DType, Shape};
 use crate::graph::Value;
 use crate::graph::ops::{RandomBits, Take};
 
@@ -73,35 +73,61 @@ impl<'g> Value<'g> {
 
     /// Integers (int32) from `low` on, below `high`; `low` where that leaves none.
     pub fn randint(self, shape: impl Into<Shape>, low: i32, high: i32) -> Value<'g> {
-        let shape = shape.into();
+        self.integers(&shape.into(), low, high, 32)
+    }
+
+    /// [`randint`](Value::randint) of few integers, from eight random bits twice, as JAX draws uint8.
+    pub fn randint8(self, shape: impl Into<Shape>, low: i32, high: i32) -> Value<'g> {
+        self.integers(&shape.into(), low, high, 8)
+    }
+
+    fn integers(self, shape: &Shape, low: i32, high: i32, width: u32) -> Value<'g> {
         let span = i64::from(high).saturating_sub(i64::from(low)).max(1);
-        let [upper, lower] = <[Value<'g>; 2]>::try_from(self.split_key(2)).unwrap_or([self; 2]);
+        let keys = self.split_key(2);
         let graph = self.graph();
         let whole = graph.scalar(span as f64, DType::UInt32);
         let rest = |x: Value<'g>| x.binary("mod", whole);
-        // 2^32 modulo the span, as JAX has it: the square of 2^16's rest.
-        let half = (1i64 << 16) % span;
-        let factor = graph.scalar(((half * half) & 0xffff_ffff) as f64, DType::UInt32);
-        let factor = rest(factor);
-        let offset =
-            rest(rest(upper.random_bits(shape.clone())) * factor + rest(lower.random_bits(shape)));
+        // 2^width modulo the span, as JAX has it: the square of the rest of its root.
+        let half = (1i64 << (width / 2)) % span;
+        let factor = rest(graph.scalar(((half * half) & 0xffff_ffff) as f64, DType::UInt32));
+        let draw = |i: usize| rest(keys[i].mixed_bits(shape.clone(), width, width));
+        let offset = rest(draw(0) * factor + draw(1));
         offset.cast(DType::Int32) + graph.scalar(f64::from(low), DType::Int32)
     }
 
-    /// Numbers of a gamma distribution of scale 1, by Marsaglia and Tsang's method with a bounded number
-    /// of tries; the last one counts when all fail, less than once in 10^9.
-    pub fn gamma(self, shape: impl Into<Shape>, alpha: f64, dtype: DType) -> Value<'g> {
-        let (shape, graph) = (shape.into(), self.graph());
-        if alpha.is_nan() || alpha <= 0.0 {
-            let found = format!("alpha = {alpha}");
-            return graph.failed(Error::shape("gamma", found, "a positive alpha"));
+    /// The integers (int32) below `count` in random order: sorted by random bits, several times where
+    /// there are many.
+    pub fn permutation(self, count: usize) -> Value<'g> {
+        let graph = self.graph();
+        let rounds = (3.0 * (count.max(1) as f64).ln() / f64::from(u32::MAX).ln()).ceil() as usize;
+        let (mut key, mut order) = (self, graph.iota([count], 0));
+        for _ in 0..rounds {
+            let keys = key.split_key(2);
+            key = keys[0];
+            let bits = keys[1].random_bits([count]);
+            let (mine, other) = (bits.reshape([count, 1]), bits.reshape([1, count]));
+            let (row, column) = (graph.iota([count, 1], 0), graph.iota([1, count], 1));
+            // Equal bits stay in order.
+            let tie = mine.binary("eq", other).binary("and", column.binary("lt", row));
+            let before = other.binary("lt", mine).binary("or", tie);
+            let place = before.cast(DType::Int32).sum(&[1]);
+            let source = place.reshape([1, count]).binary("eq", row).cast(DType::Int32).argmax(1);
+            order = order.gather(source.cast(DType::Int32), 0);
         }
+        order
+    }
+
+    /// Numbers (float32) of a gamma distribution of scale 1 and shape `alpha`, a scalar, by Marsaglia
+    /// and Tsang's method with a bounded number of tries; the mode counts when all fail, less than
+    /// once in 10^9.
+    pub fn gamma(self, shape: impl Into<Shape>, alpha: Value<'g>) -> Value<'g> {
+        let shape = shape.into();
         // Below 1 the method needs one more than alpha, and a power of a uniform number.
-        let boosted = if alpha < 1.0 { alpha + 1.0 } else { alpha };
-        let d = boosted - 1.0 / 3.0;
-        let c = 1.0 / (9.0 * d).sqrt();
+        let small = alpha.binary("lt", alpha.like(1.0));
+        let d = small.select(alpha + 1.0, alpha) - 1.0 / 3.0;
+        let c = (d * 9.0).rsqrt();
         let keys = self.split_key(2 * GAMMA_TRIES + 1);
-        let mut result = graph.scalar(d, DType::Float32).broadcast(shape.clone());
+        let mut result = d.broadcast(shape.clone());
         for pair in keys[1..].chunks_exact(2).rev() {
             let x = pair[0].normal(shape.clone(), DType::Float32);
             let u = pair[1].uniform(shape.clone(), 0.0, 1.0, DType::Float32);
@@ -113,19 +139,16 @@ impl<'g> Value<'g> {
             let accepted = positive.binary("and", u.log().binary("lt", bound));
             result = accepted.select(cube * d, result);
         }
-        if alpha < 1.0 {
-            let u = -keys[0].uniform(shape, 0.0, 1.0, DType::Float32) + 1.0;
-            result = result * u.binary("pow", u.like(1.0 / alpha));
-        }
-        result.cast(dtype)
+        let u = -keys[0].uniform(shape, 0.0, 1.0, DType::Float32) + 1.0;
+        let power = u.binary("pow", alpha.like(1.0) / alpha);
+        small.select(result * power, result)
     }
 
-    /// Numbers of a beta distribution.
-    pub fn beta(self, shape: impl Into<Shape>, a: f64, b: f64, dtype: DType) -> Value<'g> {
+    /// Numbers (float32) of a beta distribution of the shapes `a` and `b`, which are scalars.
+    pub fn beta(self, shape: impl Into<Shape>, a: Value<'g>, b: Value<'g>) -> Value<'g> {
         let shape = shape.into();
         let keys = self.split_key(2);
-        let x = keys[0].gamma(shape.clone(), a, DType::Float32);
-        let y = keys[1].gamma(shape, b, DType::Float32);
-        (x / (x + y)).cast(dtype)
+        let (x, y) = (keys[0].gamma(shape.clone(), a), keys[1].gamma(shape, b));
+        x / (x + y)
     }
 }

@@ -97,8 +97,7 @@ impl<'g> Context<'g> {
         variable.as_ref().map(|v| self.read(v)).ok_or_else(missing)
     }
 
-    /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype. The
-    /// keyword `training` sets the mode for the layer and those it calls.
+    /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype.
     pub fn call(&self, layer: &dyn Layer, args: &Args<'g>) -> Result<Outputs<'g>> {
         if self.graph.has_failed() {
             // The graph keeps the first error, and nothing after it means anything.
@@ -106,14 +105,9 @@ impl<'g> Context<'g> {
         }
         let base = layer.base();
         let name = quote(&base.name);
-        let mut training = self.training;
         for (keyword, arg) in &args.keyword {
-            if let ("training", Arg::Plain(Json::Bool(said))) = (keyword.as_str(), arg) {
-                training = *said;
-                continue;
-            }
             let accepted = keyword == "inputs" || layer.keywords().contains(&keyword.as_str());
-            if !accepted && !is_idle(arg) {
+            if !accepted && !is_idle(keyword, arg) {
                 return Err(Error::Unsupported(format!(
                     "layer '{name}' ({}) called with argument '{}'",
                     base.class_name,
@@ -125,8 +119,7 @@ impl<'g> Context<'g> {
         let cast = |v: &Value<'g>| {
             Ok(if base.autocast && v.dtype().is_float() { v.cast(compute) } else { *v })
         };
-        let mode = Context { training, ..*self };
-        mode.within(layer, |inner| {
+        self.within(layer, |inner| {
             let outputs = layer.call(inner, &args.try_map(&mut { cast })?)?;
             if !self.shapes_only && !self.silent {
                 for output in outputs.flatten() {
@@ -150,7 +143,12 @@ impl<'g> Context<'g> {
     }
 }
 
-/// Whether leaving an argument out changes nothing.
-fn is_idle(arg: &Arg<Value<'_>>) -> bool {
-    matches!(arg, Arg::Plain(Json::Null))
+/// Whether leaving an argument out changes nothing: null, and `training`, since predicting and
+/// training both say which it is and a model passes that on to every layer.
+fn is_idle(keyword: &str, arg: &Arg<Value<'_>>) -> bool {
+    match arg {
+        Arg::Plain(Json::Null) => true,
+        Arg::Plain(Json::Bool(_)) => keyword == "training",
+        _ => false,
+    }
 }

@@ -10,7 +10,7 @@ mod convolutional;
 mod core;
 mod dtype_policy;
 pub(crate) mod host;
-mod interpolation;
+pub(crate) mod imaging;
 pub(crate) mod layer;
 mod masks;
 mod merging;

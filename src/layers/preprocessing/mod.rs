@@ -1,33 +1,31 @@
 //! Preprocessing layers on numbers and images.
 
 mod category_encoding;
-mod center_crop;
 mod discretization;
 mod encoding;
 mod feature_space;
 mod hash;
 mod hashed_crossing;
 mod hashing;
+mod image;
 mod index_lookup;
 mod integer_lookup;
 mod lookup;
 mod normalization;
 mod rescaling;
-mod resizing;
 mod string_lookup;
 mod text_vectorization;
 
 pub use category_encoding::CategoryEncoding;
-pub use center_crop::CenterCrop;
 pub use discretization::Discretization;
 pub use feature_space::{TFDConcat, TFDIdentity};
 pub use hashed_crossing::HashedCrossing;
 pub use hashing::Hashing;
+pub(crate) use image::Resize;
+pub use image::*;
 pub use index_lookup::IndexLookup;
 pub use integer_lookup::IntegerLookup;
 pub use normalization::Normalization;
 pub use rescaling::Rescaling;
-pub(crate) use resizing::Resize;
-pub use resizing::Resizing;
 pub use string_lookup::StringLookup;
 pub use text_vectorization::TextVectorization;

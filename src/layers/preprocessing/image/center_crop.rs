@@ -7,7 +7,7 @@ use crate::base::{Error, Result};
 use crate::builder;
 use crate::layers::Layer;
 use crate::layers::config::Config;
-use crate::layers::interpolation::{Interpolation, centered_part};
+use crate::layers::imaging::interpolation::{Interpolation, centered_part};
 use crate::layers::spatial::DataFormat;
 use crate::layers::stateless::stateless_with;
 

@@ -3,14 +3,15 @@
 //!
 //! Input (batch, height, width, channels), or one image → output of the given height and width.
 
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, Shape};
 use crate::builder;
 use crate::graph::Value;
 use crate::layers::Layer;
 use crate::layers::config::Config;
-use crate::layers::interpolation::{Interpolation, centered_part};
+use crate::layers::imaging::interpolation::{Interpolation, centered_part};
+use crate::layers::preprocessing::image::base::{Augment, Draw, ImageLayer, Scene};
+use crate::layers::preprocessing::image::boxes::{BoxFormat, Boxes, joined, numbers};
 use crate::layers::spatial::DataFormat;
-use crate::layers::stateless::stateless_with;
 
 builder! {
     /// Resizes images.
@@ -39,12 +40,7 @@ pub(crate) struct Resize {
 impl Resizing {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
         let size = [config.size("height")?, config.size("width")?];
-        // Boxes come in mappings, which are refused as inputs: their format changes no image.
-        config.optional_str("bounding_box_format")?;
-        let resize = Resize::from_config(config, size)?;
-        stateless_with("Resizing", config, &["training"], move |cx, args| {
-            resize.apply(args.input()?.cast(cx.compute_dtype()))
-        })
+        ImageLayer::boxed("Resizing", config, Resize::from_config(config, size)?)
     }
 }
 
@@ -109,5 +105,72 @@ impl Resize {
             bars[w] = bar(shape[w], shape[h], width, height);
         }
         x.pad(&bars, &bars, fill)
+    }
+}
+
+impl Resize {
+    /// Where the edges of boxes in pixels move, for images of a height and width: factors and offsets
+    /// along height and width.
+    fn moves(&self, [height, width]: [f64; 2]) -> [(f64, f64); 2] {
+        let [h, w] = self.size.map(|d| d as f64);
+        let (down, across) = (h / height, w / width);
+        let half = |rest: f64| (rest / 2.0).floor();
+        if self.fill.is_some() {
+            let scale = down.min(across);
+            return [(scale, half(h - height * scale)), (scale, half(w - width * scale))];
+        }
+        if self.crop {
+            let (source, target) = (width / height, w / h);
+            let (new_w, new_h) = if source > target { (h * source, h) } else { (w, w / source) };
+            return [(new_h / height, -half(new_h - h)), (new_w / width, -half(new_w - w))];
+        }
+        [(down, 0.0), (across, 0.0)]
+    }
+}
+
+impl Augment for Resize {
+    fn always(&self) -> bool {
+        true
+    }
+
+    fn draw<'g>(&self, _: &Scene<'_, 'g>) -> Result<Draw<'g>> {
+        Ok(Draw::default())
+    }
+
+    fn images<'g>(
+        &self,
+        scene: &Scene<'_, 'g>,
+        images: Value<'g>,
+        _: &Draw<'g>,
+    ) -> Result<Value<'g>> {
+        self.apply(images.cast(scene.cx.compute_dtype()))
+    }
+
+    fn masks<'g>(&self, _: &Scene<'_, 'g>, masks: Value<'g>, _: &Draw<'g>) -> Result<Value<'g>> {
+        Resize { interpolation: Interpolation::Nearest, ..*self }.apply(masks)
+    }
+
+    fn boxes<'g>(
+        &self,
+        scene: &Scene<'_, 'g>,
+        boxes: Boxes<'g>,
+        _: &Draw<'g>,
+    ) -> Result<Boxes<'g>> {
+        let (format, size) = (scene.needed_box_format()?, scene.size().map(|d| d as f64));
+        // Boxes of zeros or of minus ones only fill the list.
+        let all = |value: f64| boxes.boxes.binary("eq", boxes.boxes.like(value)).min(&[2]);
+        let filler = all(0.0).binary("or", all(-1.0));
+        let shape = filler.shape();
+        let filler = filler.reshape(shape.iter().copied().chain([1]).collect::<Shape>());
+        let [y, x] = self.moves(size);
+        let edges = numbers(format.convert(boxes.boxes, BoxFormat::XYXY, size));
+        let [x1, y1, x2, y2] = edges;
+        let along = |edge: Value<'g>, (scale, offset): (f64, f64)| edge * scale + offset;
+        let moved = joined([along(x1, x), along(y1, y), along(x2, x), along(y2, y)]);
+        let size = self.size.map(|d| d as f64);
+        let clipped = boxes.with(moved).clipped(size);
+        let kept = filler.select(clipped.boxes.like(0.0), clipped.boxes);
+        let back = BoxFormat::XYXY.convert(kept, format, size);
+        Ok(clipped.with(back))
     }
 }
