@@ -67,7 +67,10 @@ impl<'g> Value<'g> {
             let found = format!("{picked} along axis {axis} of {shape}");
             return self.graph().failed(Error::shape("positions", found, "the same other axes"));
         }
-        if shape[axis] == 0 && !picked.is_empty() {
+        if picked.is_empty() {
+            return self.graph().scalar(0.0, self.dtype()).broadcast(picked);
+        }
+        if shape[axis] == 0 {
             let found = format!("{picked} along axis {axis} of {shape}");
             return self.graph().failed(Error::shape("positions", found, "a non-empty axis"));
         }

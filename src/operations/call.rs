@@ -2,10 +2,11 @@
 
 use crate::base::error::quote;
 use crate::base::{DType, Error, Result, Shape};
-use crate::graph::Value;
+use crate::graph::{Op, Value};
 use crate::layers::config::{Config, Json};
 use crate::layers::{Arg, Args, Context};
 use crate::operations::promotion::{Kind, result_type};
+use crate::tensor::Tensor;
 
 /// One call of an operation: constructor arguments in `config`, the others in `args`.
 pub struct Call<'a, 'g> {
@@ -90,6 +91,23 @@ impl<'g> Call<'_, 'g> {
         Ok(self.cx.graph().constant(tensor.cast(dtype)))
     }
 
+    /// The elements of an argument that are known while tracing: a plain one, or a constant.
+    pub fn known(&self, position: usize) -> Result<Option<Tensor>> {
+        match self.arg(position) {
+            None => Ok(None),
+            Some(Arg::Tensor(value)) => {
+                Ok(self.cx.graph().with_node(value.id(), |node| match &node.op {
+                    Op::Constant(constant) => Some(constant.tensor.clone()),
+                    _ => None,
+                }))
+            }
+            Some(arg) => {
+                let json = plain(arg).ok_or_else(|| self.bad(position, "plain numbers"))?;
+                crate::layers::numbers::array(&json).map(Some)
+            }
+        }
+    }
+
     /// The argument as a tensor; a plain number gets the dtype Keras gives it.
     pub fn value(&self, position: usize) -> Result<Value<'g>> {
         let operand = self.operand(position)?;
@@ -156,7 +174,14 @@ impl<'g> Call<'_, 'g> {
 
     /// The dtype under a key, when it is given.
     pub fn dtype(&self, key: &str) -> Result<Option<DType>> {
-        self.config.optional_str(key)?.map(DType::from_name).transpose()
+        let name = self.config.optional_str(key)?;
+        // Keras takes the names of Python's types too.
+        let name = name.map(|name| match name {
+            "int" => "int32",
+            "float" => "float32",
+            name => name,
+        });
+        name.map(DType::from_name).transpose()
     }
 }
 

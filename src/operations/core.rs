@@ -34,8 +34,12 @@ operations! {
 fn slice<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
     let x = c.value(0)?;
     let shape = x.shape();
-    if let Some(Arg::Tensor(_)) = c.arg(1) {
-        return Err(Error::Unsupported("a slice that starts where a tensor says".into()));
+    if !matches!(c.arg(1), None | Some(Arg::Plain(_))) {
+        let sizes = c.config.ints("shape")?.into_iter().map(usize::try_from);
+        let sizes = sizes.collect::<std::result::Result<Vec<usize>, _>>();
+        let expected = "known extents where the start is a tensor";
+        let sizes = sizes.map_err(|_| c.config.bad("shape", expected))?;
+        return super::scatter::dynamic_slice(c, x, &sizes.into());
     }
     let starts = c.plain(1).and_then(|json| {
         json.as_array()?.iter().map(serde_json::Value::as_i64).collect::<Option<Vec<i64>>>()

@@ -80,6 +80,16 @@ operations! {
         Ok(x.binary("eq", x.like(f64::NEG_INFINITY)))
     };
     Isclose(x1, x2, rtol, atol) { equal_nan: false } |c| is_close(c);
+    AllClose(x1, x2) { rtol: 1e-5, atol: 1e-8, equal_nan: false } |c| {
+        let (a, b) = c.float_pair()?;
+        let (rtol, atol) = (c.config.float("rtol")?, c.config.float("atol")?);
+        let close = near(c, (a, b), a.like(rtol), a.like(atol))?;
+        Ok(close.min(&(0..close.rank()).collect::<Vec<_>>()))
+    };
+    Isreal(x) |c| {
+        let x = c.value(0)?;
+        Ok(c.cx.graph().scalar(1.0, DType::Bool).broadcast(x.shape()))
+    };
     Where(condition, x1, x2) |c| {
         if c.arg(1).is_none() && c.arg(2).is_none() {
             let what = "where without values: how many positions it gives depends on the data";
@@ -118,6 +128,7 @@ operations! {
     Log1p(x) |c| float(c, "log1p");
     Log2(x) |c| Ok(c.float(0)?.log() / std::f64::consts::LN_2);
     Log10(x) |c| Ok(c.float(0)?.log() / std::f64::consts::LN_10);
+    I0(x) |c| float(c, "i0");
     Sin(x) |c| float(c, "sin");
     Cos(x) |c| float(c, "cos");
     Tan(x) |c| float(c, "tan");
@@ -228,7 +239,17 @@ fn is_close<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
     let bound = |position: usize, default: f64| -> Result<Value<'g>> {
         Ok(c.optional(position)?.unwrap_or(Operand::Float(default)).cast(c.cx, a.dtype()))
     };
-    let close = (a - b).abs().binary("le", bound(3, 1e-8)? + bound(2, 1e-5)? * b.abs());
+    near(c, (a, b), bound(2, 1e-5)?, bound(3, 1e-8)?)
+}
+
+/// Whether elements differ by at most `atol + rtol · |b|`.
+fn near<'g>(
+    c: &Call<'_, 'g>,
+    (a, b): (Value<'g>, Value<'g>),
+    rtol: Value<'g>,
+    atol: Value<'g>,
+) -> Result<Value<'g>> {
+    let close = (a - b).abs().binary("le", atol + rtol * b.abs());
     let finite = a.unary("isfinite").binary("and", b.unary("isfinite"));
     let close = close.binary("and", finite).binary("or", a.binary("eq", b));
     let both_nan = a.unary("isnan").binary("and", b.unary("isnan"));

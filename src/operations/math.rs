@@ -11,9 +11,9 @@ operations! {
     MATH:
     Erf(x) |c| Ok(c.float(0)?.unary("erf"));
     Erfc(x) |c| {
-        let x = c.float(0)?;
-        Ok(-x.unary("erf") + 1.0)
+        Ok(c.float(0)?.unary("erfc"))
     };
+    Erfinv(x) |c| Ok(c.float(0)?.unary("erfinv"));
     Rsqrt(x) |c| Ok(c.float(0)?.rsqrt());
     Logsumexp(x) { axis: null, keepdims: false } |c| log_sum_exp(c);
 }

@@ -3,18 +3,25 @@
 //! An operation's config holds the arguments of its constructor; tensors and the scalars of a call are
 //! the call's arguments. An operation is a [`Layer`] without variables.
 
+mod bits;
 mod call;
 mod core;
+mod creation;
+mod diagonals;
 mod elementwise;
 pub(crate) mod formulas;
 mod image;
 pub(crate) mod indexing;
 pub(crate) mod linear;
+mod losses;
 mod math;
 pub(crate) mod nn;
 mod promotion;
 mod reductions;
+mod scatter;
 mod shapes;
+mod sorting;
+mod statistics;
 
 use serde_json::Map;
 
@@ -45,12 +52,24 @@ pub const OPERATIONS: &[(&str, &[OperationDef])] = &[
     ("keras.src.ops.numpy", shapes::SHAPES),
     ("keras.src.ops.numpy", indexing::INDEXING),
     ("keras.src.ops.numpy", linear::LINEAR),
+    ("keras.src.ops.numpy", bits::BITS),
+    ("keras.src.ops.numpy", creation::CREATION),
+    ("keras.src.ops.numpy", diagonals::DIAGONALS),
+    ("keras.src.ops.numpy", scatter::PICKING),
+    ("keras.src.ops.numpy", sorting::SORTING),
+    ("keras.src.ops.numpy", statistics::STATISTICS),
+    ("keras.src.ops.math", sorting::LARGEST),
+    ("keras.src.ops.core", scatter::SCATTER),
+    ("keras.src.ops.nn", losses::LOSSES),
     ("keras.src.ops.nn", nn::NN),
     ("keras.src.ops.math", math::MATH),
     ("keras.src.ops.core", core::CORE),
     ("keras.src.ops.image", image::IMAGE),
     ("keras.src.activations.activations", nn::ACTIVATIONS),
 ];
+
+/// Functions of plain numbers, which no file holds as nodes: Keras calls them at once.
+pub const FUNCTIONS: &[OperationDef] = creation::FUNCTIONS;
 
 /// The definition of an operation.
 pub fn find(module: &str, class_name: &str) -> Option<&'static OperationDef> {

@@ -157,7 +157,7 @@ operations! {
 }
 
 /// Keras's fuzz factor, where an operation is given none.
-const KERAS_EPSILON: f64 = 1e-7;
+pub(super) const KERAS_EPSILON: f64 = 1e-7;
 
 fn epsilon(c: &Call<'_, '_>) -> Result<f64> {
     Ok(c.config.optional_float("epsilon")?.unwrap_or(KERAS_EPSILON))

@@ -3,13 +3,13 @@
 use serde_json::Map;
 
 use crate::activations::Activation;
-use crate::base::{Error, Nested, Result};
+use crate::base::{DType, Error, Nested, Result};
 use crate::cli::conformance::compare::{Comparison, tolerance};
 use crate::cli::conformance::suite::{Area, Arrays, Case, Leaf};
 use crate::graph::{Graph, NodeId, Value};
 use crate::layers::config::Config;
 use crate::layers::{Arg, Args, CallArgs, Context, Outputs};
-use crate::operations::{OPERATIONS, OperationDef};
+use crate::operations::{FUNCTIONS, OPERATIONS, OperationDef};
 use crate::program::{Options, Program};
 use crate::runtime::{Compiled, Device};
 use crate::saving::json::Json;
@@ -19,6 +19,7 @@ use crate::tensor::Tensor;
 const SIGNATURES: &[(&str, &[&str])] = &[
     ("Average", &["x", "axis", "weights"]),
     ("BatchNorm", &["x", "mean", "variance", "axis", "offset", "scale", "epsilon"]),
+    ("Full", &["shape", "fill_value", "dtype"]),
     ("Pad", &["x", "pad_width", "mode", "constant_values"]),
 ];
 
@@ -85,10 +86,21 @@ fn function(area: &Area, case: &Case, call: &Call) -> Result<Function> {
         let mut rows = tables.flat_map(|(_, table)| table.iter());
         rows.find(|def| def.class_name.eq_ignore_ascii_case(&letters)).map(Function::Operation)
     };
-    modules.iter().find_map(|module| in_module(module)).ok_or_else(|| {
+    let plain = || {
+        let mut rows = FUNCTIONS.iter().filter(|_| !is_activation && place.is_empty());
+        rows.find(|def| def.class_name.eq_ignore_ascii_case(&letters)).map(Function::Operation)
+    };
+    modules.iter().find_map(|module| in_module(module)).or_else(plain).ok_or_else(|| {
         let kind = if is_activation { "activation" } else { "operation" };
         Error::Unsupported(format!("the {kind} {}", case.class))
     })
+}
+
+/// Whether a function is called with arrays that are known while tracing, as eager code does: its
+/// result's shape depends on them.
+fn is_known(def: &OperationDef) -> bool {
+    FUNCTIONS.iter().any(|function| function.class_name == def.class_name)
+        || def.class_name == "Bincount"
 }
 
 /// The arguments of a call, and the image layout that was Keras's default.
@@ -118,7 +130,11 @@ impl Call {
         graph: &'g Graph,
         inputs: &mut Vec<Tensor>,
     ) -> Result<Outputs<'g>> {
+        let known = matches!(function, Function::Operation(def) if is_known(def));
         let mut input = |tensor: &Tensor| {
+            if known {
+                return graph.constant(tensor.clone());
+            }
             inputs.push(tensor.clone());
             graph.input(tensor.spec().clone())
         };
@@ -145,6 +161,12 @@ impl Call {
         def: &OperationDef,
         input: &mut dyn FnMut(&Tensor) -> Value<'g>,
     ) -> Result<(Args<'g>, Map<String, Json>)> {
+        if def.class_name == "Meshgrid" {
+            let positional = self.positional.iter().map(|value| to_arg(value, input)).collect();
+            let keyword = self.keyword.iter().map(|(key, item)| Ok((key.clone(), to_json(item)?)));
+            let config = keyword.collect::<Result<_>>()?;
+            return Ok((CallArgs { positional, ..CallArgs::default() }, config));
+        }
         if def.class_name == "Einsum" {
             return self.split_einsum(input);
         }
@@ -228,7 +250,14 @@ pub(super) fn to_json(value: &Nested<Leaf>) -> Result<Json> {
     Ok(match value {
         Nested::None => Json::Null,
         Nested::Leaf(Leaf::Plain(json)) => json.clone(),
-        Nested::Leaf(Leaf::Array(tensor)) => lists(tensor),
+        Nested::Leaf(Leaf::Array(tensor)) => match tensor.dtype() {
+            DType::Float32 | DType::Int32 | DType::Bool => lists(tensor),
+            // Other dtypes are not what lists of numbers have: Keras writes a record.
+            dtype => serde_json::json!({
+                "class_name": "__numpy__",
+                "config": { "value": lists(tensor), "dtype": dtype.name() },
+            }),
+        },
         Nested::List(items) => Json::Array(items.iter().map(to_json).collect::<Result<_>>()?),
         Nested::Dict(_) => {
             return Err(Error::Unsupported("a mapping as a constructor's argument".into()));
@@ -240,7 +269,7 @@ pub(super) fn to_json(value: &Nested<Leaf>) -> Result<Json> {
 fn lists(tensor: &Tensor) -> Json {
     let number = |x: f64| match tensor.dtype() {
         dtype if dtype.is_float() => crate::saving::json::from_float(x),
-        crate::base::DType::Bool => Json::Bool(x != 0.0),
+        DType::Bool => Json::Bool(x != 0.0),
         _ => Json::from(x as i64),
     };
     let mut values: Vec<Json> = tensor.iter_f64().map(number).collect();
