@@ -1,23 +1,38 @@
 //! `keraunos convert`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::base::{Error, Result};
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
 use crate::cli::progress;
-use crate::saving::saving_lib::SaveOptions;
+use crate::models::{CustomObjects, Model};
+use crate::saving::saving_lib::{LoadWeightsOptions, SaveOptions, SaveWeightsOptions};
 
 /// Load a model and save it again, as Keras would
 ///
-/// A destination that ends in .keras becomes one file; any other name becomes a folder with the same
-/// members.
+/// The ending of the destination says what to write: .keras one file, .h5 or .hdf5 the older format,
+/// .weights.h5 the weights only, .weights.json the weights in shards with an index, .json the
+/// architecture only. Any other name becomes a folder with the members of a .keras file.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A .keras file, or the folder form of one
+    /// A .keras file, the folder form of one, a model in .h5, or an architecture in .json
     source: PathBuf,
     /// What to write
     destination: PathBuf,
+    /// Load the weights from this file: .weights.h5, .weights.json, .keras, or .h5 of any age
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Leave weights of --weights out that do not fit the model, instead of failing
+    #[arg(long, requires = "weights")]
+    skip_mismatch: bool,
+    /// Pair the layers of the model and of --weights by name; for .h5 in the older format
+    #[arg(long, requires = "weights")]
+    by_name: bool,
+    /// Size of a shard of .weights.json in GiB
+    #[arg(long, value_name = "GIB", default_value_t = 5.0)]
+    max_shard_size: f64,
     /// Fail when the destination exists
     #[arg(long)]
     no_overwrite: bool,
@@ -28,7 +43,13 @@ pub struct Args {
 
 impl Args {
     pub fn run(&self) -> Outcome {
-        let model = progress::load(&self.source)?;
+        let mut model = self.load()?;
+        if let Some(weights) = &self.weights {
+            let (skip_mismatch, by_name) = (self.skip_mismatch, self.by_name);
+            let options =
+                LoadWeightsOptions { skip_mismatch, by_name, ..LoadWeightsOptions::default() };
+            model.load_weights_with(weights, &options)?;
+        }
         if self.device.is_given() {
             model.place(&self.device.open()?)?;
         }
@@ -37,14 +58,47 @@ impl Args {
             bar.set_length(all);
             bar.set_position(done);
         };
-        let mut options = SaveOptions {
-            overwrite: !self.no_overwrite,
-            zipped: self.destination.extension().is_some_and(|e| e == "keras"),
-            progress: Some(&mut report),
-        };
-        let saved = model.save_with(&self.destination, &mut options);
+        let saved = self.save(&model, &mut report);
         bar.finish_and_clear();
         saved?;
         Ok(ExitCode::SUCCESS)
     }
+
+    fn load(&self) -> Result<Model> {
+        if !ends(&self.source, ".json") {
+            return progress::load(&self.source);
+        }
+        let text = std::fs::read_to_string(&self.source);
+        let text = text.map_err(|e| Error::io(&self.source, e))?;
+        Model::from_json(&text, &CustomObjects::new())
+    }
+
+    fn save(&self, model: &Model, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
+        let (path, overwrite) = (&self.destination, !self.no_overwrite);
+        let sharded = ends(path, ".weights.json");
+        if sharded || ends(path, ".weights.h5") {
+            let max_shard_bytes = if sharded { Some(self.shard_bytes()?) } else { None };
+            let progress = Some(progress);
+            let mut options = SaveWeightsOptions { overwrite, max_shard_bytes, progress };
+            return model.save_weights_with(path, &mut options);
+        }
+        if ends(path, ".json") {
+            return crate::saving::atomic::write(path, model.to_json().as_bytes(), overwrite);
+        }
+        let zipped = [".keras", ".h5", ".hdf5"].iter().any(|ending| ends(path, ending));
+        let mut options = SaveOptions { overwrite, zipped, progress: Some(progress) };
+        model.save_with(path, &mut options)
+    }
+
+    fn shard_bytes(&self) -> Result<u64> {
+        let bytes = self.max_shard_size * f64::from(1 << 30);
+        if bytes.is_finite() && bytes >= 1.0 {
+            return Ok(bytes as u64);
+        }
+        Err(Error::Invalid(format!("a shard of {} GiB; give a positive size", self.max_shard_size)))
+    }
+}
+
+fn ends(path: &Path, ending: &str) -> bool {
+    path.to_string_lossy().ends_with(ending)
 }

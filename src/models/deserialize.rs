@@ -73,6 +73,7 @@ impl<'a> Reader<'a> {
     /// The model of a root record.
     pub fn model(&self, json: &Json) -> Result<Root> {
         let record = Record::parse(json)?;
+        refuse_code(record.class_name)?;
         record.check_registered_name()?;
         self.model_of(&record)?.ok_or_else(|| record.unknown())
     }
@@ -113,6 +114,11 @@ impl<'a> Reader<'a> {
         let config = |defaults| {
             Config::new(owner.into(), record.config.clone(), defaults).with_layers(&inner)
         };
+        let name = record.config.get("name").and_then(Json::as_str);
+        if let Some(new) = name.and_then(|name| self.custom.replacement(name)) {
+            return new(&config(Json::Null));
+        }
+        refuse_code(record.class_name)?;
         let custom = record.registered_name.unwrap_or(record.class_name);
         if let Some(new) = self.custom.find(custom) {
             return construct(&config(Json::Null), |config| new(config));
@@ -158,8 +164,8 @@ fn construct(
 pub fn refuse_code(class_name: &str) -> Result<()> {
     if matches!(class_name, "Lambda" | "__lambda__" | "TorchModuleWrapper") {
         return Err(Error::Unsupported(format!(
-            "{class_name} holds Python code, which is never run; register a replacement as a \
-             custom object"
+            "{class_name} holds Python code, which is never run; put a layer of your own in its \
+             place by its name, with CustomObjects::replace_layer"
         )));
     }
     Ok(())
@@ -195,7 +201,6 @@ impl<'a> Record<'a> {
             Some(Json::String(text)) => Ok(Some(text.as_str())),
             Some(_) => Err(bad(&format!("{key} that is not a string"))),
         };
-        refuse_code(class_name)?;
         let config = json.get("config").and_then(Json::as_object);
         Ok(Record {
             class_name,

@@ -15,6 +15,7 @@ mod saveable;
 mod sequential;
 mod summary;
 mod symbolic;
+pub(crate) mod weights;
 
 pub use builder::{
     Functional as FunctionalBuilder, IntoDims, KerasTensor, Sequential as SequentialBuilder,

@@ -1,12 +1,12 @@
 //! Writing `.keras` archives, and the directory form.
 
-use std::io::{Seek, Write};
+use std::io::Write;
 use std::path::Path;
 
 use crate::base::error::quote;
 use crate::base::{Error, Result};
 use crate::saving::archive::{ASSETS, CONFIG, METADATA, WEIGHTS};
-use crate::saving::atomic::AtomicFile;
+use crate::saving::atomic::{self, AtomicFile};
 use crate::saving::h5::H5Writer;
 use crate::saving::json::{Json, to_python};
 use crate::saving::store::GroupPlan;
@@ -65,10 +65,29 @@ pub fn write_archive(
     let members = Members { contents, weights };
     if options.zipped {
         let mut file = AtomicFile::create(path, options.overwrite)?;
-        members.write_zip(file.file(), &mut progress).map_err(|e| named(e, path))?;
+        members
+            .write_zip(StoredZip::new(file.file()), &mut progress)
+            .map_err(|e| named(e, path))?;
         return file.commit();
     }
     members.write_folder(path, options.overwrite, &mut progress)
+}
+
+/// Writes the archive form of a model to anything that takes bytes, from start to end. The checksum
+/// of the weights follows them, in a data descriptor.
+///
+/// # Errors
+/// As [`write_archive`]; errors of `out` come as [`Error::Io`] with an empty path.
+pub fn write_archive_to(
+    out: impl Write,
+    contents: &Contents,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<()> {
+    check_assets(&contents.assets)?;
+    let weights = H5Writer::new(&contents.groups)?;
+    let total = weights.len();
+    let members = Members { contents, weights };
+    members.write_zip(StoredZip::streamed(out), &mut |done| progress(done, total))
 }
 
 /// Gives an error of a writer the path of its file.
@@ -106,8 +125,11 @@ impl Members<'_> {
         [(METADATA, to_python(&self.contents.metadata)), (CONFIG, to_python(&self.contents.config))]
     }
 
-    fn write_zip(&self, out: impl Write + Seek, progress: &mut dyn FnMut(u64)) -> Result<()> {
-        let mut zip = StoredZip::new(out);
+    fn write_zip<W: Write>(
+        &self,
+        mut zip: StoredZip<W>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<()> {
         for (name, text) in self.texts() {
             zip.member(name, text.as_bytes())?;
         }
@@ -147,17 +169,11 @@ impl Members<'_> {
         for (name, bytes) in &self.contents.assets {
             let path = folder.join(ASSETS).join(name);
             path.parent().map_or(Ok(()), make)?;
-            write_file(&path, bytes)?;
+            atomic::write(&path, bytes, true)?;
         }
         for (name, text) in self.texts() {
-            write_file(&folder.join(name), text.as_bytes())?;
+            atomic::write(&folder.join(name), text.as_bytes(), true)?;
         }
         Ok(())
     }
-}
-
-fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = AtomicFile::create(path, true)?;
-    file.file().write_all(bytes).map_err(|e| Error::io(path, e))?;
-    file.commit()
 }

@@ -1,7 +1,7 @@
 //! Files that appear under their name only when they are complete.
 
 use std::fs::{File, Metadata, Permissions};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -64,6 +64,16 @@ impl AtomicFile {
         moved.map_err(|e| io(e.error))?;
         sync_folder(&folder).map_err(io)
     }
+}
+
+/// Writes a file that appears in one step.
+///
+/// # Errors
+/// As [`AtomicFile::create`] and [`AtomicFile::commit`].
+pub fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
+    let mut file = AtomicFile::create(path, overwrite)?;
+    file.file().write_all(bytes).map_err(|e| Error::io(path, e))?;
+    file.commit()
 }
 
 fn refuse(path: &Path, what: &str) -> Error {

@@ -22,20 +22,25 @@ const LISTED_CHARS: usize = 200;
 /// warning: a model that was compiled but never trained has fewer. So are objects in containers
 /// within containers that the file lacks, as files that Keras wrote before 3.15 do.
 ///
+/// With `skip_mismatch` an object that does not fit is no error, but a warning: its variables up to
+/// the first that does not fit are loaded, the others keep their values.
+///
 /// # Errors
 /// [`Error::Weights`] that counts the objects whose variables are missing or do not fit, and names the
 /// first of them; no variable has changed then.
-pub fn load_into(saved: &[Saved], store: &dyn Store) -> Result<()> {
+pub fn load_into(saved: &[Saved], store: &dyn Store, skip_mismatch: bool) -> Result<()> {
     let mut values = Vec::new();
     let mut failures = Vec::new();
     for object in saved {
-        match values_of(object, store) {
-            Ok(found) => values.extend(found),
+        match values_of(object, store, &mut values) {
+            Ok(()) => {}
             Err(Failure::Tolerated(what)) => log::warn!("not loaded: {what}"),
             Err(Failure::Object(what)) => failures.push(what),
         }
     }
-    if !failures.is_empty() {
+    if !failures.is_empty() && skip_mismatch {
+        log::warn!("not loaded: {}", describe(&failures));
+    } else if !failures.is_empty() {
         return Err(Error::Weights(describe(&failures)));
     }
     for (variable, source) in values {
@@ -72,8 +77,8 @@ fn shortened(text: &str) -> String {
 
 type Values = Vec<(Variable, Arc<dyn Source>)>;
 
-/// The sources of an object's variables, in the variables' dtypes.
-fn values_of(object: &Saved, store: &dyn Store) -> Result<Values, Failure> {
+/// Adds the sources of an object's variables, in the variables' dtypes.
+fn values_of(object: &Saved, store: &dyn Store, values: &mut Values) -> Result<(), Failure> {
     let path = object.group_path();
     let fail = |what: String| Failure::Object(format!("{}: {what}", title(object)));
     let group = find_group(&path, store).map_err(|e| fail(e.to_string()))?;
@@ -93,7 +98,6 @@ fn values_of(object: &Saved, store: &dyn Store) -> Result<Values, Failure> {
             fail(what)
         });
     }
-    let mut values = Vec::with_capacity(expected);
     for (key, variable) in &object.variables {
         let dataset = group.datasets.iter().find(|(found, _)| found == key);
         let (_, source) =
@@ -105,7 +109,7 @@ fn values_of(object: &Saved, store: &dyn Store) -> Result<Values, Failure> {
         }
         values.push((variable.clone(), cast(source.clone(), variable.spec().dtype)));
     }
-    Ok(values)
+    Ok(())
 }
 
 /// The group at a path, or where tf.keras 2.13 put it in its `.keras` files.
@@ -227,7 +231,7 @@ mod tests {
     fn values_are_converted_to_the_variables_dtype() {
         let saved = [object("layers/dense", Kind::Layer, &[&[3]]), object("", Kind::Layer, &[])];
         let wide = Tensor::new([3], &[1.5f64, -2.0, 0.1]).unwrap();
-        load_into(&saved, &memory(&[("layers/dense/vars", vec![wide.clone()])])).unwrap();
+        load_into(&saved, &memory(&[("layers/dense/vars", vec![wide.clone()])]), false).unwrap();
         let variable = &saved[0].variables[0].1;
         assert_eq!(variable.value().unwrap(), wide.cast(DType::Float32));
         let mut middle = [0; 5];
@@ -248,7 +252,7 @@ mod tests {
             ("layers/dense_1/vars", vec![ones(3)]),
             ("layers/dense_2/vars", vec![ones(6)]),
         ]);
-        let message = load_into(&saved, &store).unwrap_err().to_string();
+        let message = load_into(&saved, &store, false).unwrap_err().to_string();
         assert!(message.contains("2 objects") && message.contains("layers/dense_1"), "{message}");
         assert!(message.contains("(5,)") && message.contains("(6,)"), "{message}");
         assert_eq!(saved[0].variables[0].1.version(), 0);
@@ -259,7 +263,7 @@ mod tests {
         let saved = [object("layers/model/layers/dense", Kind::Layer, &[&[2]])];
         let path = "_layer_checkpoint_dependencies/model/_layer_checkpoint_dependencies/dense/vars";
         let value = Tensor::new([2], &[1f32, 2.0]).unwrap();
-        load_into(&saved, &memory(&[(path, vec![value.clone()])])).unwrap();
+        load_into(&saved, &memory(&[(path, vec![value.clone()])]), false).unwrap();
         assert_eq!(saved[0].variables[0].1.value().unwrap(), value);
     }
 
@@ -267,17 +271,17 @@ mod tests {
     fn an_optimizer_that_differs_is_left_alone() {
         let saved = [object("optimizer", Kind::Optimizer, &[&[], &[2]])];
         let store = memory(&[("optimizer/vars", vec![Tensor::scalar(1.0)])]);
-        load_into(&saved, &store).unwrap();
+        load_into(&saved, &store, false).unwrap();
         assert_eq!(saved[0].variables[0].1.version(), 0);
     }
 
     #[test]
     fn nested_containers_may_be_missing_as_a_whole() {
         let mut saved = [object("blocks/container/dense", Kind::Layer, &[&[2]])];
-        assert!(load_into(&saved, &memory(&[])).is_err());
+        assert!(load_into(&saved, &memory(&[]), false).is_err());
         saved[0].nested_in = Some("blocks/container".into());
-        load_into(&saved, &memory(&[])).unwrap();
+        load_into(&saved, &memory(&[]), false).unwrap();
         let other = memory(&[("blocks/container/dense_1/vars", vec![])]);
-        assert!(load_into(&saved, &other).is_err());
+        assert!(load_into(&saved, &other, false).is_err());
     }
 }

@@ -24,7 +24,7 @@ pub mod walk;
 pub mod weights_file;
 
 pub use archive::{Archive, Member, Method};
-pub use archive_writer::{Contents, WriteOptions, write_archive};
+pub use archive_writer::{Contents, WriteOptions, write_archive, write_archive_to};
 pub use bytes::ReadAt;
 pub use json::Json;
 pub use legacy::{LegacyFile, LegacyLayer};
@@ -33,4 +33,4 @@ pub use load::load_into;
 pub use saveable::{Assets, Child, Kind, Saveable};
 pub use store::{Group, GroupPlan, Store};
 pub use walk::{Saved, walk};
-pub use weights_file::{open_weights, write_weights};
+pub use weights_file::{open_weights, write_shards, write_weights};

@@ -20,14 +20,17 @@ const MODE: u32 = 0o600 << 16;
 /// 1980-01-01, the first day there is.
 const DATE: u16 = 1 << 5 | 1;
 const UTF8_NAME: u16 = 1 << 11;
+const DESCRIPTOR: u16 = 1 << 3;
 /// Where in a local header the checksum stands.
 const CRC_AT: u64 = 14;
 
 /// A zip archive that is being written. Dates are fixed: equal members give equal bytes.
 ///
 /// Errors of the system come without a path ([`Error::Io`] with an empty one).
-pub(super) struct StoredZip<W: Write + Seek> {
+pub(super) struct StoredZip<W: Write> {
     out: BufWriter<W>,
+    /// How to fill in a checksum; where there is no way back, it follows its member.
+    patch: Option<Patch<W>>,
     position: u64,
     entries: Vec<Entry>,
     crc: crc32fast::Hasher,
@@ -35,27 +38,65 @@ pub(super) struct StoredZip<W: Write + Seek> {
     left: u64,
 }
 
+/// Writes bytes at a place, then goes on at another.
+type Patch<W> = fn(&mut BufWriter<W>, u64, &[u8], u64) -> io::Result<()>;
+
 struct Entry {
     name: String,
     bytes: u64,
     offset: u64,
     crc: u32,
+    /// Whether checksum and sizes follow the member, in a data descriptor.
+    trailing: bool,
 }
 
 impl<W: Write + Seek> StoredZip<W> {
     /// An archive in `out`, which is empty.
     pub(super) fn new(out: W) -> StoredZip<W> {
-        let crc = crc32fast::Hasher::new();
-        StoredZip { out: BufWriter::new(out), position: 0, entries: Vec::new(), crc, left: 0 }
+        StoredZip { patch: Some(patch), ..StoredZip::streamed(out) }
+    }
+}
+
+fn patch<W: Write + Seek>(
+    out: &mut BufWriter<W>,
+    place: u64,
+    bytes: &[u8],
+    back: u64,
+) -> io::Result<()> {
+    out.seek(SeekFrom::Start(place))?;
+    out.write_all(bytes)?;
+    out.seek(SeekFrom::Start(back))?;
+    Ok(())
+}
+
+impl<W: Write> StoredZip<W> {
+    /// An archive that is written from start to end: what is not known before a member stands
+    /// behind it.
+    pub(super) fn streamed(out: W) -> StoredZip<W> {
+        StoredZip {
+            out: BufWriter::new(out),
+            patch: None,
+            position: 0,
+            entries: Vec::new(),
+            crc: crc32fast::Hasher::new(),
+            left: 0,
+        }
     }
 
     /// Starts a member of `bytes` bytes, which are then written.
     pub(super) fn start(&mut self, name: &str, bytes: u64) -> Result<()> {
+        self.begin(name, bytes, None)
+    }
+
+    /// Starts a member whose checksum is known, or not.
+    fn begin(&mut self, name: &str, bytes: u64, crc: Option<u32>) -> Result<()> {
         self.finish_member()?;
         if u16::try_from(name.len()).is_err() {
             return Err(Error::Invalid(format!("a name of {} bytes in an archive", name.len())));
         }
-        let entry = Entry { name: name.into(), bytes, offset: self.position, crc: 0 };
+        let trailing = crc.is_none() && self.patch.is_none();
+        let (offset, crc) = (self.position, crc.unwrap_or(0));
+        let entry = Entry { name: name.into(), bytes, offset, crc, trailing };
         let header = entry.local_header();
         self.entries.push(entry);
         self.left = bytes;
@@ -64,7 +105,7 @@ impl<W: Write + Seek> StoredZip<W> {
 
     /// Writes a member as a whole.
     pub(super) fn member(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.start(name, bytes.len() as u64)?;
+        self.begin(name, bytes.len() as u64, Some(crc32fast::hash(bytes)))?;
         self.write_all(bytes).map_err(|e| Error::io("", e))
     }
 
@@ -85,16 +126,18 @@ impl<W: Write + Seek> StoredZip<W> {
             let (name, left) = (&entry.name, self.left);
             return Err(Error::Internal(format!("member '{name}' lacks {left} bytes")));
         }
-        entry.crc = std::mem::take(&mut self.crc).finalize();
-        let (place, crc) = (entry.offset + CRC_AT, entry.crc);
-        self.patch(place, &crc.to_le_bytes()).map_err(|e| Error::io("", e))
-    }
-
-    fn patch(&mut self, place: u64, bytes: &[u8]) -> io::Result<()> {
-        self.out.seek(SeekFrom::Start(place))?;
-        self.out.write_all(bytes)?;
-        self.out.seek(SeekFrom::Start(self.position))?;
-        Ok(())
+        let crc = std::mem::take(&mut self.crc).finalize();
+        let known = std::mem::replace(&mut entry.crc, crc) == crc;
+        let written = if entry.trailing {
+            let descriptor = entry.descriptor();
+            self.put(&descriptor)
+        } else if let Some(patch) = self.patch.filter(|_| !known) {
+            let place = entry.offset + CRC_AT;
+            patch(&mut self.out, place, &crc.to_le_bytes(), self.position)
+        } else {
+            Ok(())
+        };
+        written.map_err(|e| Error::io("", e))
     }
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -104,7 +147,7 @@ impl<W: Write + Seek> StoredZip<W> {
     }
 }
 
-impl<W: Write + Seek> Write for StoredZip<W> {
+impl<W: Write> Write for StoredZip<W> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let rest = self.left.checked_sub(buf.len() as u64);
         self.left = rest.ok_or_else(|| io::Error::other("more bytes than the member's size"))?;
@@ -123,7 +166,8 @@ impl Entry {
     fn shared(&self) -> Vec<u8> {
         const STORED: u16 = 0;
         const MIDNIGHT: u16 = 0;
-        let flags = if self.name.is_ascii() { 0 } else { UTF8_NAME };
+        let name = if self.name.is_ascii() { 0 } else { UTF8_NAME };
+        let flags = name | if self.trailing { DESCRIPTOR } else { 0 };
         let mut out = Vec::new();
         for field in [flags, STORED, MIDNIGHT, DATE] {
             out.extend_from_slice(&field.to_le_bytes());
@@ -132,9 +176,28 @@ impl Entry {
         out
     }
 
+    /// Whether the sizes of the member take 64 bits.
+    fn is_large(&self) -> bool {
+        self.bytes >= LARGE
+    }
+
+    /// What follows a member whose header could not say it.
+    fn descriptor(&self) -> Vec<u8> {
+        let mut out = b"PK\x07\x08".to_vec();
+        out.extend_from_slice(&self.crc.to_le_bytes());
+        for size in [self.bytes, self.bytes] {
+            match self.is_large() {
+                true => out.extend_from_slice(&size.to_le_bytes()),
+                false => out.extend(narrow(size)),
+            }
+        }
+        out
+    }
+
     fn local_header(&self) -> Vec<u8> {
-        let sizes = [self.bytes, self.bytes];
-        let large = self.bytes >= LARGE;
+        let stated = if self.trailing && !self.is_large() { 0 } else { self.bytes };
+        let sizes = [stated, stated];
+        let large = self.is_large();
         // Both sizes are there when one is: readers of local headers expect it.
         let extra = if large { extra_field(&sizes) } else { Vec::new() };
         let mut out = b"PK\x03\x04".to_vec();

@@ -1,6 +1,7 @@
 //! Files that hold weights only: `NAME.weights.h5`, and `NAME.weights.json` with its shards.
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,6 +49,136 @@ pub fn write_weights(
     let mut progress = |done| progress(done, writer.len());
     writer.write_to(file.file(), &mut progress).map_err(|e| named(e, path))?;
     file.commit()
+}
+
+/// Writes `NAME.weights.json` and the shards that it lists, `NAME_00000.weights.h5`..., as Keras does:
+/// variables in order, a new shard where the next one would make a shard's data larger than
+/// `max_bytes`.
+///
+/// All files are complete before the first takes its place, and the index takes its place last.
+///
+/// # Errors
+/// [`Error::Invalid`] if one variable is larger than a shard; otherwise as [`write_weights`].
+pub fn write_shards(
+    index: &Path,
+    groups: &[GroupPlan],
+    max_bytes: u64,
+    overwrite: bool,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<()> {
+    let stem = index.file_name().map(|name| name.to_string_lossy().into_owned());
+    let stem = stem.as_deref().and_then(|name| name.strip_suffix(".weights.json"));
+    let stem = stem.ok_or_else(|| {
+        let name = index.display();
+        Error::Invalid(format!("'{name}': an index of shards is named NAME.weights.json"))
+    })?;
+    let plan = ShardPlan::new(groups, max_bytes, stem)?;
+    let writers: Vec<H5Writer> =
+        plan.shards.iter().map(|(_, groups)| H5Writer::new(groups)).collect::<Result<_>>()?;
+    let total = writers.iter().fold(0, |sum, writer| sum + writer.len());
+    let mut index_file = AtomicFile::create(index, overwrite)?;
+    let text = plan.index();
+    index_file.file().write_all(text.as_bytes()).map_err(|e| Error::io(index, e))?;
+    let mut files = Vec::with_capacity(writers.len());
+    let mut before = 0;
+    for ((name, _), writer) in plan.shards.iter().zip(&writers) {
+        let path = index.with_file_name(name);
+        let mut file = AtomicFile::create(&path, overwrite)?;
+        let mut progress = |done| progress(before + done, total);
+        writer.write_to(file.file(), &mut progress).map_err(|e| named(e, &path))?;
+        before += writer.len();
+        files.push(file);
+    }
+    files.push(index_file);
+    files.into_iter().try_for_each(AtomicFile::commit)
+}
+
+/// Which variables go into which shard.
+struct ShardPlan {
+    /// Names and contents.
+    shards: Vec<(String, Vec<GroupPlan>)>,
+    total_bytes: u64,
+}
+
+impl ShardPlan {
+    fn new(groups: &[GroupPlan], max_bytes: u64, stem: &str) -> Result<ShardPlan> {
+        let mut plan = ShardPlan { shards: Vec::new(), total_bytes: 0 };
+        plan.add_shard(stem);
+        let mut bytes = 0;
+        for group in groups {
+            let mut name = group.name.clone();
+            plan.add_group(&group.path, name.take());
+            for (key, source) in &group.datasets {
+                let size = source.spec().bytes() as u64;
+                if size > max_bytes {
+                    return Err(Error::Invalid(format!(
+                        "variable '{}/{key}' takes {size} bytes, more than a shard of {max_bytes}; \
+                         allow larger shards",
+                        quote(&group.path)
+                    )));
+                }
+                if bytes + size > max_bytes {
+                    plan.add_shard(stem);
+                    plan.add_group(&group.path, None);
+                    bytes = 0;
+                }
+                bytes += size;
+                plan.total_bytes += size;
+                if let Some(group) =
+                    plan.shards.last_mut().and_then(|(_, groups)| groups.last_mut())
+                {
+                    group.datasets.push((key.clone(), source.clone()));
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    fn add_shard(&mut self, stem: &str) {
+        let name = format!("{stem}_{:05}.weights.h5", self.shards.len());
+        self.shards.push((name, Vec::new()));
+    }
+
+    fn add_group(&mut self, path: &str, name: Option<String>) {
+        if let Some((_, groups)) = self.shards.last_mut() {
+            groups.push(GroupPlan { path: path.into(), name, datasets: Vec::new() });
+        }
+    }
+
+    /// The text of the index, as Keras formats it.
+    fn index(&self) -> String {
+        let mut map: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (shard, groups) in &self.shards {
+            for group in groups.iter().filter(|group| !group.datasets.is_empty()) {
+                match map.last_mut().filter(|(path, _)| *path == group.path) {
+                    Some((_, shards)) => shards.push(shard),
+                    None => map.push((&group.path, vec![shard])),
+                }
+            }
+        }
+        let text = |text: &str| json::to_python(&Json::from(text));
+        let entry = |(path, shards): &(&str, Vec<&str>)| {
+            let path = text(&format!("/{path}"));
+            match shards.as_slice() {
+                [one] => format!("        {path}: {}", text(one)),
+                many => {
+                    let items: Vec<String> =
+                        many.iter().map(|name| format!("            {}", text(name))).collect();
+                    format!("        {path}: [\n{}\n        ]", items.join(",\n"))
+                }
+            }
+        };
+        let entries: Vec<String> = map.iter().map(entry).collect();
+        let total = json::to_python(&json::from_float(self.total_bytes as f64));
+        let map = match entries.as_slice() {
+            [] => "{}".into(),
+            _ => format!("{{\n{}\n    }}", entries.join(",\n")),
+        };
+        format!(
+            "{{\n    \"metadata\": {{\n        \"total_size\": {total}\n    }},\n    \
+             \"weight_map\": {map}\n}}"
+        )
+    }
 }
 
 /// Weights spread over files beside an index.

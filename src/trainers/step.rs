@@ -152,7 +152,7 @@ impl Training {
             self.weights.iter().map(|t| graph.read(&t.weight.variable)).collect();
         let (predictions, masks) = model.outputs_and_masks(graph, x, training)?;
         let rows = specs.first().and_then(|s| s.shape.first().copied()).unwrap_or(1);
-        let outputs = self.outputs(y, sample_weight, &predictions, &masks)?;
+        let mut outputs = self.outputs(y, sample_weight, &predictions, &masks)?;
         if self.objectives.is_none() {
             let of = |o: &Output<'g>| (o.y_true.map(Value::spec), o.y_pred.spec());
             let specs: Vec<_> = outputs.iter().map(of).collect();
@@ -172,6 +172,8 @@ impl Training {
             Error::Invalid("there is no loss to compute: give compile one".into())
         })?;
         if training {
+            // As in Keras with JAX: predictions come out of differentiation without their masks.
+            outputs.iter_mut().for_each(|output| output.weights.mask = None);
             self.without_gradient = self.update(graph, loss, &weights)?;
         }
         let Some(objectives) = &self.objectives else { return Ok(()) };

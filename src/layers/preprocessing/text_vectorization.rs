@@ -117,7 +117,8 @@ fn lookup_config<'a>(config: &Config<'a>) -> Config<'a> {
         "vocabulary_size",
         "has_input_vocabulary",
     ];
-    let mut given = serde_json::Map::new();
+    let mut given = config.given().clone();
+    given.clear();
     for key in keys {
         given.insert(key.into(), config.get(key).clone());
     }

@@ -23,6 +23,10 @@ const TEXT: [u8; 24] = [
 ];
 /// One value, as a dataspace.
 const SCALAR: [u8; 8] = [1, 0, 0, 0, 0, 0, 0, 0];
+/// What a string takes in an attribute: its length, and its place in a global heap.
+const TEXT_BYTES: usize = 16;
+/// How many strings one attribute holds: a message of a header is smaller than 64 KiB.
+pub(super) const MAX_TEXTS: usize = 4_000;
 
 /// Fills up with zeros to a multiple of eight.
 pub(super) fn pad(bytes: &mut Vec<u8>) {
@@ -34,6 +38,13 @@ pub(super) struct HeapString {
     pub(super) len: usize,
     pub(super) collection: u64,
     pub(super) index: u16,
+}
+
+/// An attribute whose strings have their places.
+pub(super) struct Encoded {
+    pub(super) name: String,
+    pub(super) texts: Vec<HeapString>,
+    pub(super) is_list: bool,
 }
 
 /// The messages of one object header.
@@ -80,22 +91,31 @@ impl Header {
         Ok(HEADER_BYTES + self.bytes.len() - 24 + 2)
     }
 
-    /// An attribute that holds one string.
-    pub(super) fn text_attribute(&mut self, name: &str, value: &HeapString) -> Result<()> {
+    /// An attribute that holds one string, or a list of at most [`MAX_TEXTS`].
+    pub(super) fn text_attribute(&mut self, attribute: &Encoded) -> Result<()> {
+        let space = match attribute.is_list {
+            true => dataspace(&Shape::from(vec![attribute.texts.len()]))?,
+            false => SCALAR.to_vec(),
+        };
+        let name = &attribute.name;
         let mut body = vec![1, 0];
         let len = |len: usize| (len as u16).to_le_bytes();
         // The datatype's length leaves out its padding.
-        for part in [name.len() + 1, 20, SCALAR.len()] {
+        for part in [name.len() + 1, 20, space.len()] {
             body.extend_from_slice(&len(part));
         }
         body.extend_from_slice(name.as_bytes());
         body.push(0);
         pad(&mut body);
         body.extend_from_slice(&TEXT);
-        body.extend_from_slice(&SCALAR);
-        body.extend_from_slice(&(value.len as u32).to_le_bytes());
-        body.extend_from_slice(&value.collection.to_le_bytes());
-        body.extend_from_slice(&u32::from(value.index).to_le_bytes());
+        body.extend_from_slice(&space);
+        pad(&mut body);
+        body.reserve(attribute.texts.len() * TEXT_BYTES);
+        for text in &attribute.texts {
+            body.extend_from_slice(&(text.len as u32).to_le_bytes());
+            body.extend_from_slice(&text.collection.to_le_bytes());
+            body.extend_from_slice(&u32::from(text.index).to_le_bytes());
+        }
         self.message(ATTRIBUTE, 0, &body)
     }
 

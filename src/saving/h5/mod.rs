@@ -8,4 +8,4 @@ mod structure;
 mod writer;
 
 pub use reader::H5File;
-pub use writer::H5Writer;
+pub use writer::{Attribute, AttributeValue, H5Writer};

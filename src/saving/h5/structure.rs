@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::encode::{Header, HeapString, NOWHERE, pad};
+use super::encode::{Encoded, Header, NOWHERE, pad};
 use crate::base::{Result, Source, Spec};
 
 /// The superblock, with the root's entry at its end.
@@ -54,24 +54,24 @@ impl Structure {
         address
     }
 
-    /// Adds a dataset's header; `text` is its attribute `dtype`.
-    pub(super) fn dataset(&mut self, spec: &Spec, text: Option<&HeapString>) -> Result<Placed> {
+    /// Adds a dataset's header.
+    pub(super) fn dataset(&mut self, spec: &Spec, attributes: &[Encoded]) -> Result<Placed> {
         let mut header = Header::default();
         header.tensor(&spec.shape, spec.dtype)?;
         let address = header.contiguous(spec.bytes() as u64)?;
-        if let Some(text) = text {
-            header.text_attribute("dtype", text)?;
+        for attribute in attributes {
+            header.text_attribute(attribute)?;
         }
         let header = self.push(&header.finish());
         self.addresses.push(header as usize + address);
         Ok(Placed { header, table: None })
     }
 
-    /// Adds a group with members sorted by name; `text` is its attribute `name`.
+    /// Adds a group with members sorted by name.
     pub(super) fn group(
         &mut self,
         members: &[(&str, Placed)],
-        text: Option<&HeapString>,
+        attributes: &[Encoded],
     ) -> Result<Placed> {
         // The heap starts with the empty name, which is before all others.
         let mut names = vec![0; 8];
@@ -90,8 +90,8 @@ impl Structure {
         let tree = self.tree(children);
         let mut header = Header::default();
         header.symbol_table(tree, heap)?;
-        if let Some(text) = text {
-            header.text_attribute("name", text)?;
+        for attribute in attributes {
+            header.text_attribute(attribute)?;
         }
         Ok(Placed { header: self.push(&header.finish()), table: Some((tree, heap)) })
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
-use super::encode::{GlobalHeap, HeapString};
+use super::encode::{Encoded, GlobalHeap, HeapString, MAX_TEXTS};
 use super::structure::{Placed, PlacedData, Structure};
 use crate::base::error::quote;
 use crate::base::stream::CHUNK;
@@ -22,10 +22,31 @@ pub struct H5Writer {
     len: u64,
 }
 
+/// An attribute of a group: text, as Keras hangs it on groups of weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// The path of the group; the root's is empty.
+    pub path: String,
+    /// The attribute's name.
+    pub name: String,
+    /// What it holds.
+    pub value: AttributeValue,
+}
+
+/// What an attribute holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttributeValue {
+    /// One string.
+    Text(String),
+    /// A list of strings. As in Keras, a long one is split into attributes whose names end in
+    /// `0`, `1`...
+    Texts(Vec<String>),
+}
+
 /// A group while the file is laid out; members are in the byte order of their names.
 #[derive(Default)]
 struct Node {
-    name: Option<String>,
+    attributes: Vec<(String, AttributeValue)>,
     members: BTreeMap<String, Item>,
 }
 
@@ -40,9 +61,21 @@ impl H5Writer {
     /// # Errors
     /// [`Error::Invalid`] if two objects have the same path or a name cannot be written.
     pub fn new(plans: &[GroupPlan]) -> Result<H5Writer> {
+        H5Writer::with_attributes(plans, Vec::new())
+    }
+
+    /// Lays out a file with these groups and further attributes.
+    ///
+    /// # Errors
+    /// As [`H5Writer::new`].
+    pub fn with_attributes(plans: &[GroupPlan], attributes: Vec<Attribute>) -> Result<H5Writer> {
         let mut root = Node::default();
         for plan in plans {
             root.add(plan).at(|| format!("group '{}'", quote(&plan.path)))?;
+        }
+        for Attribute { path, name, value } in attributes {
+            let group = root.group(&path).at(|| format!("group '{}'", quote(&path)))?;
+            group.attributes.extend(split(name, value));
         }
         let mut layout =
             Layout { structure: Structure::new(), texts: Texts::default(), data: Vec::new() };
@@ -91,9 +124,10 @@ impl H5Writer {
 }
 
 impl Node {
-    fn add(&mut self, plan: &GroupPlan) -> Result<()> {
+    /// The group at a path, made where it is missing.
+    fn group(&mut self, path: &str) -> Result<&mut Node> {
         let mut node = self;
-        for part in plan.path.split('/').filter(|_| !plan.path.is_empty()) {
+        for part in path.split('/').filter(|_| !path.is_empty()) {
             check_name(part)?;
             let member =
                 node.members.entry(part.into()).or_insert_with(|| Item::Group(Node::default()));
@@ -102,7 +136,15 @@ impl Node {
                 Item::Dataset(_) => return Err(taken(part)),
             };
         }
-        node.name = plan.name.clone().or(node.name.take());
+        Ok(node)
+    }
+
+    fn add(&mut self, plan: &GroupPlan) -> Result<()> {
+        let node = self.group(&plan.path)?;
+        if let Some(name) = &plan.name {
+            node.attributes.retain(|(attribute, _)| attribute != NAME);
+            node.attributes.push((NAME.into(), AttributeValue::Text(name.clone())));
+        }
         for (key, source) in &plan.datasets {
             check_name(key)?;
             let item = Item::Dataset(source.clone());
@@ -111,6 +153,19 @@ impl Node {
             }
         }
         Ok(())
+    }
+}
+
+/// The attribute or attributes that hold a value.
+fn split(name: String, value: AttributeValue) -> Vec<(String, AttributeValue)> {
+    match value {
+        AttributeValue::Texts(texts) if texts.len() > MAX_TEXTS => {
+            let part = |(i, part): (usize, &[String])| {
+                (format!("{name}{i}"), AttributeValue::Texts(part.to_vec()))
+            };
+            texts.chunks(MAX_TEXTS).enumerate().map(part).collect()
+        }
+        whole => vec![(name, whole)],
     }
 }
 
@@ -153,7 +208,10 @@ impl Texts {
     }
 }
 
-/// The value of the attribute that tells bfloat16 from other opaque data.
+/// The attribute of a group of variables that holds the object's name.
+const NAME: &str = "name";
+/// The attribute of a dataset, and its value, that tells bfloat16 from other opaque data.
+const DTYPE: &str = "dtype";
 const BFLOAT16: &str = "bfloat16";
 
 fn collect_texts<'a>(node: &'a Node, texts: &mut Vec<&'a str>) {
@@ -164,7 +222,12 @@ fn collect_texts<'a>(node: &'a Node, texts: &mut Vec<&'a str>) {
             Item::Dataset(_) => {}
         }
     }
-    texts.extend(node.name.as_deref());
+    for (_, value) in &node.attributes {
+        match value {
+            AttributeValue::Text(text) => texts.push(text),
+            AttributeValue::Texts(all) => texts.extend(all.iter().map(String::as_str)),
+        }
+    }
 }
 
 /// The file as it is laid out: members before the groups that list them.
@@ -185,14 +248,27 @@ impl Layout {
             };
             members.push((name.as_str(), placed));
         }
-        let text = node.name.as_ref().map(|_| self.texts.next()).transpose()?;
-        self.structure.group(&members, text.as_ref())
+        let mut attributes = Vec::with_capacity(node.attributes.len());
+        for (name, value) in &node.attributes {
+            let (count, is_list) = match value {
+                AttributeValue::Text(_) => (1, false),
+                AttributeValue::Texts(texts) => (texts.len(), true),
+            };
+            attributes.push(self.attribute(name, count, is_list)?);
+        }
+        self.structure.group(&members, &attributes)
+    }
+
+    /// An attribute that takes the next `count` strings.
+    fn attribute(&mut self, name: &str, count: usize, is_list: bool) -> Result<Encoded> {
+        let texts = (0..count).map(|_| self.texts.next()).collect::<Result<_>>()?;
+        Ok(Encoded { name: name.into(), texts, is_list })
     }
 
     fn dataset(&mut self, source: &Arc<dyn Source>) -> Result<Placed> {
         let bfloat16 = source.spec().dtype == DType::BFloat16;
-        let text = bfloat16.then(|| self.texts.next()).transpose()?;
+        let attribute = bfloat16.then(|| self.attribute(DTYPE, 1, false)).transpose()?;
         self.data.push(source.clone());
-        self.structure.dataset(source.spec(), text.as_ref())
+        self.structure.dataset(source.spec(), attribute.as_slice())
     }
 }

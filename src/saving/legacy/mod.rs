@@ -1,4 +1,16 @@
-//! The older whole-model format: one HDF5 file, ending in `.h5` or `.hdf5`.
+//! The older format of whole models and of weights: one HDF5 file, ending in `.h5` or `.hdf5`.
+//!
+//! Layers are listed by name and their weights by position, and the configuration leaves out
+//! modules. Keras 3 still reads and writes it.
+
+mod config;
+mod nodes;
+mod training;
+mod write;
+
+pub use config::{legacy_model, modern_model};
+pub use training::{legacy_training, modern_training};
+pub use write::{LegacyContents, LegacyWeight, write_legacy};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +24,14 @@ use crate::saving::json::{self, Json};
 use crate::saving::limits::check;
 
 const MEMBER: &str = "the model file";
+const CONFIG: &str = "model_config";
+const TRAINING: &str = "training_config";
 const WEIGHTS: &str = "model_weights";
+const OPTIMIZER: &str = "optimizer_weights";
+const TOP_LEVEL: &str = "top_level_model_weights";
+const LAYER_NAMES: &str = "layer_names";
+const WEIGHT_NAMES: &str = "weight_names";
+const VERSION: &str = "keras_version";
 
 /// A model in the older format, opened for reading.
 pub struct LegacyFile {
@@ -52,8 +71,9 @@ impl LegacyFile {
     /// # Errors
     /// If there is none, as in a file of weights only, or it is not JSON.
     pub fn config(&self) -> Result<Json> {
-        let config = self.json("model_config")?;
-        config.ok_or_else(|| self.refuse("no attribute 'model_config', so it holds no model"))
+        let config = self.json(CONFIG)?;
+        let nothing = "no attribute 'model_config', so it holds weights at most, and no model";
+        config.ok_or_else(|| self.refuse(nothing))
     }
 
     /// What the model was compiled with, when it was.
@@ -61,7 +81,35 @@ impl LegacyFile {
     /// # Errors
     /// If it is not JSON.
     pub fn training_config(&self) -> Result<Option<Json>> {
-        self.json("training_config")
+        self.json(TRAINING)
+    }
+
+    /// The version of Keras that wrote the file, where it says so.
+    ///
+    /// # Errors
+    /// If the attribute is damaged.
+    pub fn keras_version(&self) -> Result<Option<String>> {
+        let place = if self.file.texts("", VERSION)?.is_some() { "" } else { WEIGHTS };
+        let texts = self.file.texts(place, VERSION)?;
+        Ok(texts.and_then(|texts| texts.into_iter().next()))
+    }
+
+    /// The weights that the model itself owns, outside its layers.
+    ///
+    /// # Errors
+    /// As [`LegacyFile::layers`].
+    pub fn top_level(&self) -> Result<LegacyLayer> {
+        let in_model = self.names(WEIGHTS, LAYER_NAMES)?.is_some();
+        let root = if in_model { format!("{WEIGHTS}/") } else { String::new() };
+        self.group(&root, TOP_LEVEL.into(), false)
+    }
+
+    /// The state of the optimizer, in the order of its variables; empty when there is none.
+    ///
+    /// # Errors
+    /// As [`LegacyFile::layers`].
+    pub fn optimizer(&self) -> Result<LegacyLayer> {
+        self.group("", OPTIMIZER.into(), false)
     }
 
     fn json(&self, attribute: &str) -> Result<Option<Json>> {
@@ -79,24 +127,29 @@ impl LegacyFile {
     /// # Errors
     /// If a layer or weight that the file lists is missing, listed twice or damaged.
     pub fn layers(&self) -> Result<Vec<LegacyLayer>> {
-        let in_model = self.names(WEIGHTS, "layer_names")?;
+        let in_model = self.names(WEIGHTS, LAYER_NAMES)?;
         let (root, names) = match in_model {
             Some(names) => (format!("{WEIGHTS}/"), names),
             // A file of weights only has the layers at its root.
-            None => (String::new(), self.names("", "layer_names")?.unwrap_or_default()),
+            None => (String::new(), self.names("", LAYER_NAMES)?.unwrap_or_default()),
         };
         if names.is_empty() {
             return Err(self.refuse("no layers are listed in 'layer_names'"));
         }
         self.check_once(&names)?;
-        names.into_iter().map(|name| self.layer(&root, name)).collect()
+        names.into_iter().map(|name| self.group(&root, name, true)).collect()
     }
 
-    fn layer(&self, root: &str, name: String) -> Result<LegacyLayer> {
+    /// The weights that a group lists; nothing for a group that may be missing and is.
+    fn group(&self, root: &str, name: String, is_listed: bool) -> Result<LegacyLayer> {
         let path = format!("{root}{name}");
-        let names = self.names(&path, "weight_names")?.ok_or_else(|| {
-            self.refuse(&format!("layer '{}' is listed, but has no weights group", quote(&name)))
-        })?;
+        let names = match self.names(&path, WEIGHT_NAMES)? {
+            None if is_listed => {
+                let name = quote(&name);
+                return Err(self.refuse(&format!("layer '{name}' is listed, but has no weights")));
+            }
+            names => names.unwrap_or_default(),
+        };
         self.check_once(&names)?;
         let weights = names.into_iter().map(|weight| {
             let absent = || self.refuse(&format!("weight '{}' is missing", quote(&weight)));

@@ -1,4 +1,9 @@
-//! Whole models: `load_model` and `model.save`, with Keras's meaning.
+//! Whole models and their weights: `load_model`, `model.save`, `model.save_weights`,
+//! `model.load_weights`, with Keras's meaning.
+
+mod legacy;
+mod save;
+mod weights;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,13 +14,15 @@ use crate::base::error::quote;
 use crate::base::{Error, Result, ResultExt};
 use crate::models::{CustomObjects, Model, compile_config};
 use crate::saving::archive::ASSETS;
+use crate::saving::legacy::LegacyFile;
 use crate::saving::limits::check;
 use crate::saving::load::load_into;
 use crate::saving::store::GroupPlan;
-use crate::saving::{
-    Archive, Contents, Json, Limits, ReadAt, Saved, Store, WriteOptions, walk, write_archive,
-};
+use crate::saving::{Archive, Limits, ReadAt, Saved, Store};
 use crate::trainers::{Compile, Training};
+
+pub use save::SaveOptions;
+pub use weights::{LoadWeightsOptions, SaveWeightsOptions};
 
 /// The Keras version whose file layout is written, and named in the metadata of new models.
 pub const KERAS_VERSION: &str = "3.15.1";
@@ -44,22 +51,6 @@ impl Default for LoadOptions {
     }
 }
 
-/// How to save a model; the defaults are Keras's.
-pub struct SaveOptions<'a> {
-    /// Whether an existing file may be replaced.
-    pub overwrite: bool,
-    /// A `.keras` archive, or a folder with the same members.
-    pub zipped: bool,
-    /// Called with the bytes of weights written and their total.
-    pub progress: Option<&'a mut dyn FnMut(u64, u64)>,
-}
-
-impl Default for SaveOptions<'_> {
-    fn default() -> Self {
-        SaveOptions { overwrite: true, zipped: true, progress: None }
-    }
-}
-
 /// Loads a model with the default options.
 ///
 /// ```no_run
@@ -70,7 +61,8 @@ pub fn load_model(path: impl AsRef<Path>) -> Result<Model> {
     load_model_with(path, &LoadOptions::default())
 }
 
-/// Loads a model from a `.keras` archive or the folder form of one.
+/// Loads a model from a `.keras` archive, the folder form of one, or the older format, which ends
+/// in `.h5` or `.hdf5`.
 ///
 /// Weights are found now and read when they are first needed, by the device that computes.
 ///
@@ -78,22 +70,35 @@ pub fn load_model(path: impl AsRef<Path>) -> Result<Model> {
 /// What is wrong in the file and where; nothing of the file is run, and no other file is opened.
 pub fn load_model_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Model> {
     let path = path.as_ref();
-    if path.extension().is_some_and(|ending| ending == "h5" || ending == "hdf5") {
-        return Err(Error::Unsupported(format!(
-            "{}: a whole model in HDF5, the format before .keras; load it in Keras and save it as \
-             .keras",
-            path.display()
-        )));
+    if is_hdf5(path) && !path.is_dir() {
+        let file = LegacyFile::open(path, &options.limits)?;
+        return legacy::load(&file, options).at(|| path.display().to_string());
     }
     let archive = Archive::open(path, &options.limits)?;
     load_archive(&archive, options).at(|| path.display().to_string())
 }
 
-/// Loads a model from the bytes of a `.keras` archive, wherever they are.
+/// Whether a path names a file in HDF5.
+fn is_hdf5(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "h5" || ending == "hdf5")
+}
+
+/// What an HDF5 file starts with.
+const HDF5_SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
+
+/// Loads a model from the bytes of a `.keras` archive or of a file in the older format, wherever
+/// they are.
 ///
 /// # Errors
 /// As [`load_model_with`].
 pub fn load_model_from(source: Arc<dyn ReadAt>, options: &LoadOptions) -> Result<Model> {
+    let mut head = [0; HDF5_SIGNATURE.len()];
+    if source.len() >= head.len() as u64 {
+        source.read_at(0, &mut head)?;
+    }
+    if head == *HDF5_SIGNATURE {
+        return legacy::load(&LegacyFile::from_source(source, &options.limits)?, options);
+    }
     load_archive(&Archive::from_source(source, &options.limits)?, options)
 }
 
@@ -105,19 +110,14 @@ fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
     model.metadata = archive.metadata()?;
     model.predict_bytes = options.limits.predict_bytes;
     let weights = archive.weights()?;
-    let compile = model.config.get("compile_config").and_then(Compile::from_config);
-    if let Some(compile) = compile.filter(|_| options.compile) {
-        model.training = Some(Training::new(&model, compile).at(|| "compile_config".into())?);
+    if options.compile {
+        compile(&mut model).at(|| "compile_config".into())?;
     }
     let saved = model.saved();
-    load_into(&saved, weights.as_ref())?;
+    load_into(&saved, weights.as_ref(), false)?;
     if options.compile {
         let groups = kept_groups(&model.saved_layers(), weights.as_ref())?;
-        if model.training.is_some() {
-            model.loaded_state = Some((model.optimizer_versions(), groups));
-        } else {
-            model.kept_groups = groups;
-        }
+        keep(&mut model, groups);
     } else if let Some(config) = model.config.get_mut("compile_config") {
         *config = json!({});
     }
@@ -129,6 +129,23 @@ fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
     }
     load_assets(&saved, &model.assets)?;
     Ok(model)
+}
+
+/// Gives the model the optimizer, losses and metrics of its configuration.
+fn compile(model: &mut Model) -> Result<()> {
+    if let Some(compile) = model.config.get("compile_config").and_then(Compile::from_config) {
+        model.training = Some(Training::new(model, compile)?);
+    }
+    Ok(())
+}
+
+/// Keeps the optimizer's groups of a file, to be written back until training changes them.
+fn keep(model: &mut Model, groups: Vec<GroupPlan>) {
+    if model.training.is_some() {
+        model.loaded_state = Some((model.optimizer_versions(), groups));
+    } else {
+        model.kept_groups = groups;
+    }
 }
 
 /// Gives objects what the file keeps for them below `assets/`, in Keras's order.
@@ -160,63 +177,4 @@ fn kept_groups(saved: &[Saved], store: &dyn Store) -> Result<Vec<GroupPlan>> {
         }
     }
     Ok(kept)
-}
-
-impl Model {
-    /// Saves the model as Keras does, replacing an existing file in one step when the new one is
-    /// complete.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.save_with(path, &mut SaveOptions::default())
-    }
-
-    /// Saves the model.
-    ///
-    /// # Errors
-    /// If the path does not end in `.keras` (or does, for the folder form), if it exists and must not
-    /// be replaced, or if the system refuses; the old file is then as it was.
-    pub fn save_with(&self, path: impl AsRef<Path>, options: &mut SaveOptions<'_>) -> Result<()> {
-        let path = path.as_ref();
-        let is_archive = path.extension().is_some_and(|e| e == "keras");
-        if is_archive != options.zipped {
-            return Err(Error::Invalid(format!(
-                "cannot save to {}: {}",
-                quote(&path.display().to_string()),
-                if options.zipped {
-                    "the name of an archive ends in .keras"
-                } else {
-                    "the name of a folder (zipped = false) does not end in .keras"
-                }
-            )));
-        }
-        let mut groups = match &self.loaded_state {
-            // Nothing has trained since the file was read.
-            Some((versions, kept)) if *versions == self.optimizer_versions() => {
-                let layers = walk::plans(&self.saved_layers()).into_iter();
-                layers.chain(kept.iter().cloned()).collect()
-            }
-            _ => walk::plans(&self.saved()),
-        };
-        groups.extend(self.kept_groups.iter().cloned());
-        let contents = Contents {
-            metadata: self.new_metadata(),
-            config: self.config.clone(),
-            groups,
-            assets: self.assets.clone(),
-        };
-        let mut silent = |_, _| {};
-        let progress: &mut dyn FnMut(u64, u64) = match &mut options.progress {
-            Some(progress) => progress,
-            None => &mut silent,
-        };
-        let write = WriteOptions { overwrite: options.overwrite, zipped: options.zipped };
-        write_archive(path, &contents, &write, progress)
-    }
-
-    /// The metadata the model came with, or that of a new model. The same model gives the same
-    /// bytes, so the date is that of `SOURCE_DATE_EPOCH`, or a fixed one.
-    fn new_metadata(&self) -> Json {
-        self.metadata.clone().unwrap_or_else(
-            || json!({"keras_version": KERAS_VERSION, "date_saved": "1980-01-01@00:00:00"}),
-        )
-    }
 }

@@ -1,0 +1,133 @@
+//! Saving whole models: `.keras`, the folder form, `.h5`, a stream.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::base::error::quote;
+use crate::base::{Error, Result};
+use crate::models::{CustomObjects, Model};
+use crate::saving::archive_writer::write_archive_to;
+use crate::saving::json::{parse, to_python};
+use crate::saving::saving_lib::{KERAS_VERSION, is_hdf5, legacy};
+use crate::saving::{Contents, GroupPlan, Json, Limits, WriteOptions, walk, write_archive};
+
+/// How to save a model; the defaults are Keras's.
+pub struct SaveOptions<'a> {
+    /// Whether an existing file may be replaced.
+    pub overwrite: bool,
+    /// A `.keras` archive, or a folder with the same members.
+    pub zipped: bool,
+    /// Called with the bytes of weights written and their total.
+    pub progress: Option<&'a mut dyn FnMut(u64, u64)>,
+}
+
+impl Default for SaveOptions<'_> {
+    fn default() -> Self {
+        SaveOptions { overwrite: true, zipped: true, progress: None }
+    }
+}
+
+impl SaveOptions<'_> {
+    fn report(&mut self, done: u64, total: u64) {
+        if let Some(progress) = &mut self.progress {
+            progress(done, total);
+        }
+    }
+}
+
+impl Model {
+    /// Saves the model as Keras does, replacing an existing file in one step when the new one is
+    /// complete.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &mut SaveOptions::default())
+    }
+
+    /// Saves the model: as an archive where the path ends in `.keras`, in the older format where it
+    /// ends in `.h5` or `.hdf5`, and as a folder with `zipped` off.
+    ///
+    /// # Errors
+    /// If the path ends otherwise (or in `.keras`, for the folder form), if it exists and must not be
+    /// replaced, or if the system refuses; the old file is then as it was.
+    pub fn save_with(&self, path: impl AsRef<Path>, options: &mut SaveOptions<'_>) -> Result<()> {
+        let path = path.as_ref();
+        let overwrite = options.overwrite;
+        if is_hdf5(path) && options.zipped {
+            return legacy::save(self, path, overwrite, &mut |done, all| options.report(done, all));
+        }
+        let is_archive = path.extension().is_some_and(|e| e == "keras");
+        if is_archive != options.zipped {
+            return Err(Error::Invalid(format!(
+                "cannot save to {}: {}",
+                quote(&path.display().to_string()),
+                if options.zipped {
+                    "the name of a model file ends in .keras, or in .h5 for the older format"
+                } else {
+                    "the name of a folder (zipped = false) does not end in .keras"
+                }
+            )));
+        }
+        let contents = self.contents();
+        let write = WriteOptions { overwrite, zipped: options.zipped };
+        write_archive(path, &contents, &write, &mut |done, all| options.report(done, all))
+    }
+
+    /// Writes the model as a `.keras` archive to anything that takes bytes: a socket, a pipe, memory.
+    /// Nothing is written twice or changed later. The bytes differ from those of a file, where the
+    /// weights' checksum stands in front of them.
+    ///
+    /// # Errors
+    /// If `out` refuses ([`Error::Io`] with an empty path), or the weights cannot be read.
+    pub fn save_to(&self, out: impl Write) -> Result<()> {
+        write_archive_to(out, &self.contents(), &mut |_, _| {})
+    }
+
+    fn contents(&self) -> Contents {
+        Contents {
+            metadata: self.new_metadata(),
+            config: self.config.clone(),
+            groups: self.saved_groups(),
+            assets: self.assets.clone(),
+        }
+    }
+
+    /// The groups of the model's weights file, the optimizer's included.
+    pub(super) fn saved_groups(&self) -> Vec<GroupPlan> {
+        let mut groups = match &self.loaded_state {
+            // Nothing has trained since the file was read.
+            Some((versions, kept)) if *versions == self.optimizer_versions() => {
+                let layers = walk::plans(&self.saved_layers()).into_iter();
+                layers.chain(kept.iter().cloned()).collect()
+            }
+            _ => walk::plans(&self.saved()),
+        };
+        groups.extend(self.kept_groups.iter().cloned());
+        groups
+    }
+
+    /// The metadata the model came with, or that of a new model. The same model gives the same
+    /// bytes, so the date is a fixed one.
+    fn new_metadata(&self) -> Json {
+        self.metadata.clone().unwrap_or_else(
+            || json!({"keras_version": KERAS_VERSION, "date_saved": "1980-01-01@00:00:00"}),
+        )
+    }
+
+    /// The model's architecture as text, without weights: what Keras's `model.to_json()` gives.
+    pub fn to_json(&self) -> String {
+        to_python(&self.config)
+    }
+
+    /// The model of a text that [`to_json`](Model::to_json), Keras's `model.to_json()` or a
+    /// `config.json` holds. Its weights start as the layers' initializers say.
+    ///
+    /// # Errors
+    /// If it is not JSON or no model that this version knows.
+    pub fn from_json(text: &str, custom: &CustomObjects) -> Result<Model> {
+        const NAME: &str = "the model's JSON";
+        let config = parse(text.as_bytes(), NAME, &Limits::default())?;
+        crate::models::compile_config::check(&config, true)?;
+        Model::from_config(config, custom)
+    }
+}

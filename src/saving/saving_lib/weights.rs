@@ -1,0 +1,180 @@
+//! Weights without their model: `save_weights` and `load_weights`.
+
+use std::path::Path;
+
+use crate::base::error::quote;
+use crate::base::{Error, Result, ResultExt};
+use crate::models::Model;
+use crate::saving::legacy::LegacyFile;
+use crate::saving::load::load_into;
+use crate::saving::saving_lib::{is_hdf5, legacy};
+use crate::saving::weights_file::{write_shards, write_weights};
+use crate::saving::{Archive, GroupPlan, Limits, Store, open_weights};
+
+const WEIGHTS_H5: &str = ".weights.h5";
+const WEIGHTS_JSON: &str = ".weights.json";
+
+/// How to save weights; the defaults are Keras's.
+pub struct SaveWeightsOptions<'a> {
+    /// Whether an existing file may be replaced.
+    pub overwrite: bool,
+    /// Spreads the weights over files of at most this many bytes, with an index beside them. Keras
+    /// counts in GiB.
+    pub max_shard_bytes: Option<u64>,
+    /// Called with the bytes written and their total.
+    pub progress: Option<&'a mut dyn FnMut(u64, u64)>,
+}
+
+impl Default for SaveWeightsOptions<'_> {
+    fn default() -> Self {
+        SaveWeightsOptions { overwrite: true, max_shard_bytes: None, progress: None }
+    }
+}
+
+/// How to load weights; the defaults are Keras's.
+#[derive(Clone, Debug, Default)]
+pub struct LoadWeightsOptions {
+    /// Leaves weights that do not fit as they are, with a warning, instead of failing.
+    pub skip_mismatch: bool,
+    /// Pairs layers by their names instead of their order. For files in the older format only.
+    pub by_name: bool,
+    /// Bounds on what a file may ask for.
+    pub limits: Limits,
+}
+
+impl Model {
+    /// Saves all weights, and the state of the optimizer, to a file that ends in `.weights.h5`.
+    ///
+    /// # Errors
+    /// As [`save_weights_with`](Model::save_weights_with).
+    pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_weights_with(path, &mut SaveWeightsOptions::default())
+    }
+
+    /// Saves all weights, and the state of the optimizer.
+    ///
+    /// # Errors
+    /// If the path does not end in `.weights.h5`, or, for shards, in `.weights.json` (Keras's
+    /// `.weights.h5` stands for that too); if one variable is larger than a shard; if the model is
+    /// not built; if the system refuses.
+    pub fn save_weights_with(
+        &self,
+        path: impl AsRef<Path>,
+        options: &mut SaveWeightsOptions<'_>,
+    ) -> Result<()> {
+        let path = path.as_ref();
+        let name = path.to_string_lossy();
+        self.check_built("save")?;
+        let groups = self.saved_groups();
+        let overwrite = options.overwrite;
+        let mut silent = |_, _| {};
+        let progress: &mut dyn FnMut(u64, u64) = match &mut options.progress {
+            Some(progress) => progress,
+            None => &mut silent,
+        };
+        match options.max_shard_bytes {
+            Some(bytes) if name.ends_with(WEIGHTS_JSON) => {
+                write_shards(path, &groups, bytes, overwrite, progress)
+            }
+            Some(bytes) if name.ends_with(WEIGHTS_H5) => {
+                let index = path.with_extension("json");
+                write_shards(&index, &groups, bytes, overwrite, progress)
+            }
+            None if name.ends_with(WEIGHTS_H5) => write_weights(path, &groups, overwrite, progress),
+            sharded => Err(Error::Invalid(format!(
+                "cannot save weights to '{}': the name must end in {}",
+                quote(&name),
+                if sharded.is_some() { WEIGHTS_JSON } else { WEIGHTS_H5 }
+            ))),
+        }
+    }
+
+    /// Loads the weights of all layers, and the optimizer's state, from a weights file of any form.
+    ///
+    /// # Errors
+    /// As [`load_weights_with`](Model::load_weights_with).
+    pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        self.load_weights_with(path, &LoadWeightsOptions::default())
+    }
+
+    /// Loads weights: from `.weights.h5`, `.weights.json` with its shards, the weights within a
+    /// `.keras` file or its folder form; or, by the order or the names of layers, from the older
+    /// format, any other `.h5` or `.hdf5`.
+    ///
+    /// # Errors
+    /// If the file is missing or damaged, or [`Error::Weights`] if it does not fit the model, which
+    /// is then as it was.
+    pub fn load_weights_with(
+        &mut self,
+        path: impl AsRef<Path>,
+        options: &LoadWeightsOptions,
+    ) -> Result<()> {
+        let path = path.as_ref();
+        self.check_built("load")?;
+        self.read_weights(path, options).at(|| path.display().to_string())
+    }
+
+    fn read_weights(&mut self, path: &Path, options: &LoadWeightsOptions) -> Result<()> {
+        let name = path.to_string_lossy();
+        let is_folder = path.is_dir();
+        let is_legacy = is_hdf5(path) && !name.ends_with(WEIGHTS_H5) && !is_folder;
+        if options.by_name && !is_legacy {
+            return Err(Error::Invalid(
+                "by_name is for files in the older format, which list layers by name; newer ones \
+                 hold weights by the structure of the model"
+                    .into(),
+            ));
+        }
+        if is_legacy {
+            let file = LegacyFile::open(path, &options.limits)?;
+            let load =
+                if options.by_name { legacy::load_by_name } else { legacy::load_by_position };
+            return load(self, &file, options.skip_mismatch);
+        }
+        let store = if is_folder || name.ends_with(".keras") {
+            Archive::open(path, &options.limits)?.weights()?
+        } else if name.ends_with(WEIGHTS_H5) || name.ends_with(WEIGHTS_JSON) {
+            open_weights(path, &options.limits)?
+        } else {
+            return Err(Error::Invalid(
+                "weights are read from files that end in .weights.h5, .weights.json, .keras, .h5 \
+                 or .hdf5"
+                    .into(),
+            ));
+        };
+        load_into(&self.saved(), store.as_ref(), options.skip_mismatch)?;
+        // What the optimizer holds now is no longer what the model's file held.
+        self.loaded_state = None;
+        self.load_kept_groups(store.as_ref())
+    }
+
+    /// Takes over the optimizer's state where the file has one of the same variables.
+    fn load_kept_groups(&mut self, store: &dyn Store) -> Result<()> {
+        for kept in &mut self.kept_groups {
+            let Some(found) = store.group(&kept.path)? else { continue };
+            let found =
+                GroupPlan { path: kept.path.clone(), name: found.name, datasets: found.datasets };
+            if specs(kept).eq(specs(&found)) {
+                *kept = found;
+            } else {
+                log::warn!("not loaded: '{}', which holds other variables", quote(&kept.path));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_built(&self, what: &str) -> Result<()> {
+        if self.root().base().built {
+            return Ok(());
+        }
+        Err(Error::Invalid(format!(
+            "cannot {what} the weights of model '{}': it is not built, as its input shape is not \
+             known",
+            quote(&self.name())
+        )))
+    }
+}
+
+fn specs(group: &GroupPlan) -> impl Iterator<Item = &crate::base::Spec> {
+    group.datasets.iter().map(|(_, source)| source.spec())
+}
