@@ -1,6 +1,7 @@
 //! `keras.layers`: a layer is one file and one line of the registry.
 
 mod activations;
+mod applications;
 pub mod args;
 mod attention;
 pub mod builder;
@@ -30,6 +31,7 @@ pub mod weight_rules;
 
 pub use activations::*;
 pub(crate) use activations::{Rectifier, large_negative};
+pub use applications::*;
 pub use args::{Arg, Args, CallArgs};
 pub use attention::*;
 pub use builder::LayerBuilder;

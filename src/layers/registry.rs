@@ -3,8 +3,8 @@
 use crate::base::Result;
 use crate::layers::config::{Config, Json};
 use crate::layers::{
-    Layer, activations, attention, convolutional, core, merging, normalization, pooling,
-    preprocessing, regularization, reshaping, rnn,
+    Layer, activations, applications, attention, convolutional, core, merging, normalization,
+    pooling, preprocessing, regularization, reshaping, rnn,
 };
 
 /// How much of a class is done.
@@ -30,6 +30,8 @@ pub enum Group {
     Preprocessing,
     Attention,
     Recurrent,
+    /// Layers that networks of `keras.applications` define for themselves.
+    Applications,
 }
 
 /// What the table says of a class.
@@ -136,6 +138,8 @@ layers! {
         rnn::Bidirectional, rnn::ConvLSTM1D, rnn::ConvLSTM2D, rnn::ConvLSTM3D, rnn::ConvLSTMCell;
     Merging: merging::Concatenate, merging::Average, merging::Maximum, merging::Minimum,
         merging::Add, merging::Subtract, merging::Multiply, merging::Dot;
+    Applications: applications::LayerScale, applications::StochasticDepth,
+        applications::CustomScaleLayer;
 }
 
 /// The definition of a class.

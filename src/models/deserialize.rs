@@ -184,6 +184,7 @@ fn build_shape(record: &Json) -> Option<SymbolicShape> {
 fn is_layer_module(module: &str) -> bool {
     module == "keras.layers"
         || module.starts_with("keras.src.layers.")
+        || module.starts_with("keras.src.applications.")
         || module == "keras._legacy.layers"
 }
 

@@ -1,4 +1,6 @@
-"""Records MobileNetV2, ResNet50 and EfficientNetB0: make_applications.py OUTDIR [NAME ...]
+"""Records networks of keras.applications: make_applications.py OUTDIR [NAME ...]
+
+Without names, MobileNetV2, ResNet50 and EfficientNetB0; `judge_applications.py` takes all of them.
 
 Weights are random (`weights=None`), and so are the batch-norm statistics: those of a random batch,
 disturbed, so that activations neither vanish nor grow and the logits differ between images. Each
@@ -14,25 +16,51 @@ import numpy as np
 BATCH = 2
 CALIBRATION = 4  # images whose batch statistics become the moving statistics
 
-NETWORKS = {
-    "mobilenet_v2": (keras.applications.MobileNetV2, (-1.0, 1.0)),
-    "resnet50": (keras.applications.ResNet50, (-120.0, 130.0)),
-    "efficientnet_b0": (keras.applications.EfficientNetB0, (0.0, 255.0)),
+TANH = (-1.0, 1.0)  # the ranges of pixels that the networks were trained on
+CAFFE = (-120.0, 130.0)
+TORCH = (-2.1, 2.6)
+BYTES = (0.0, 255.0)
+
+RANGES = {
+    TANH: [
+        "Xception", "ResNet50V2", "ResNet101V2", "ResNet152V2", "InceptionV3", "InceptionResNetV2",
+        "MobileNet", "MobileNetV2", "NASNetMobile", "NASNetLarge",
+    ],
+    CAFFE: ["VGG16", "VGG19", "ResNet50", "ResNet101", "ResNet152"],
+    TORCH: ["DenseNet121", "DenseNet169", "DenseNet201"],
+    BYTES: [
+        "MobileNetV3Small", "MobileNetV3Large",
+        *(f"EfficientNetB{i}" for i in range(8)),
+        *(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")),
+        *(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
+    ],
+}  # fmt: skip
+
+NETWORKS = {name: pixels for pixels, names in RANGES.items() for name in names}
+
+RECORDED = {
+    "mobilenet_v2": "MobileNetV2",
+    "resnet50": "ResNet50",
+    "efficientnet_b0": "EfficientNetB0",
 }
 
 
-def images(rng, count, low, high):
-    """Images with coarse patches and fine noise, of shape (count, 224, 224, 3) in [low, high]."""
-    patches = np.kron(rng.uniform(size=(count, 7, 7, 3)), np.ones((1, 32, 32, 1)))
-    noise = rng.uniform(size=(count, 224, 224, 3))
-    return (low + (high - low) * (0.7 * patches + 0.3 * noise)).astype("float32")
+def images(rng, shape, low, high):
+    """Images with coarse patches and fine noise, of shape (count, rows, columns, 3) in [low, high]."""
+    count, rows, columns, channels = shape
+    coarse = rng.uniform(size=(count, 7, 7, channels))
+    patches = np.kron(coarse, np.ones((1, -(-rows // 7), -(-columns // 7), 1)))
+    noise = rng.uniform(size=shape)
+    pixels = 0.7 * patches[:, :rows, :columns] + 0.3 * noise
+    return (low + (high - low) * pixels).astype("float32")
 
 
 def randomize(model, rng, calibration):
     """Random gamma, beta, biases and moving statistics; kernels keep Keras's initializers."""
     norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):
+        # Those with a mean in their config have no weights.
+        if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
             layer.adapt_mean.assign(rng.uniform(0.4, 0.5, layer.adapt_mean.shape))
             layer.adapt_variance.assign(rng.uniform(0.04, 0.06, layer.adapt_variance.shape))
             layer.finalize_state()
@@ -44,7 +72,8 @@ def randomize(model, rng, calibration):
     momenta = [layer.momentum for layer in norms]
     for layer in norms:
         layer.momentum = 0.0  # one training call then stores the batch's own statistics
-    model(calibration, training=True)
+    if norms:
+        model(calibration, training=True)
     for layer, momentum in zip(norms, momenta):
         layer.momentum = momentum
         deviation = np.sqrt(np.asarray(layer.moving_variance))
@@ -54,25 +83,32 @@ def randomize(model, rng, calibration):
         layer.moving_variance.assign(
             layer.moving_variance * rng.uniform(0.8, 1.25, deviation.shape)
         )
-    head = model.get_layer("predictions").kernel
+    head = [layer for layer in model.layers if hasattr(layer, "kernel")][-1].kernel
     head.assign(head * 8.0)  # logits spread over several units
 
 
-def build(name, activation):
+def build(architecture, activation, seed):
     """The network with the same weights whatever the activation of its last layer."""
-    common.fresh(name)
-    rng = common.generator(name)
-    constructor, (low, high) = NETWORKS[name]
+    common.fresh(seed)
+    rng = common.generator(seed)
+    pixels = NETWORKS[architecture]
+    constructor = getattr(keras.applications, architecture)
     model = constructor(weights=None, classifier_activation=activation)
-    randomize(model, rng, images(rng, CALIBRATION, low, high))
-    return model, images(rng, BATCH, low, high)
+    extents = model.input_shape[1:]
+    randomize(model, rng, images(rng, (CALIBRATION, *extents), *pixels))
+    return model, images(rng, (BATCH, *extents), *pixels)
+
+
+def differ(output):
+    """How far the outputs of two images lie apart, as a part of the largest."""
+    return np.max(np.abs(output[0] - output[1])) / np.max(np.abs(output))
 
 
 def make(name, directory):
     for kind, activation in (("logits", None), ("probabilities", "softmax")):
-        model, inputs = build(name, activation)
+        model, inputs = build(RECORDED[name], activation, name)
         (output,) = common.record(model, [inputs], directory, f"{name}_{kind}")
-        apart = np.max(np.abs(output[0] - output[1])) / np.max(np.abs(output))
+        apart = differ(output)
         if apart < 0.05:
             raise ValueError(f"{name}: the outputs of two images differ by only {apart:.3g}")
         if kind == "probabilities" and np.max(output) > 0.98:
@@ -86,9 +122,9 @@ def make(name, directory):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("outdir")
-    parser.add_argument("names", nargs="*", choices=[*NETWORKS, []], metavar="NAME")
+    parser.add_argument("names", nargs="*", choices=[*RECORDED, []], metavar="NAME")
     arguments = parser.parse_args()
-    for name in arguments.names or NETWORKS:
+    for name in arguments.names or RECORDED:
         make(name, arguments.outdir)
 
 
