@@ -60,9 +60,8 @@ struct Recurrent {
 
 /// What a loop has computed, in the cell's dtype.
 struct Run<'g> {
-    /// (steps, batch, …), where all steps are wanted.
-    outputs: Option<Value<'g>>,
-    last: Value<'g>,
+    /// (steps, batch, …) where all steps are wanted, else (batch, …).
+    output: Value<'g>,
     states: States<'g>,
 }
 
@@ -150,14 +149,14 @@ impl Recurrent {
         let count = carries.len();
         let projected = cell.project(cx, x)?;
         // An unrolled loop goes on with the output before a masked step, any other with its state.
-        let keeps_output = self.unroll && valid.is_some();
-        if keeps_output {
+        let follows_output = self.unroll && valid.is_some();
+        // Where one output is wanted or looked back at, it is carried behind the states.
+        let carries_output = follows_output || !self.return_sequences;
+        if carries_output {
             let first = projected.narrow(0, 0, 1).reshape(&projected.shape()[1..]);
             carries.push(cell.step(cx, first, &start)?.0.like(0.0));
         }
         let sequences: Vec<Value<'g>> = [projected].into_iter().chain(valid).collect();
-        // The last output is one of the carries in most cells: then no step needs to be kept.
-        let mut carried = None;
         let (outputs, last) = cx.graph().loop_over_time(
             steps,
             self.go_backwards,
@@ -174,30 +173,24 @@ impl Recurrent {
                             *next = hold(valid, *next, *old);
                         }
                         let masked = match carries.get(count) {
-                            Some(&before) => before,
-                            None if self.zero_output_for_mask => output.like(0.0),
-                            None => first_state(&states)?,
+                            Some(&before) if follows_output => before,
+                            _ if self.zero_output_for_mask => output.like(0.0),
+                            _ => first_state(&states)?,
                         };
                         hold(valid, output, masked)
                     }
                 };
-                if keeps_output {
+                if carries_output {
                     next.push(output);
                 }
-                carried = next.iter().position(|state| state.id() == output.id());
-                let stacked = self.return_sequences || carried.is_none();
-                Ok((if stacked { vec![output] } else { Vec::new() }, next))
+                Ok((if self.return_sequences { vec![output] } else { Vec::new() }, next))
             },
         )?;
         let states = fill(&start, last.iter().take(count).copied())?;
         let outputs = outputs.first().copied();
-        let at_end = |y: Value<'g>| y.narrow(0, steps - 1, 1).reshape(&y.shape()[1..]);
-        let last = match (carried.and_then(|i| last.get(i)), outputs) {
-            (Some(&state), _) => state,
-            (None, Some(outputs)) => at_end(outputs),
-            (None, None) => return Err(Error::Internal("a loop without output".into())),
-        };
-        Ok(Run { outputs, last, states })
+        let output = if self.return_sequences { outputs } else { last.get(count).copied() };
+        let output = output.ok_or_else(|| Error::Internal("a loop without output".into()))?;
+        Ok(Run { output, states })
     }
 
     /// Variables for the states of batches of this shape.
@@ -308,10 +301,7 @@ impl Layer for Recurrent {
         let compute = cx.compute_dtype();
         let states = run.states.try_map(&mut |state| Ok::<_, Error>(state.cast(compute)))?;
         self.keep(cx, &states);
-        let output = match run.outputs.filter(|_| self.return_sequences) {
-            Some(outputs) => outputs.move_axis(0, 1),
-            None => run.last,
-        };
+        let output = if self.return_sequences { run.output.move_axis(0, 1) } else { run.output };
         let output = Nested::Leaf(output.cast(compute));
         match states {
             Nested::List(states) if self.return_state => {
@@ -342,5 +332,24 @@ impl Layer for Recurrent {
         mask: Option<Value<'g>>,
     ) -> Result<Option<Value<'g>>> {
         Ok(mask.filter(|_| self.return_sequences))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::layers::{Masking, SimpleRNN};
+    use crate::{Device, Sequential, Tensor};
+
+    #[test]
+    fn the_last_output_is_zero_where_a_mask_ends_a_row() {
+        let ones = || SimpleRNN::new(1).kernel_initializer("ones").recurrent_initializer("ones");
+        // Two steps of two rows, the second step of the second row masked.
+        let x = Tensor::new([2, 2, 1], &[1f32, 2.0, 4.0, 0.0]).unwrap();
+        for (zero, expected) in [(true, [3.0, 0.0]), (false, [3.0, 4.0])] {
+            let layer = ones().activation("linear").zero_output_for_mask(zero);
+            let model = Sequential::new([2, 1]).add(Masking::new()).add(layer).build().unwrap();
+            let y = model.call(std::slice::from_ref(&x), &Device::Host).unwrap();
+            assert_eq!(y[0].to_vec::<f32>().unwrap(), expected, "zero_output_for_mask {zero}");
+        }
     }
 }
