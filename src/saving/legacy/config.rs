@@ -77,11 +77,18 @@ fn bad(key: &str, found: &Json, expected: &str) -> Error {
     }
 }
 
-/// The record of a layer or model. Records with a module are Keras 3's already.
+/// The record of a layer or model. Wrapped layers have a module, of which only the config is old.
 fn modern(record: &Json) -> Result<Json> {
     let Json::Object(fields) = record else { return Err(bad("layers", record, "layer records")) };
-    if fields.contains_key("module") {
-        return Ok(record.clone());
+    if let Some(module) = fields.get("module") {
+        let mut record = record.clone();
+        if module == "keras.layers"
+            && let Some(class) = fields.get("class_name").and_then(Json::as_str)
+            && let Some(config) = fields.get("config")
+        {
+            record["config"] = layer(class, config)?;
+        }
+        return Ok(record);
     }
     let class = fields.get("class_name").and_then(Json::as_str);
     let class = class.ok_or_else(|| bad("class_name", record, "the name of a class"))?;
