@@ -28,9 +28,6 @@ const NOT_DONE: [(&str, &str); 1] = [(
      along two axes, in its newest format only; Keras never does",
 )];
 
-/// Honest models that use what this version does not have: none of their files loads yet.
-const MODELS_NOT_DONE: [(&str, &str); 1] = [("rnn", "recurrent layers are not in this version")];
-
 struct Case {
     id: String,
     file: String,
@@ -102,8 +99,7 @@ fn misjudged(
     outcome: &Result<Vec<Tensor>, Error>,
     expected: &[Tensor],
 ) -> Option<String> {
-    let not_done = NOT_DONE.iter().any(|(id, _)| case.id.starts_with(id))
-        || MODELS_NOT_DONE.iter().any(|(base, _)| case.base == *base);
+    let not_done = NOT_DONE.iter().any(|(id, _)| case.id.starts_with(id));
     let same = outcome.as_ref().is_ok_and(|found| equal(found, expected));
     let right = match case.verdict.as_str() {
         "reject" => outcome.is_err(),

@@ -21,6 +21,22 @@ fn sample<'a>(table: &'a [Json], class_name: &str) -> Option<&'a Map<String, Jso
     table.iter().find(own).map(|c| c["config"].as_object().unwrap())
 }
 
+/// Classes that files of Keras hold but that `keras.layers` does not export, so that the table has no
+/// sample of them: parts of FeatureSpace and of other layers, and layers of `keras.applications`.
+const NOT_EXPORTED: [&str; 7] = [
+    "ConvLSTMCell",
+    "CustomScaleLayer",
+    "IndexLookup",
+    "LayerScale",
+    "StochasticDepth",
+    "TFDConcat",
+    "TFDIdentity",
+];
+
+fn exported() -> impl Iterator<Item = &'static registry::LayerDef> {
+    registry::LAYERS.iter().filter(|def| !NOT_EXPORTED.contains(&def.class_name))
+}
+
 fn construct(def: &registry::LayerDef, given: Map<String, Json>) -> Result<Box<dyn Layer>> {
     let config = Config::new(def.class_name.into(), given, (def.defaults)());
     let layer = (def.new)(&config)?;
@@ -30,7 +46,7 @@ fn construct(def: &registry::LayerDef, given: Map<String, Json>) -> Result<Box<d
 #[test]
 fn every_layer_reads_the_config_that_keras_writes() {
     let table = keras("layer");
-    for def in registry::LAYERS {
+    for def in exported() {
         let given = sample(&table, def.class_name).expect("a class of Keras").clone();
         if let Err(error) = construct(def, given) {
             panic!("{}: {error}", def.class_name);
@@ -41,7 +57,7 @@ fn every_layer_reads_the_config_that_keras_writes() {
 #[test]
 fn every_layer_has_keras_defaults_for_what_a_file_leaves_out() {
     let table = keras("layer");
-    for def in registry::LAYERS {
+    for def in exported() {
         let class = table
             .iter()
             .find(|c| c["class_name"] == def.class_name && c["module"] == "keras.layers");
@@ -64,7 +80,7 @@ fn every_layer_has_keras_defaults_for_what_a_file_leaves_out() {
 #[test]
 fn no_layer_ignores_a_key_it_does_not_know() {
     let table = keras("layer");
-    for def in registry::LAYERS {
+    for def in exported() {
         let mut given = sample(&table, def.class_name).unwrap().clone();
         given.insert("made_up".into(), json!(1));
         let message = construct(def, given).err().map(|e| e.to_string()).unwrap_or_default();
@@ -148,7 +164,7 @@ fn trace(layer: &mut dyn Layer, shape: &[usize], twice: bool) -> Result<()> {
 #[test]
 fn hostile_layer_configs_give_errors_and_no_panics() {
     let table = keras("layer");
-    for def in registry::LAYERS {
+    for def in exported() {
         let good = sample(&table, def.class_name).unwrap();
         for key in good.keys() {
             for value in hostile() {

@@ -7,7 +7,9 @@ use std::path::Path;
 use keraunos::DType;
 use keraunos::gpu::{Caps, shader};
 use keraunos::graph::Op;
-use keraunos::graph::ops::{ArgReduce, BINARY, Reduce, ReduceKind, SegmentReduce, SortStep, UNARY};
+use keraunos::graph::ops::{
+    ArgReduce, BINARY, Reduce, ReduceKind, SegmentReduce, SortStep, Take, UNARY,
+};
 use keraunos::kernels::*;
 use keraunos::program::region::{Body, Inst};
 use keraunos::program::view::Space;
@@ -112,6 +114,11 @@ fn map_of_every_function(caps: &Caps) -> keraunos::Result<Launch> {
     }
     for dtype in [DType::Float16, DType::BFloat16, DType::Bool, DType::UInt8, DType::Int8] {
         code.extend([0, 1].map(|x| Inst::Cast { x, dtype }));
+    }
+    code.push(Inst::Cast { x: 0, dtype: DType::UInt32 });
+    let key = [code.len() - 1; 2];
+    for take in [Take::First, Take::Second, Take::Mixed { width: 16, bits: 10 }] {
+        code.push(Inst::Random { key, at: space.index(0), take });
     }
     let bounds = vec![(space.index(0), 2), (space.index(1), 3)];
     code.push(Inst::Inside { bounds, x: 0, dtype: float, otherwise: 0 });

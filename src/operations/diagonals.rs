@@ -110,7 +110,7 @@ fn cross<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
         let part = v.narrow(axis, i.min(n - 1), 1);
         if i < n { part } else { part.like(0.0) }
     };
-    let sizes = [a, b].map(|v| v.extent(v.rank() - 1));
+    let sizes = [a, b].map(|v| v.extent(v.rank().saturating_sub(1)));
     if !sizes.iter().all(|n| [2, 3].contains(n)) {
         return Err(Error::shape(
             "cross",
@@ -121,11 +121,11 @@ fn cross<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
     let component = |i: usize, j: usize| part(a, i) * part(b, j) - part(a, j) * part(b, i);
     if sizes == [2, 2] {
         let y = component(0, 1);
-        let kept = y.shape()[..y.rank() - 1].to_vec();
+        let kept: Vec<usize> = y.shape().iter().copied().take(y.rank().saturating_sub(1)).collect();
         return Ok(y.reshape(kept));
     }
     let parts = [component(1, 2), component(2, 0), component(0, 1)];
-    let y = c.cx.graph().concat(&parts, parts[0].rank() - 1);
+    let y = c.cx.graph().concat(&parts, parts[0].rank().saturating_sub(1));
     let to = c.axis(key("axisc"), &y.shape())?;
-    Ok(y.move_axis(y.rank() - 1, to))
+    Ok(y.move_axis(y.rank().saturating_sub(1), to))
 }
