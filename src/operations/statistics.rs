@@ -300,10 +300,10 @@ fn trapezoid<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
                     line[axis] = x.extent(0);
                     (x.reshape(line), axis)
                 }
-                rank => (x, axis + rank - y.rank()),
+                rank => (x, (axis + rank).saturating_sub(y.rank())),
             };
-            let n = x.extent(along);
-            x.narrow(along, 1, n - 1) - x.narrow(along, 0, n - 1)
+            let steps = x.extent(along).saturating_sub(1);
+            x.narrow(along, 1, steps) - x.narrow(along, 0, steps)
         }
     };
     Ok((ends * widths).sum(&[axis]))

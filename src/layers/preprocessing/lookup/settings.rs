@@ -52,7 +52,7 @@ impl Settings {
             mode: Mode::from_config(config)?,
             mask: Token::from_config(config, "mask_token", kind)?,
             oov: Token::from_config(config, "oov_token", kind)?,
-            oov_indices: count(config, "num_oov_indices")?,
+            oov_indices: oov_indices(config)?,
             oov_hash: OovHash::from_config(config, kind)?,
             max_tokens: config.optional_size("max_tokens")?,
             pad_to_max_tokens: config.bool("pad_to_max_tokens")?,
@@ -108,6 +108,19 @@ impl Settings {
         })
     }
 }
+
+/// How many indices words outside the vocabulary share. Each is a token in memory, so a config may not
+/// ask for any number.
+fn oov_indices(config: &Config) -> Result<usize> {
+    let indices = count(config, "num_oov_indices")?;
+    if indices > MAX_OOV_INDICES {
+        return Err(config.bad("num_oov_indices", "at most 1048576"));
+    }
+    Ok(indices)
+}
+
+/// The largest `num_oov_indices`.
+const MAX_OOV_INDICES: usize = 1 << 20;
 
 impl Mode {
     fn from_config(config: &Config) -> Result<Mode> {
