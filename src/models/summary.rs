@@ -29,7 +29,7 @@ pub struct Summary {
     pub bytes: usize,
     /// Bytes of the weights that training changes by gradient.
     pub trainable_bytes: usize,
-    /// Elements of the optimizer's state that the file holds.
+    /// Elements of the optimizer's state.
     pub optimizer_params: usize,
     /// Bytes of that state.
     pub optimizer_bytes: usize,
@@ -44,8 +44,7 @@ impl Model {
         let all = || variables.iter().map(|(_, v)| v);
         let total = sum(all().map(Variable::spec));
         let trainable = sum(all().filter(|v| trains(v)).map(Variable::spec));
-        let kept = self.kept_groups.iter().flat_map(|group| &group.datasets);
-        let optimizer = sum(kept.map(|(_, dataset)| dataset.spec()));
+        let optimizer = self.optimizer_size();
         Summary {
             name: self.name(),
             class_name: self.class_name().into(),
@@ -56,6 +55,18 @@ impl Model {
             trainable_bytes: trainable.1,
             optimizer_params: optimizer.0,
             optimizer_bytes: optimizer.1,
+        }
+    }
+
+    /// Elements and bytes of the optimizer's state: its variables, or what the file holds of an
+    /// optimizer that was not built.
+    fn optimizer_size(&self) -> (usize, usize) {
+        match self.optimizer() {
+            Some(optimizer) => sum(optimizer.variables().iter().map(Variable::spec)),
+            None => {
+                let kept = self.kept_groups().iter().flat_map(|group| &group.datasets);
+                sum(kept.map(|(_, dataset)| dataset.spec()))
+            }
         }
     }
 
