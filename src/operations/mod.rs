@@ -18,7 +18,7 @@ mod losses;
 mod math;
 pub(crate) mod nn;
 mod patches;
-mod promotion;
+pub(crate) mod promotion;
 mod reductions;
 mod scatter;
 mod shapes;

@@ -62,9 +62,9 @@ pub(crate) fn perspective_transform<'g>(
 ) -> Result<Value<'g>> {
     let shape = images.shape();
     let points = start.shape();
-    let many = match points.as_slice() {
-        &[4, 2] => 1,
-        &[many, 4, 2] => many,
+    let many = match *points.as_slice() {
+        [4, 2] => 1,
+        [many, 4, 2] => many,
         _ => 0,
     };
     if shape.rank() != 4 || many != shape[0] || end.shape() != points {
