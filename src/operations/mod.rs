@@ -16,7 +16,7 @@ pub(crate) mod linear;
 mod losses;
 mod math;
 pub(crate) mod nn;
-mod promotion;
+pub(crate) mod promotion;
 mod reductions;
 mod scatter;
 mod shapes;
