@@ -94,6 +94,7 @@ layers! {
         preprocessing::StringLookup("sparse output"),
         preprocessing::IntegerLookup("sparse output"),
         preprocessing::IndexLookup("sparse output"),
+        preprocessing::MelSpectrogram, preprocessing::STFTSpectrogram, preprocessing::Pipeline,
         preprocessing::Resizing, preprocessing::CenterCrop,
         preprocessing::AutoContrast,
         preprocessing::ContrastLimitedAdaptiveHistogramEqualization,

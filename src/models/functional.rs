@@ -10,13 +10,13 @@ use crate::base::{Error, Nested, Result, ResultExt};
 use crate::graph::Value;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
+use crate::layers::symbolic::output_specs;
 use crate::layers::{
     Arg, Args, CallArgs, Context, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec,
 };
 use crate::models::calls::{History, inbound_nodes, structure};
 use crate::models::deserialize::{Names, Reader, Record};
 use crate::models::order::layers_by_depth;
-use crate::models::symbolic::output_specs;
 use crate::saving::Kind;
 
 /// Output `output` of call `call`.

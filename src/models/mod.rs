@@ -14,7 +14,6 @@ mod predict;
 mod saveable;
 mod sequential;
 mod summary;
-mod symbolic;
 pub(crate) mod weights;
 
 pub use builder::{

@@ -22,6 +22,7 @@ pub(crate) mod promotion;
 mod reductions;
 mod scatter;
 mod shapes;
+mod signal;
 mod sorting;
 mod statistics;
 
@@ -65,6 +66,7 @@ pub const OPERATIONS: &[(&str, &[OperationDef])] = &[
     ("keras.src.ops.nn", losses::LOSSES),
     ("keras.src.ops.nn", nn::NN),
     ("keras.src.ops.math", math::MATH),
+    ("keras.src.ops.math", signal::SIGNAL),
     ("keras.src.ops.core", core::CORE),
     ("keras.src.ops.image", image::IMAGE),
     ("keras.src.ops.image", borders::BORDERS),
