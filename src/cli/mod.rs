@@ -5,6 +5,7 @@
 
 mod adapters;
 mod arrays;
+mod callbacks;
 mod compare;
 mod completions;
 mod conformance;
