@@ -102,7 +102,7 @@ impl BackupAndRestore {
         for entry in fs::read_dir(&self.folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             if chosen(&entry.file_name().to_string_lossy()) {
-                fs::remove_file(entry.path()).map_err(|e| Error::io(&entry.path(), e))?;
+                fs::remove_file(entry.path()).map_err(|e| Error::io(entry.path(), e))?;
             }
         }
         Ok(())

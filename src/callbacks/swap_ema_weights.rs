@@ -2,6 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::callbacks::arguments::arguments;
+use crate::optimizers::Optimizer;
 use crate::tensor::Variable;
 use crate::trainers::{Callback, Logs, Run};
 
@@ -39,7 +40,7 @@ impl SwapEMAWeights {
 }
 
 fn pairs(run: &Run<'_>) -> Result<Vec<(Variable, Variable)>> {
-    let pairs = run.model.optimizer().map(|optimizer| optimizer.averages()).unwrap_or_default();
+    let pairs = run.model.optimizer().map(Optimizer::averages).unwrap_or_default();
     match pairs.is_empty() {
         false => Ok(pairs),
         true => Err(Error::Invalid(

@@ -45,7 +45,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Predict(predict::Args),
-    Fit(fit::Args),
+    Fit(Box<fit::Args>),
     Evaluate(evaluate::Args),
     Inspect(inspect::Args),
     Summary(summary::Args),

@@ -120,7 +120,7 @@ impl Objectives {
     /// name is the metric's own, without that of an output.
     pub fn direction(&self, name: &str) -> Option<Direction> {
         let named = self.metrics.iter().filter(|metric| metric.metric.base().name == name);
-        named.filter_map(|metric| metric.metric.base().direction).last()
+        named.filter_map(|metric| metric.metric.base().direction).next_back()
     }
 
     /// Forgets all batches.
