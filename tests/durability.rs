@@ -68,7 +68,7 @@ fn a_killed_save_leaves_a_whole_model() {
         for kill in (0..KILLS).filter(|kill| kill % sizes.len() == round) {
             fs::write(&target, &old).unwrap();
             let mut child = convert(&at("new.keras"), &target);
-            if kill % 2 == 0 {
+            if kill.is_multiple_of(2) {
                 std::thread::sleep(duration.mul_f64((kill * 7 % 100) as f64 / 100.0));
             } else {
                 while leftovers(folder.path()).is_empty() && child.try_wait().unwrap().is_none() {}
@@ -271,7 +271,6 @@ fn every_form_of_a_model_has_the_same_bytes_twice() {
     assert_eq!(first, second);
 }
 
-/// Metadata with more than ASCII, a large weight and a file beside it survive a streamed archive.
 #[test]
 fn an_archive_that_is_not_complete_is_not_there() {
     let folder = tempfile::tempdir().unwrap();

@@ -163,7 +163,7 @@ fn whichever_call_fails_the_old_model_stays() {
                     let files = before.copy();
                     files.fail(call, fault);
                     let saved = (form.save)(&files, 2.0);
-                    check_failed(form, &before, &files, (&old, &new), saved, call);
+                    check_failed(form, &before, &files, (&old, &new), &saved, call);
                 }
             }
         });
@@ -175,7 +175,7 @@ fn check_failed(
     before: &Memory,
     files: &Memory,
     (old, new): (&Tree, &Tree),
-    saved: Result<()>,
+    saved: &Result<()>,
     call: usize,
 ) {
     let name = form.name;
@@ -214,7 +214,7 @@ fn wherever_the_machine_crashes_a_whole_model_is_there() {
                 assert!(check(count, &mut || true), "{}: after {count} changes", form.name);
                 assert!(check(count, &mut || false), "{}: {count}, nothing kept", form.name);
                 for subset in 0..SUBSETS {
-                    let kept = check(count, &mut || random.next() % 2 == 0);
+                    let kept = check(count, &mut || random.next().is_multiple_of(2));
                     assert!(kept, "{}: after {count} changes, subset {subset}", form.name);
                 }
             }

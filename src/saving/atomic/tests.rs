@@ -19,7 +19,7 @@ fn the_old_file_stays_until_the_new_one_is_complete() {
     let path = folder.path().join("model.keras");
     write(&path, false, "old").unwrap();
     let mut unfinished = AtomicFile::create(&Disk, &path, true).unwrap();
-    unfinished.write(|out| Ok(out.write_all(b"new").unwrap())).unwrap();
+    unfinished.write(|out| out.write_all(b"new").map_err(|e| Error::io("", e))).unwrap();
     assert_eq!(names(folder.path()).len(), 2);
     drop(unfinished);
     assert_eq!(names(folder.path()), ["model.keras"]);
