@@ -76,6 +76,11 @@ pub trait Layer: Send + Sync {
         &[]
     }
 
+    /// Whether a call may have any other keyword too, whose names the layer's own arguments give.
+    fn takes_any_keyword(&self) -> bool {
+        false
+    }
+
     /// Whether the layer itself works on the host while a model is traced, as layers of text do.
     fn on_host(&self) -> bool {
         false
