@@ -19,7 +19,7 @@ pub(crate) mod linear;
 mod losses;
 mod math;
 pub(crate) mod nn;
-mod promotion;
+pub(crate) mod promotion;
 mod rearrange;
 mod reductions;
 mod scatter;
