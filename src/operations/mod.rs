@@ -5,6 +5,7 @@
 
 mod attention;
 mod bits;
+mod borders;
 mod call;
 mod control;
 mod core;
@@ -19,6 +20,7 @@ pub(crate) mod linear;
 mod losses;
 mod math;
 pub(crate) mod nn;
+mod patches;
 pub(crate) mod promotion;
 mod rearrange;
 mod reductions;
@@ -81,6 +83,9 @@ pub const OPERATIONS: &[(&str, &[OperationDef])] = &[
     ("keras.src.ops.math", math::MATH),
     ("keras.src.ops.core", core::CORE),
     ("keras.src.ops.image", image::IMAGE),
+    ("keras.src.ops.image", borders::BORDERS),
+    ("keras.src.ops.image", patches::PATCHES),
+    ("keras.src.ops.nn", patches::BLOCKS),
     ("keras.src.activations.activations", nn::ACTIVATIONS),
 ];
 
