@@ -3,7 +3,7 @@
 use crate::base::{DType, Error, Result};
 use crate::graph::Value;
 use crate::graph::einsum::einsum;
-use crate::operations::call::Call;
+use crate::operations::call::{Call, Operand};
 use crate::operations::operations;
 use crate::operations::promotion::result_type;
 
@@ -20,7 +20,7 @@ operations! {
 fn attention<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
     check_settings(c)?;
     let operands = [c.operand(0)?, c.operand(1)?, c.operand(2)?];
-    let dtype = result_type(&operands.map(|o| o.kind()));
+    let dtype = result_type(&operands.map(Operand::kind));
     let [query, key, value] = operands.map(|o| o.cast(c.cx, dtype));
     let (queries, keys) = (query.shape(), key.shape());
     let (&[b, t, n, h], &[_, s, k, _]) = (queries.as_slice(), keys.as_slice()) else {
