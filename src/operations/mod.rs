@@ -48,8 +48,8 @@ pub struct OperationDef {
     pub class_name: &'static str,
     /// Names of the call's arguments, in order.
     pub arguments: &'static [&'static str],
-    /// Whether a call may have any other keyword too: `(arguments; keywords)` in a table.
-    pub keywords: bool,
+    /// The argument that stands for any other keyword of a call: `(arguments; this)` in a table.
+    pub keywords: Option<&'static str>,
     /// The constructor's defaults; required arguments are null.
     pub defaults: fn() -> Json,
     call: for<'a, 'g> fn(&Call<'a, 'g>) -> Result<Outputs<'g>>,
@@ -110,10 +110,7 @@ macro_rules! operations {
             $crate::operations::OperationDef {
                 class_name: stringify!($class),
                 arguments: &[$(stringify!($argument)),*],
-                keywords: {
-                    let open: &[&str] = &[$(stringify!($open))?];
-                    !open.is_empty()
-                },
+                keywords: [$(Some(stringify!($open)),)? None][0],
                 defaults: || serde_json::json!({ $($(stringify!($key): $default),*)? }),
                 call: |$c| Result::map($body, Into::into),
             }
@@ -181,6 +178,6 @@ impl Layer for Operation {
     }
 
     fn takes_any_keyword(&self) -> bool {
-        self.def.keywords
+        self.def.keywords.is_some()
     }
 }

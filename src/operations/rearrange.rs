@@ -11,7 +11,7 @@ use crate::operations::operations;
 operations! {
     /// Einstein-like rearrangements; the call's other keywords are extents of axes.
     EINOPS:
-    Rearrange(tensor, pattern; keywords) |c| rearrange(c);
+    Rearrange(tensor, pattern; axes_lengths) |c| rearrange(c);
 }
 
 fn rearrange<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
