@@ -16,10 +16,12 @@ mod elementwise;
 pub(crate) mod formulas;
 mod image;
 pub(crate) mod indexing;
+mod linalg;
 pub(crate) mod linear;
 mod losses;
 mod math;
 pub(crate) mod nn;
+mod norm;
 mod patches;
 pub(crate) mod promotion;
 mod rearrange;
@@ -75,6 +77,10 @@ pub const OPERATIONS: &[(&str, &[OperationDef])] = &[
     ("keras.src.ops.core", control::CONTROL),
     ("keras.src.ops.linalg", control::DERIVATIVES),
     ("keras.src.ops.einops", rearrange::EINOPS),
+    ("keras.src.ops.linalg", linalg::LINALG),
+    ("keras.src.ops.linalg", norm::NORM),
+    ("keras.src.ops.numpy", linalg::DETERMINANTS),
+    ("keras.src.ops.math", linalg::LOG_DETERMINANTS),
     ("keras.src.ops.nn", attention::ATTENTION),
     ("keras.src.ops.nn", ctc::CTC),
     ("keras.src.ops.numpy", unique::UNIQUE),
