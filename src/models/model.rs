@@ -217,11 +217,8 @@ impl Model {
         })?;
         let (cx, args) = (Context::new(graph, training), CallArgs::one(Arg::from(&structured)));
         let (outputs, masks) = match &self.form {
-            Form::Functional(model) => model.outputs_and_masks(&cx, &args)?,
-            Form::Sequential(model) => {
-                let (outputs, mask) = model.chain(&cx, &args)?;
-                (outputs, vec![mask])
-            }
+            Form::Functional(model) => model.call_with_masks(&cx, &args, &[])?,
+            Form::Sequential(model) => model.call_with_masks(&cx, &args, &[])?,
         };
         let root = self.root();
         let outputs: Vec<Value<'g>> = outputs.flatten().into_iter().copied().collect();

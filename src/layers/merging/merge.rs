@@ -7,7 +7,7 @@ use crate::base::{DType, Error, Result};
 use crate::builder;
 use crate::graph::Value;
 use crate::layers::config::Config;
-use crate::layers::stateless::stateless;
+use crate::layers::stateless::{MaskRule, stateless_masked};
 use crate::layers::{Args, Layer};
 
 macro_rules! merge {
@@ -20,7 +20,7 @@ macro_rules! merge {
         impl $name {
             pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
                 let f: for<'g> fn(&[Value<'g>]) -> Result<Value<'g>> = $f;
-                stateless(stringify!($name), config, move |_, args| f(&operands(args)?))
+                stateless_masked(stringify!($name), config, Any, move |_, args| f(&operands(args)?))
             }
         }
     )* };
@@ -46,6 +46,17 @@ merge! {
     Maximum |x| fold(x, Value::maximum);
     /// Smallest element of all inputs.
     Minimum |x| fold(x, Value::minimum);
+}
+
+/// Where every input has a mask, a step counts that counts in one of them.
+struct Any;
+
+impl MaskRule for Any {
+    fn mask<'g>(&self, _: &Args<'g>, masks: &[Option<Value<'g>>]) -> Result<Option<Value<'g>>> {
+        let all: Option<Vec<Value<'g>>> = masks.iter().copied().collect();
+        let all = all.unwrap_or_default().into_iter().map(|mask| mask.cast(DType::Bool));
+        Ok(all.reduce(|a, b| a.binary("or", b)))
+    }
 }
 
 fn fold<'g>(
