@@ -4,7 +4,7 @@
 //! arguments say nothing: in models that were built otherwise, behind nested models, and in layers
 //! that look at nothing else.
 
-use crate::base::{Error, Result};
+use crate::base::{DType, Error, Result};
 use crate::graph::Value;
 use crate::layers::{Arg, Args, CallArgs, Layer};
 use crate::models::functional::TensorRef;
@@ -49,6 +49,20 @@ fn argument<'g>(of: &Arg<TensorRef>, masks: &Masks<'g>) -> Arg<Value<'g>> {
     }
 }
 
+/// The masks of outputs, where those that are an input given back unchanged keep its mask, whatever
+/// the layer says: to Keras it is the same tensor.
+pub(super) fn with_unchanged<'g>(
+    outputs: &[Value<'g>],
+    masks: &[Option<Value<'g>>],
+    inputs: &[(Value<'g>, Option<Value<'g>>)],
+) -> Masks<'g> {
+    let unchanged = |output: &Value<'g>| {
+        inputs.iter().find(|(input, _)| input.id() == output.id()).and_then(|(_, mask)| *mask)
+    };
+    let mask = |(i, output)| masks.get(i).copied().flatten().or_else(|| unchanged(output));
+    outputs.iter().enumerate().map(mask).collect()
+}
+
 impl<'g> Flow<'g> {
     pub fn new(calls: usize) -> Flow<'g> {
         Flow { values: vec![Vec::new(); calls], masks: vec![Vec::new(); calls] }
@@ -57,6 +71,15 @@ impl<'g> Flow<'g> {
     /// Whether a call has not been made.
     pub fn is_empty(&self, call: usize) -> bool {
         self.values[call].is_empty()
+    }
+
+    /// The tensors of a call with the masks that ride along with them.
+    pub fn inputs(&self, call: &CallArgs<TensorRef>) -> Vec<(Value<'g>, Option<Value<'g>>)> {
+        let mut inputs = Vec::new();
+        call.visit(&mut |tensor| {
+            inputs.extend(self.value(tensor).ok().map(|value| (value, self.mask(tensor))));
+        });
+        inputs
     }
 
     /// Keeps what a call gives; outputs behind the last mask have none.
@@ -110,10 +133,15 @@ impl<'g> Flow<'g> {
         Ok((args, masks))
     }
 
-    /// Takes the masks away from all tensors of a call.
-    pub fn forget_masks(&mut self, call: &CallArgs<TensorRef>) {
+    /// Takes the masks away from all tensors of a call that computes in `dtype`. Tensors of another
+    /// dtype are cast before the call sees them, so that they keep theirs.
+    pub fn forget_masks(&mut self, call: &CallArgs<TensorRef>, dtype: DType) {
         let mut tensors = Vec::new();
-        call.visit(&mut |tensor| tensors.push(*tensor));
+        call.visit(&mut |tensor| {
+            if self.value(tensor).is_ok_and(|value| value.dtype() == dtype) {
+                tensors.push(*tensor);
+            }
+        });
         for tensor in tensors {
             if let Some(mask) = self.masks[tensor.call].get_mut(tensor.output) {
                 *mask = None;

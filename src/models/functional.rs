@@ -15,8 +15,8 @@ use crate::layers::{
 };
 use crate::models::calls::{History, inbound_nodes, structure};
 use crate::models::deserialize::{Names, Reader, Record};
-use crate::models::flow::{Flow, masks_of_inputs};
-use crate::models::order::layers_by_depth;
+use crate::models::flow::{Flow, masks_of_inputs, with_unchanged};
+use crate::models::order::by_depth;
 use crate::models::symbolic::output_specs;
 use crate::saving::Kind;
 
@@ -50,6 +50,8 @@ pub struct Functional {
     pub calls: Vec<Call>,
     pub inputs: Nested<TensorRef>,
     pub outputs: Nested<TensorRef>,
+    /// Calls in the order in which they run.
+    running: Vec<usize>,
     /// Members that are layers, in Keras's order, which decides the paths of weights.
     order: Vec<usize>,
 }
@@ -112,9 +114,17 @@ impl Functional {
             .into_iter()
             .map(|p| Member { layer: Arc::from(p.layer), is_layer: p.is_layer })
             .collect();
-        let order = layers_by_depth(&graph.calls, &inputs, &outputs)?;
-        let order = order.into_iter().filter(|&m| members[m].is_layer).collect();
-        Ok(Functional { base, members, calls: graph.calls, inputs, outputs, order })
+        let order = by_depth(&graph.calls, &inputs, &outputs);
+        let layers = order.layers.into_iter().filter(|&m| members[m].is_layer).collect();
+        Ok(Functional {
+            base,
+            members,
+            calls: graph.calls,
+            inputs,
+            outputs,
+            running: order.calls,
+            order: layers,
+        })
     }
 
     /// The spec of a tensor of the graph.
@@ -346,17 +356,19 @@ impl Layer for Functional {
             let mask = masks.get(i).copied().flatten();
             flow.put(tensor.call, vec![value], &[mask]);
         }
-        for (i, call) in self.calls.iter().enumerate() {
+        for &i in &self.running {
+            let call = &self.calls[i];
             if flow.is_empty(i)
                 && !(call.args.positional.is_empty() && call.args.keyword.is_empty())
             {
                 let layer = self.members[call.layer].layer.as_ref();
                 let (args, masks) = flow.arguments(&call.args, layer)?;
                 let (outputs, masks) = cx.call_with_masks(layer, &args, &masks)?;
+                let outputs: Vec<_> = outputs.flatten().into_iter().copied().collect();
+                let masks = with_unchanged(&outputs, &masks, &flow.inputs(&call.args));
                 if layer.takes_masks() {
-                    flow.forget_masks(&call.args);
+                    flow.forget_masks(&call.args, layer.base().policy.compute);
                 }
-                let outputs = outputs.flatten().into_iter().copied().collect();
                 flow.put(i, outputs, &masks);
             }
         }

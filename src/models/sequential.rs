@@ -13,6 +13,7 @@ use crate::layers::{
     Arg, Args, CallArgs, Context, DTypePolicy, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec,
 };
 use crate::models::deserialize::{Names, Reader, Record};
+use crate::models::flow::with_unchanged;
 use crate::models::symbolic::output_specs;
 use crate::saving::Kind;
 
@@ -121,7 +122,14 @@ impl Sequential {
             if let Some(mask) = mask.filter(|_| layer.keywords().contains(&"mask")) {
                 args.keyword.push(("mask".into(), Arg::Tensor(mask)));
             }
-            (current, masks) = cx.call_with_masks(layer.as_ref(), &args, &masks)?;
+            let (outputs, own) = cx.call_with_masks(layer.as_ref(), &args, &masks)?;
+            let flat = |nested: &Outputs<'g>| nested.flatten().into_iter().copied().collect();
+            let (inputs, flat): (Vec<_>, Vec<_>) = (flat(&current), flat(&outputs));
+            let riding = |i: usize| masks.get(i).copied().flatten();
+            let inputs: Vec<_> =
+                inputs.into_iter().enumerate().map(|(i, input)| (input, riding(i))).collect();
+            masks = with_unchanged(&flat, &own, &inputs);
+            current = outputs;
         }
         Ok((current, masks))
     }
