@@ -9,7 +9,7 @@ use keraunos::runtime::Compiled;
 use keraunos::{CustomObjects, DType, Device, Model, Tensor};
 use serde_json::{Value as Json, json};
 
-fn record(class: &str, config: Json) -> Json {
+fn record(class: &str, config: &Json) -> Json {
     json!({"module": "keras.layers", "class_name": class, "config": config,
            "registered_name": null})
 }
@@ -21,7 +21,7 @@ fn model(class: &str, input: &[usize], mut config: Json, mode: &str) -> Model {
     let shape: Vec<Json> =
         [Json::Null].into_iter().chain(input.iter().map(|&d| json!(d))).collect();
     let input = json!({"name": "x", "batch_shape": shape, "dtype": "float32"});
-    let layers = json!([record("InputLayer", input), record(class, config)]);
+    let layers = json!([record("InputLayer", &input), record(class, &config)]);
     let root = json!({"module": "keras", "class_name": "Sequential", "registered_name": null,
                       "config": {"name": "model", "layers": layers}});
     let model = Model::from_config(root, &CustomObjects::new()).unwrap();
