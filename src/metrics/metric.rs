@@ -1,13 +1,12 @@
 //! What every metric is.
 
-use std::sync::Arc;
-
 use crate::base::{DType, Error, Result, Shape, Spec};
 use crate::graph::{Graph, Value};
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
 use crate::losses::{Weights, weighting};
-use crate::tensor::{Tensor, Variable};
+use crate::metrics::Direction;
+use crate::tensor::Variable;
 
 /// A metric: state in variables, an update from a batch, a result from the state.
 pub trait Metric: Send + Sync {
@@ -47,6 +46,8 @@ pub struct MetricBase {
     pub name: String,
     /// The dtype of the computation.
     pub dtype: DType,
+    /// Where it goes when a model gets better, where that is known.
+    pub direction: Option<Direction>,
     /// The state, in Keras's order.
     pub variables: Vec<Variable>,
 }
@@ -57,13 +58,19 @@ impl MetricBase {
         Ok(MetricBase {
             name: weighting::name(config, otherwise_named)?,
             dtype: weighting::dtype(config)?,
+            direction: None,
             variables: Vec::new(),
         })
     }
 
     /// A metric called `name` that computes in float32.
     pub fn named(name: impl Into<String>) -> MetricBase {
-        MetricBase { name: name.into(), dtype: DType::Float32, variables: Vec::new() }
+        MetricBase {
+            name: name.into(),
+            dtype: DType::Float32,
+            direction: None,
+            variables: Vec::new(),
+        }
     }
 
     /// Adds a variable of zeros.
@@ -83,8 +90,8 @@ impl MetricBase {
     /// Sets all variables to zero, as `reset_state` does at the start of an epoch.
     pub fn reset(&self) -> Result<()> {
         self.variables.iter().try_for_each(|variable| {
-            let spec = variable.spec().clone();
-            variable.load(Arc::new(Tensor::zeros(spec)))
+            let spec = variable.spec();
+            variable.load(Initializer::ZEROS.source(spec.shape.clone(), spec.dtype)?)
         })
     }
 }
@@ -101,6 +108,20 @@ pub(crate) fn pair<'g>(inputs: &[Value<'g>]) -> Result<(Value<'g>, Value<'g>)> {
         &[y_true, y_pred] => Ok((y_true, y_pred)),
         _ => Err(wrong_count(inputs, "labels and predictions")),
     }
+}
+
+/// An integer under a key, or `None` for null.
+pub(crate) fn optional_int(config: &Config, key: &str) -> Result<Option<i64>> {
+    if config.is_null(key) { Ok(None) } else { config.int(key).map(Some) }
+}
+
+/// A metric is used before it has seen what it measures.
+pub(crate) fn unbuilt(base: &MetricBase) -> Error {
+    Error::Invalid(format!(
+        "metric '{}' has no variables before labels and predictions are known: build it with their \
+         specs",
+        base.name
+    ))
 }
 
 pub(crate) fn wrong_count(inputs: &[Value<'_>], expected: &str) -> Error {

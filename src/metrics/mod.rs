@@ -4,10 +4,20 @@
 //! on graph values, so a training step with its metrics stays one program.
 
 mod accuracy;
+mod auc;
+mod confusion;
+mod correlation;
+mod counts;
+mod direction;
+mod f_score;
+mod iou;
 mod mean;
 mod metric;
+mod operating_point;
 mod registry;
+mod regression;
 
+pub use direction::Direction;
 pub use mean::{Mean, MeanMetric, Sum};
 pub use metric::{Metric, MetricBase};
 pub use registry::{METRICS, MetricDef, get};
