@@ -31,18 +31,18 @@ def models():
         layers.Dense(10, use_bias=False),
         layers.BatchNormalization(),
         layers.Activation("tanh"),
-        layers.Dense(CLASSES, activation="softmax"),
+        layers.Dense(CLASSES, activation="softmax", name="output"),
     ]
     yield "cnn", (8, 8, 1), [
         layers.Conv2D(4, 3, activation="tanh"),
         layers.MaxPooling2D(),
         layers.Conv2D(5, 2, activation="sigmoid"),
         layers.Flatten(),
-        layers.Dense(CLASSES, activation="softmax"),
+        layers.Dense(CLASSES, activation="softmax", name="output"),
     ]
     yield "lstm", (5, 3), [
         layers.LSTM(6),
-        layers.Dense(CLASSES, activation="softmax"),
+        layers.Dense(CLASSES, activation="softmax", name="output"),
     ]
 
 
@@ -64,7 +64,7 @@ def all_optimizers():
         "ftrl": lambda: optimizers.Ftrl(0.05, l1_regularization_strength=0.001),
         "lion": lambda: optimizers.Lion(0.002),
         "lamb": lambda: optimizers.Lamb(0.01),
-        "muon": lambda: optimizers.Muon(0.01, exclude_layers=["dense"]),
+        "muon": lambda: optimizers.Muon(0.01, exclude_layers=["output"]),
         "schedule_free": lambda: optimizers.ScheduleFreeAdamW(0.01),
         "averages": lambda: optimizers.Adam(
             0.01, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=6

@@ -223,11 +223,12 @@ pub(super) fn save(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<()> {
     let groups = model.saved_groups();
+    let config = model.current_config()?;
     let optimizer = groups.iter().find(|group| group.path == OPTIMIZER);
     let contents = LegacyContents {
         keras_version: KERAS_VERSION.into(),
-        config: legacy_model(&model.config)?,
-        training: model.config.get("compile_config").and_then(legacy_training),
+        config: legacy_model(&config)?,
+        training: config.get("compile_config").and_then(legacy_training),
         layers: model.layers().iter().map(named_weights).collect(),
         optimizer: optimizer.map(optimizer_weights).unwrap_or_default(),
     };

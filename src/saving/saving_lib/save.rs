@@ -68,7 +68,7 @@ impl Model {
                 }
             )));
         }
-        let contents = self.contents();
+        let contents = self.contents()?;
         let write = WriteOptions { overwrite, zipped: options.zipped };
         write_archive(path, &contents, &write, &mut |done, all| options.report(done, all))
     }
@@ -80,16 +80,16 @@ impl Model {
     /// # Errors
     /// If `out` refuses ([`Error::Io`] with an empty path), or the weights cannot be read.
     pub fn save_to(&self, out: impl Write) -> Result<()> {
-        write_archive_to(out, &self.contents(), &mut |_, _| {})
+        write_archive_to(out, &self.contents()?, &mut |_, _| {})
     }
 
-    fn contents(&self) -> Contents {
-        Contents {
+    fn contents(&self) -> Result<Contents> {
+        Ok(Contents {
             metadata: self.new_metadata(),
-            config: self.config.clone(),
+            config: self.current_config()?,
             groups: self.saved_groups(),
             assets: self.assets.clone(),
-        }
+        })
     }
 
     /// The groups of the model's weights file, the optimizer's included.
