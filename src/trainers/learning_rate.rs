@@ -102,8 +102,8 @@ fn write_rates(record: &mut Json, optimizer: &dyn Optimizer) -> Result<()> {
     {
         return write_rate(config, rate);
     }
-    let records = part_records(config).into_iter().zip(&parts);
-    records.map(|(record, part)| write_rates(record, part.as_ref())).collect()
+    let mut records = part_records(config).into_iter().zip(&parts);
+    records.try_for_each(|(record, part)| write_rates(record, part.as_ref()))
 }
 
 /// The records of an optimizer's parts, in the parts' order.

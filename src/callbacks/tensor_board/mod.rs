@@ -19,6 +19,7 @@ use crate::callbacks::arguments::arguments;
 use crate::callbacks::learning_rate_scheduler::log_rates;
 use crate::models::Model;
 use crate::models::weights::layer_weights;
+use crate::optimizers::Optimizer;
 use crate::trainers::{Callback, Logs, Run};
 
 use event::Summary;
@@ -133,7 +134,7 @@ fn open<'a>(
 
 /// Steps that the optimizer has counted.
 fn iterations(model: &Model) -> Result<u64> {
-    let variables = model.optimizer().map(|optimizer| optimizer.variables()).unwrap_or_default();
+    let variables = model.optimizer().map(Optimizer::variables).unwrap_or_default();
     match variables.first() {
         Some(iteration) => Ok(iteration.value()?.iter_f64().next().unwrap_or(0.0) as u64),
         None => Ok(0),
