@@ -8,7 +8,8 @@ use keraunos::DType;
 use keraunos::gpu::{Caps, shader};
 use keraunos::graph::Op;
 use keraunos::graph::ops::{
-    ArgReduce, BINARY, Reduce, ReduceKind, SegmentReduce, SortStep, Take, UNARY,
+    ArgReduce, BINARY, Factor, FactorKind, Reduce, ReduceKind, SegmentReduce, SortStep, Take,
+    TriangularSolve, UNARY,
 };
 use keraunos::kernels::*;
 use keraunos::program::region::{Body, Inst};
@@ -22,6 +23,15 @@ fn launches() -> Vec<Launch> {
     // What generated epilogues import must not clash with the names in any kernel.
     let identity =
         Epilogue { source: format!("#import lib/math\n{}", identity.source), ..identity };
+    let unpacking = Epilogue {
+        source: format!(
+            "@group(0) @binding(1) var<storage, read> e0: array<i32>;\n\
+             fn element_b(i: u32) -> f32 {{ return f32(e0[i]); }}\n{}",
+            identity.source
+        ),
+        computes_b: true,
+        ..identity.clone()
+    };
     for (m, n, k) in [(64, 64, 64), (3, 5, 7), (64, 63, 64), (63, 64, 64)] {
         for (transpose_a, transpose_b) in
             [(false, false), (false, true), (true, false), (true, true)]
@@ -36,9 +46,11 @@ fn launches() -> Vec<Launch> {
                 transpose_a,
                 transpose_b,
             };
-            all.push(matmul_block::launch(&p, &caps, &identity));
-            all.push(matmul_tile::launch(&p, &caps, &identity));
-            all.push(matmul_vec::launch(&MatMul { m: 4, ..p }, &caps, &identity));
+            for around in [&identity, &unpacking] {
+                all.push(matmul_block::launch(&p, &caps, around));
+                all.push(matmul_tile::launch(&p, &caps, around));
+                all.push(matmul_vec::launch(&MatMul { m: 4, ..p }, &caps, around));
+            }
         }
     }
     for (channels, stride) in [(8, 1), (6, 2)] {
@@ -81,6 +93,20 @@ fn launches() -> Vec<Launch> {
     }
     all.push(map_of_every_function(&caps));
     all.extend(reductions(&caps));
+    for kind in [
+        FactorKind::Cholesky,
+        FactorKind::Lu,
+        FactorKind::Qr { columns: 4 },
+        FactorKind::Eigh,
+        FactorKind::Svd { columns: 0 },
+        FactorKind::Svd { columns: 4 },
+    ] {
+        all.push(factor::launch(&Factor { kind }, [3, 4, 4], &caps));
+    }
+    for flag in [false, true] {
+        let op = TriangularSolve { lower: flag, transpose: !flag, unit_diagonal: flag };
+        all.push(triangular_solve::launch(&op, [3, 4, 2], &caps));
+    }
     all.push(sort_step::launch(&SortStep { run: 1, group: 8 }, [2, 100], &caps));
     all.into_iter().collect::<Result<_, _>>().unwrap()
 }
@@ -245,11 +271,11 @@ fn no_shader_file_is_left_out() {
     }
     // Modules that stand for one of several files appear under the import's name.
     for (import, files) in [
-        ("operand_a", ["lib/a_scalar", "lib/a_vec4"]),
-        ("operand_b", ["lib/b_scalar", "lib/b_vec4"]),
+        ("operand_a", vec!["lib/a_scalar", "lib/a_vec4"]),
+        ("operand_b", vec!["lib/b_computed", "lib/b_scalar", "lib/b_vec4"]),
     ] {
         assert!(used.contains(import));
-        used.extend(files.map(String::from));
+        used.extend(files.into_iter().map(String::from));
     }
     let unused: Vec<_> = embedded.difference(&used).collect();
     assert!(unused.is_empty(), "no launch in this test uses {unused:?}");

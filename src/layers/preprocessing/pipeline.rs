@@ -54,16 +54,16 @@ impl Layer for Chain {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        let mut mask = args.tensor(usize::MAX, "mask");
+        let mut masks = vec![args.tensor(usize::MAX, "mask")];
         let nested = args.get(0, "inputs").and_then(Arg::nested);
         let mut current = nested.ok_or_else(|| Error::shape("Pipeline", "no input", "tensors"))?;
         for layer in &self.layers {
             let mut args = CallArgs::one(Arg::from(&current));
+            let mask = masks.first().copied().flatten();
             if let Some(mask) = mask.filter(|_| layer.keywords().contains(&"mask")) {
                 args.keyword.push(("mask".into(), Arg::Tensor(mask)));
             }
-            current = cx.call(layer.as_ref(), &args)?;
-            mask = layer.output_mask(cx, &args, mask)?;
+            (current, masks) = cx.call_with_masks(layer.as_ref(), &args, &masks)?;
         }
         Ok(current)
     }
