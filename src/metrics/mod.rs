@@ -16,6 +16,6 @@ mod operating_point;
 mod registry;
 mod regression;
 
-pub use mean::{Mean, MeanMetric, Sum};
+pub use mean::{Mean, MeanLoss, MeanMetric, Sum};
 pub use metric::{Metric, MetricBase};
 pub use registry::{METRICS, MetricDef, get};
