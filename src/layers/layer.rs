@@ -58,6 +58,12 @@ pub trait Layer: Send + Sync {
         None
     }
 
+    /// The layer's own variables that no file holds: keys of random numbers, and what it remembers from
+    /// one call to the next.
+    fn memory(&self) -> Vec<Variable> {
+        Vec::new()
+    }
+
     /// Puts back what the layer remembers from one prediction to the next. Keras's `reset_state`.
     ///
     /// # Errors
@@ -74,6 +80,12 @@ pub trait Layer: Send + Sync {
     /// Keyword arguments of `call` that the layer makes use of.
     fn keywords(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// How many words a lookup knows, with the special ones; nothing for other layers. Keras's
+    /// `vocabulary_size`.
+    fn vocabulary_size(&self) -> Option<usize> {
+        None
     }
 
     /// Whether the layer itself works on the host while a model is traced, as layers of text do.

@@ -12,7 +12,7 @@ use crate::graph::{Graph, Value};
 use crate::layers::config::Config;
 use crate::losses::{Function, Loss, Reduction, Weights, apply_mask, same_rank};
 use crate::metrics::metric::{assign_add, metric_base, pair, wrong_count};
-use crate::metrics::{Metric, MetricBase};
+use crate::metrics::{Direction, Metric, MetricBase};
 use crate::operations::formulas::{self, divide_no_nan, sum_all};
 use crate::tensor::Variable;
 
@@ -159,7 +159,8 @@ impl MeanLoss {
         MeanLoss::with_base(base, loss)
     }
 
-    pub(crate) fn with_base(base: MetricBase, loss: Arc<dyn Loss>) -> Result<MeanLoss> {
+    pub(crate) fn with_base(mut base: MetricBase, loss: Arc<dyn Loss>) -> Result<MeanLoss> {
+        base.direction = Some(Direction::Down);
         Ok(MeanLoss { mean: Mean::with_base(base)?, loss })
     }
 }
