@@ -1,6 +1,7 @@
 //! The manual: chapters that explain how things are done here, kept beside the code.
 
 pub mod architecture;
+pub mod formats;
 pub mod gradients;
 pub mod numerics;
 pub mod performance;
