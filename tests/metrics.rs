@@ -36,9 +36,9 @@ fn measure(metric: &Json, batch: &[Tensor], device: &Device) -> Vec<f64> {
     run(Program::new(graph.finish().unwrap(), &[result]), &[], device)[0].iter_f64().collect()
 }
 
-fn check(class_name: &str, config: Json, batch: &[Tensor], expected: &[f64]) {
+fn check(class_name: &str, config: &Json, batch: &[Tensor], expected: &[f64]) {
     for device in [Device::Host, common::gpu()] {
-        let found = measure(&record(class_name, &config), batch, &device);
+        let found = measure(&record(class_name, config), batch, &device);
         let close = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-5;
         let same = found.len() == expected.len() && found.iter().zip(expected).all(close);
         assert!(same, "{class_name} {config} on {device}: {found:?}, not {expected:?}");
@@ -53,23 +53,23 @@ fn decisions() -> [Tensor; 2] {
 #[test]
 fn a_prediction_on_a_threshold_is_not_above_it() {
     let batch = decisions();
-    check("TruePositives", json!({}), &batch, &[1.0]);
+    check("TruePositives", &json!({}), &batch, &[1.0]);
     // Thresholds evenly spread from 0 are found another way, to the same end.
-    check("FalseNegatives", json!({ "thresholds": [0.0, 0.5, 1.0] }), &batch, &[0.0, 2.0, 3.0]);
-    check("TrueNegatives", json!({ "thresholds": [0.0, 0.45, 1.0] }), &batch, &[1.0, 1.0, 2.0]);
-    check("Precision", json!({ "thresholds": [0.0, 0.5] }), &batch, &[0.75, 0.5]);
+    check("FalseNegatives", &json!({ "thresholds": [0.0, 0.5, 1.0] }), &batch, &[0.0, 2.0, 3.0]);
+    check("TrueNegatives", &json!({ "thresholds": [0.0, 0.45, 1.0] }), &batch, &[1.0, 1.0, 2.0]);
+    check("Precision", &json!({ "thresholds": [0.0, 0.5] }), &batch, &[0.75, 0.5]);
 }
 
 #[test]
 fn weights_count_and_only_the_highest_predictions_can_be_right() {
     let [y_true, y_pred] = decisions();
     let weights = Tensor::new([5], &[1.0f32, 2.0, 3.0, 4.0, 5.0]).unwrap();
-    check("Recall", json!({}), &[y_true, y_pred, weights], &[0.5]);
+    check("Recall", &json!({}), &[y_true, y_pred, weights], &[0.5]);
     let y_true = Tensor::new([2, 3], &[1.0f32, 0.0, 1.0, 0.0, 1.0, 0.0]).unwrap();
     let y_pred = Tensor::new([2, 3], &[0.1f32, 0.2, 0.3, 0.3, 0.2, 0.1]).unwrap();
     let batch = [y_true, y_pred];
-    check("Precision", json!({ "top_k": 2 }), &batch, &[0.5]);
-    check("Recall", json!({ "top_k": 1, "class_id": -1 }), &batch, &[1.0]);
+    check("Precision", &json!({ "top_k": 2 }), &batch, &[0.5]);
+    check("Recall", &json!({ "top_k": 1, "class_id": -1 }), &batch, &[1.0]);
 }
 
 #[test]
@@ -77,16 +77,16 @@ fn areas_under_curves() {
     let y_true = Tensor::new([4], &[0i32, 0, 1, 1]).unwrap();
     let batch = [y_true, Tensor::new([4], &[0.0f32, 0.5, 0.3, 0.9]).unwrap()];
     // The example of Keras's documentation.
-    check("AUC", json!({ "num_thresholds": 3 }), &batch, &[0.75]);
+    check("AUC", &json!({ "num_thresholds": 3 }), &batch, &[0.75]);
 }
 
 #[test]
 fn what_lies_outside_the_classes_does_not_count() {
     let y_true = Tensor::new([5], &[0i32, 0, 1, 1, 7]).unwrap();
     let batch = [y_true, Tensor::new([5], &[0i32, 1, 0, 1, 1]).unwrap()];
-    check("MeanIoU", json!({ "num_classes": 2 }), &batch, &[1.0 / 3.0]);
-    check("MeanIoU", json!({ "num_classes": 2, "ignore_class": 1 }), &batch, &[0.25]);
-    check("IoU", json!({ "num_classes": 3, "target_class_ids": [2] }), &batch, &[0.0]);
+    check("MeanIoU", &json!({ "num_classes": 2 }), &batch, &[1.0 / 3.0]);
+    check("MeanIoU", &json!({ "num_classes": 2, "ignore_class": 1 }), &batch, &[0.25]);
+    check("IoU", &json!({ "num_classes": 3, "target_class_ids": [2] }), &batch, &[0.0]);
 }
 
 #[test]
