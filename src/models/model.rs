@@ -223,10 +223,7 @@ impl Model {
                 (outputs, vec![mask])
             }
         };
-        let root = self.root();
-        let outputs: Vec<Value<'g>> = outputs.flatten().into_iter().copied().collect();
-        outputs.iter().try_for_each(|output| root.base().rules.add_activity_loss(*output))?;
-        Ok((outputs, masks))
+        Ok((outputs.flatten().into_iter().copied().collect(), masks))
     }
 
     /// Moves all weights to a device now, instead of when they are first computed with.

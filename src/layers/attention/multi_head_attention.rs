@@ -56,6 +56,9 @@ impl MultiHeadAttention {
                 false => Some(config.ints("attention_axes")?),
             },
         };
-        Ok(Box::new(Heads::new("MultiHeadAttention", names, extents, config)?))
+        let mut layer = Heads::new("MultiHeadAttention", names, extents, config)?;
+        // The penalty is on the outputs of the projections, which take the key over.
+        layer.base_mut().rules.activity = None;
+        Ok(Box::new(layer))
     }
 }
