@@ -59,7 +59,7 @@ $(VENV)/installed: $(KERAS_SCRIPTS)/requirements.txt
 # Models too large to be committed; the small ones are in tests/models.
 ifneq ($(KERAUNOS_PYTHON),none)
 recordings: tests/models/manifest.json $(RECORDED)/applications $(RECORDED)/big.keras \
-	$(RECORDED)/gradients/manifest.json
+	$(RECORDED)/gradients/manifest.json $(RECORDED)/trainings
 endif
 
 tests/models/manifest.json: | keras
@@ -75,3 +75,7 @@ $(RECORDED)/big.keras: $(KERAS_SCRIPTS)/make_big.py | keras
 $(RECORDED)/gradients/manifest.json: $(KERAS_SCRIPTS)/make_gradients.py \
 		$(KERAS_SCRIPTS)/gradient_cases.py | keras
 	"$(KERAUNOS_PYTHON)" $< $(@D)
+
+$(RECORDED)/trainings: $(KERAS_SCRIPTS)/make_trainings.py $(KERAS_SCRIPTS)/relay.py | keras
+	"$(KERAUNOS_PYTHON)" $< $@
+	@touch $@
