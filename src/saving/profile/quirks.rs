@@ -8,6 +8,8 @@ use crate::saving::json::Json;
 /// Before this version shapes from a file were not taken for shapes, models within models were counted
 /// otherwise, and the template within a Bidirectional was not built.
 const FIXED: u32 = 3;
+/// Before this version a functional model could thaw its layers when it was loaded.
+const THAWS: u32 = 8;
 /// Before this version a Normalization took a mean for each channel only.
 const ONE_MEAN: u32 = 8;
 
@@ -17,20 +19,30 @@ pub(super) fn is_built_by_call(full: &str, version: KerasVersion) -> bool {
     version.minor() < FIXED && full == "keras.layers.Dot"
 }
 
-/// The config of a wrapper whose layers must not be built before the wrapper builds them.
-pub(super) fn without_built_layers(
+/// A config that the version would take wrongly as it is; nothing for all others.
+///
+/// The layers within a Bidirectional must not be built before it builds them. A functional model that
+/// says it can be trained unfreezes all its layers; it can be without saying so.
+pub(super) fn corrected(
     full: &str,
     config: &Map<String, Json>,
     version: KerasVersion,
 ) -> Option<Map<String, Json>> {
-    if version.minor() >= FIXED || full != "keras.layers.Bidirectional" {
-        return None;
-    }
     let mut config = config.clone();
-    for key in ["layer", "backward_layer"] {
-        if let Some(Json::Object(record)) = config.get_mut(key) {
-            record.shift_remove("build_config");
+    match full {
+        "keras.layers.Bidirectional" if version.minor() < FIXED => {
+            for key in ["layer", "backward_layer"] {
+                if let Some(Json::Object(record)) = config.get_mut(key) {
+                    record.shift_remove("build_config");
+                }
+            }
         }
+        "keras.src.models.functional.Functional"
+            if version.minor() < THAWS && config.get("trainable") == Some(&Json::Bool(true)) =>
+        {
+            config.shift_remove("trainable");
+        }
+        _ => return None,
     }
     Some(config)
 }

@@ -74,8 +74,8 @@ impl Writer {
         if let Some(what) = quirks::misread(&full, config, self.version) {
             return Err(self.refuse(&place, what));
         }
-        let built = quirks::without_built_layers(&full, config, self.version);
-        let config = built.as_ref().unwrap_or(config);
+        let corrected = quirks::corrected(&full, config, self.version);
+        let config = corrected.as_ref().unwrap_or(config);
         let mut out = Map::new();
         for (key, value) in fields {
             match key.as_str() {
