@@ -238,16 +238,9 @@ impl Model {
         })?;
         let (cx, args) = (Context::new(graph, training), CallArgs::one(Arg::from(&structured)));
         let (outputs, masks) = match &self.form {
-            Form::Functional(model) => model.outputs_and_masks(&cx, &args)?,
-            Form::Sequential(model) => {
-                let (outputs, mask) = model.chain(&cx, &args)?;
-                (outputs, vec![mask])
-            }
-            Form::Single(model) => {
-                let outputs = cx.call(model.layer.as_ref(), &args)?;
-                let masks = vec![None; outputs.flatten().len()];
-                (outputs, masks)
-            }
+            Form::Functional(model) => model.call_with_masks(&cx, &args, &[])?,
+            Form::Sequential(model) => model.call_with_masks(&cx, &args, &[])?,
+            Form::Single(model) => cx.call_with_masks(model.layer.as_ref(), &args, &[])?,
         };
         let root = self.root();
         let outputs: Vec<Value<'g>> = outputs.flatten().into_iter().copied().collect();

@@ -210,6 +210,15 @@ impl Layer for AttentionLayer {
         Ok(output.into())
     }
 
+    fn output_mask<'g>(
+        &self,
+        _: &Context<'g>,
+        _: &Args<'g>,
+        masks: &[Option<Value<'g>>],
+    ) -> Result<Option<Value<'g>>> {
+        Ok(masks.first().copied().flatten())
+    }
+
     fn keywords(&self) -> &'static [&'static str] {
         &["mask", "return_attention_scores", "use_causal_mask"]
     }

@@ -333,9 +333,9 @@ impl Layer for Recurrent {
         &self,
         _: &Context<'g>,
         _: &Args<'g>,
-        mask: Option<Value<'g>>,
+        masks: &[Option<Value<'g>>],
     ) -> Result<Option<Value<'g>>> {
-        Ok(mask.filter(|_| self.return_sequences))
+        Ok(masks.first().copied().flatten().filter(|_| self.return_sequences))
     }
 }
 
