@@ -33,10 +33,13 @@ struct Jitter(Vec<Box<dyn Augment>>);
 /// What makes one change of its settings.
 type Change = fn(&Config) -> Result<Box<dyn Augment>>;
 
+/// The key of a change's factor, what makes it, and the defaults of its other settings.
+type Row = (&'static str, Change, fn() -> Json);
+
 impl RandomColorJitter {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
         value_range(config)?;
-        let changes: [(&str, Change, fn() -> Json); 4] = [
+        let changes: [Row; 4] = [
             (
                 "brightness_factor",
                 |c| Ok(Box::new(RandomBrightness::augment(c)?)),
