@@ -11,6 +11,7 @@ pub mod einsum;
 pub mod eval;
 pub mod grad;
 mod loops;
+mod masks;
 pub mod math;
 pub mod op;
 pub mod ops;
@@ -66,6 +67,8 @@ pub struct Trace {
 struct Inner {
     trace: Trace,
     interned: HashMap<(Op, Vec<NodeId>), NodeId>,
+    /// What rides along with a value; see [`Value::mask`].
+    masks: HashMap<NodeId, NodeId>,
     scopes: Vec<Arc<str>>,
     /// Scopes opened so far.
     opened: usize,

@@ -4,7 +4,7 @@ use crate::base::error::quote;
 use crate::base::{DType, Error, Result, ResultExt};
 use crate::graph::{Graph, Value};
 use crate::layers::config::Json;
-use crate::layers::{Arg, Args, HostRun, Layer, Outputs};
+use crate::layers::{Arg, Args, HostRun, Layer, Outputs, masks};
 use crate::tensor::Variable;
 
 /// The surroundings of a call: the graph it writes into, the mode, and access to variables.
@@ -97,7 +97,8 @@ impl<'g> Context<'g> {
         variable.as_ref().map(|v| self.read(v)).ok_or_else(missing)
     }
 
-    /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype.
+    /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype,
+    /// hands masks on.
     pub fn call(&self, layer: &dyn Layer, args: &Args<'g>) -> Result<Outputs<'g>> {
         if self.graph.has_failed() {
             // The graph keeps the first error, and nothing after it means anything.
@@ -117,10 +118,19 @@ impl<'g> Context<'g> {
         }
         let compute = base.policy.compute;
         let cast = |v: &Value<'g>| {
-            Ok(if base.autocast && v.dtype().is_float() { v.cast(compute) } else { *v })
+            if !base.autocast || !v.dtype().is_float() || v.dtype() == compute {
+                return Ok(*v);
+            }
+            let cast = v.cast(compute);
+            cast.set_mask(v.mask());
+            Ok(cast)
         };
+        let mut args = args.try_map(&mut { cast })?;
+        masks::populate(layer, &mut args);
+        let previous = masks::previous(layer, &args);
         self.within(layer, |inner| {
-            let outputs = layer.call(inner, &args.try_map(&mut { cast })?)?;
+            let outputs = layer.call(inner, &args)?;
+            masks::put_on(&outputs, layer.compute_mask(inner, &args, &previous)?);
             if !self.shapes_only && !self.silent {
                 for output in outputs.flatten() {
                     base.rules.add_activity_loss(*output)?;

@@ -36,15 +36,20 @@ pub trait Layer: Send + Sync {
     /// The layer's mathematics.
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>>;
 
-    /// The mask that goes with the output in a chain of layers, where `mask` came with the input:
-    /// booleans (batch, steps), true for steps that count. Keras's `compute_mask`.
-    fn output_mask<'g>(
+    /// The masks of the outputs, flattened, where `previous` came with the first argument: booleans,
+    /// true for steps that count. Outputs without one may be left out at the end.
+    fn compute_mask<'g>(
         &self,
         _cx: &Context<'g>,
         _args: &Args<'g>,
-        mask: Option<Value<'g>>,
-    ) -> Result<Option<Value<'g>>> {
-        Ok(mask.filter(|_| masks::keeps(self.base().class_name)))
+        previous: &[Option<Value<'g>>],
+    ) -> Result<Vec<Option<Value<'g>>>> {
+        Ok(if masks::keeps(self.base().class_name) { previous.to_vec() } else { Vec::new() })
+    }
+
+    /// The names of the positional arguments of `call` that may be tensors.
+    fn tensors(&self) -> &'static [&'static str] {
+        &["inputs"]
     }
 
     /// Sub-layers under Keras's Python attribute names (`cell`, `_query_dense`): one, or a list of

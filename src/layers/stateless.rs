@@ -3,11 +3,16 @@
 use crate::base::Result;
 use crate::graph::Value;
 use crate::layers::config::Config;
-use crate::layers::{Args, Context, Layer, LayerBase, Outputs};
+use crate::layers::{Args, Context, Layer, LayerBase, Outputs, masks};
+
+/// The mask of a layer's output from those of its inputs.
+pub(crate) type MaskRule =
+    dyn for<'g> Fn(&Args<'g>, &[Option<Value<'g>>]) -> Result<Option<Value<'g>>> + Send + Sync;
 
 struct Stateless<F> {
     base: LayerBase,
     keywords: &'static [&'static str],
+    mask: Option<Box<MaskRule>>,
     call: F,
 }
 
@@ -33,7 +38,22 @@ pub(crate) fn stateless_with<F>(
 where
     F: for<'g> Fn(&Context<'g>, &Args<'g>) -> Result<Value<'g>> + Send + Sync + 'static,
 {
-    Ok(Box::new(Stateless { base: LayerBase::new(class_name, config)?, keywords, call }))
+    let base = LayerBase::new(class_name, config)?;
+    Ok(Box::new(Stateless { base, keywords, mask: None, call }))
+}
+
+/// [`stateless`], for a layer of several inputs that has a rule of its own for the output's mask.
+pub(crate) fn stateless_masked<F>(
+    class_name: &'static str,
+    config: &Config,
+    mask: Box<MaskRule>,
+    call: F,
+) -> Result<Box<dyn Layer>>
+where
+    F: for<'g> Fn(&Context<'g>, &Args<'g>) -> Result<Value<'g>> + Send + Sync + 'static,
+{
+    let base = LayerBase::new(class_name, config)?;
+    Ok(Box::new(Stateless { base, keywords: &[], mask: Some(mask), call }))
 }
 
 impl<F> Layer for Stateless<F>
@@ -50,6 +70,19 @@ where
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
         (self.call)(cx, args).map(Outputs::from)
+    }
+
+    fn compute_mask<'g>(
+        &self,
+        _: &Context<'g>,
+        args: &Args<'g>,
+        previous: &[Option<Value<'g>>],
+    ) -> Result<Vec<Option<Value<'g>>>> {
+        match &self.mask {
+            Some(mask) => Ok(vec![mask(args, previous)?]),
+            None if masks::keeps(self.base.class_name) => Ok(previous.to_vec()),
+            None => Ok(Vec::new()),
+        }
     }
 
     fn keywords(&self) -> &'static [&'static str] {

@@ -11,7 +11,7 @@ use crate::graph::Value;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
 use crate::layers::{
-    Arg, Args, CallArgs, Context, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec,
+    Arg, Args, CallArgs, Context, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec, masks,
 };
 use crate::models::calls::{History, inbound_nodes, structure};
 use crate::models::deserialize::{Names, Reader, Record};
@@ -314,52 +314,10 @@ impl Rebuild {
     }
 }
 
-/// The mask that rides along with a call's input. Files of Keras hold masks as arguments of their own;
-/// models that were built otherwise do not, and Keras then takes the input's.
-fn ride_along<'g>(
-    call: &CallArgs<TensorRef>,
-    masks: &[Option<Value<'g>>],
-    layer: &dyn Layer,
-    args: &mut Args<'g>,
-) -> Option<Value<'g>> {
-    if let Some(given) = args.tensor(usize::MAX, "mask") {
-        return Some(given);
-    }
-    let Some(Arg::Tensor(TensorRef { call: source, output: 0 })) = call.positional.first() else {
-        return None;
-    };
-    let mask = masks[*source]?;
-    if layer.keywords().contains(&"mask") {
-        args.keyword.retain(|(name, _)| name != "mask");
-        args.keyword.push(("mask".into(), Arg::Tensor(mask)));
-    }
-    Some(mask)
-}
-
 impl Layer for Functional {
     layer_base!();
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        self.outputs_and_masks(cx, args).map(|(outputs, _)| outputs)
-    }
-
-    fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
-        let layers = self.layers().into_iter().map(Nested::Leaf).collect();
-        vec![("layers", Nested::List(layers))]
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Functional
-    }
-}
-
-impl Functional {
-    /// The outputs, and the mask that goes with each.
-    pub(crate) fn outputs_and_masks<'g>(
-        &self,
-        cx: &Context<'g>,
-        args: &Args<'g>,
-    ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
         let given = args.get(0, "inputs").and_then(Arg::nested);
         let given: Vec<Value<'g>> =
             given.iter().flat_map(|nested| nested.flatten()).copied().collect();
@@ -371,8 +329,8 @@ impl Functional {
                 format!("{} inputs", inputs.len()),
             ));
         }
+        masks::put_on_inputs(&given, args);
         let mut values: Vec<Vec<Value<'g>>> = vec![Vec::new(); self.calls.len()];
-        let mut masks: Vec<Option<Value<'g>>> = vec![None; self.calls.len()];
         for (tensor, value) in inputs.into_iter().zip(given) {
             values[tensor.call] = vec![value];
         }
@@ -380,23 +338,30 @@ impl Functional {
             if values[i].is_empty()
                 && !call.args.positional.is_empty() | !call.args.keyword.is_empty()
             {
-                let layer = self.members[call.layer].layer.as_ref();
-                let mut args = call.args.try_map(&mut |t: &TensorRef| {
+                let args = call.args.try_map(&mut |t: &TensorRef| {
                     let value = values[t.call].get(t.output).copied();
                     value.ok_or_else(|| Error::Internal("a call before its inputs".into()))
                 })?;
-                let mask = ride_along(&call.args, &masks, layer, &mut args);
-                let outputs = cx.call(layer, &args)?;
+                let outputs = cx.call(self.members[call.layer].layer.as_ref(), &args)?;
                 values[i] = outputs.flatten().into_iter().copied().collect();
-                masks[i] = layer.output_mask(cx, &args, mask)?;
             }
         }
-        let outputs = self.outputs.try_map(&mut |t| {
+        self.outputs.try_map(&mut |t| {
             let value = values[t.call].get(t.output).copied();
             value.ok_or_else(|| Error::Internal("an output was not computed".into()))
-        })?;
-        let of_outputs = self.outputs.flatten().into_iter();
-        let masks = of_outputs.map(|t| masks[t.call].filter(|_| t.output == 0)).collect();
-        Ok((outputs, masks))
+        })
+    }
+
+    fn keywords(&self) -> &'static [&'static str] {
+        &["mask"]
+    }
+
+    fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
+        let layers = self.layers().into_iter().map(Nested::Leaf).collect();
+        vec![("layers", Nested::List(layers))]
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Functional
     }
 }

@@ -216,16 +216,11 @@ impl Model {
             inputs.get(i).copied().ok_or_else(missing)
         })?;
         let (cx, args) = (Context::new(graph, training), CallArgs::one(Arg::from(&structured)));
-        let (outputs, masks) = match &self.form {
-            Form::Functional(model) => model.outputs_and_masks(&cx, &args)?,
-            Form::Sequential(model) => {
-                let (outputs, mask) = model.chain(&cx, &args)?;
-                (outputs, vec![mask])
-            }
-        };
         let root = self.root();
+        let outputs = root.call(&cx, &args)?;
         let outputs: Vec<Value<'g>> = outputs.flatten().into_iter().copied().collect();
         outputs.iter().try_for_each(|output| root.base().rules.add_activity_loss(*output))?;
+        let masks = outputs.iter().map(|output| output.mask()).collect();
         Ok((outputs, masks))
     }
 

@@ -11,6 +11,7 @@ use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
 use crate::layers::{
     Arg, Args, CallArgs, Context, DTypePolicy, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec,
+    masks,
 };
 use crate::models::deserialize::{Names, Reader, Record};
 use crate::models::symbolic::output_specs;
@@ -100,28 +101,6 @@ impl Sequential {
         Ok(())
     }
 
-    /// Calls layer after layer, each with the mask that came so far if it takes one. Gives the
-    /// outputs and their mask.
-    pub(crate) fn chain<'g>(
-        &self,
-        cx: &Context<'g>,
-        args: &Args<'g>,
-    ) -> Result<(Outputs<'g>, Option<Value<'g>>)> {
-        let mut current = args.get(0, "inputs").and_then(Arg::nested).ok_or_else(|| {
-            Error::shape(format!("model '{}'", quote(&self.base.name)), "no input", "one input")
-        })?;
-        let mut mask = args.tensor(1, "mask");
-        for layer in &self.layers {
-            let mut args = CallArgs::one(Arg::from(&current));
-            if let Some(mask) = mask.filter(|_| layer.keywords().contains(&"mask")) {
-                args.keyword.push(("mask".into(), Arg::Tensor(mask)));
-            }
-            current = cx.call(layer.as_ref(), &args)?;
-            mask = layer.output_mask(cx, &args, mask)?;
-        }
-        Ok((current, mask))
-    }
-
     /// What the model gives.
     pub fn output(&self) -> Option<Nested<SymbolicSpec>> {
         let input = self.input.as_ref().map(|(_, spec)| Nested::Leaf(spec.clone()));
@@ -160,17 +139,15 @@ impl Layer for Sequential {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        self.chain(cx, args).map(|(outputs, _)| outputs)
-    }
-
-    fn output_mask<'g>(
-        &self,
-        cx: &Context<'g>,
-        args: &Args<'g>,
-        _: Option<Value<'g>>,
-    ) -> Result<Option<Value<'g>>> {
-        // No mask depends on the mode, and a second call in training would move statistics twice.
-        self.chain(&cx.without_effects(), args).map(|(_, mask)| mask)
+        let mut current = args.get(0, "inputs").and_then(Arg::nested).ok_or_else(|| {
+            Error::shape(format!("model '{}'", quote(&self.base.name)), "no input", "one input")
+        })?;
+        let inputs: Vec<Value<'g>> = current.flatten().into_iter().copied().collect();
+        masks::put_on_inputs(&inputs, args);
+        for layer in &self.layers {
+            current = cx.call(layer.as_ref(), &CallArgs::one(Arg::from(&current)))?;
+        }
+        Ok(current)
     }
 
     fn keywords(&self) -> &'static [&'static str] {

@@ -206,6 +206,15 @@ impl Layer for AttentionLayer {
         Ok(output.into())
     }
 
+    fn compute_mask<'g>(
+        &self,
+        _: &Context<'g>,
+        _: &Args<'g>,
+        previous: &[Option<Value<'g>>],
+    ) -> Result<Vec<Option<Value<'g>>>> {
+        Ok(previous.first().copied().into_iter().collect())
+    }
+
     fn keywords(&self) -> &'static [&'static str] {
         &["mask", "return_attention_scores", "use_causal_mask"]
     }

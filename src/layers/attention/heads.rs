@@ -56,6 +56,9 @@ pub(super) struct Heads {
     seed_generator: SeedGenerator,
     use_bias: bool,
     use_gate: bool,
+    /// Whether a call leaves its inputs without masks, and looks only at the query's own one, whatever
+    /// `query_mask` is given. Keras does that, and layers that come later see it.
+    takes_masks_off: bool,
     sliding_window: Option<usize>,
     /// What all projections have in their configs.
     common: Vec<(&'static str, Json)>,
@@ -81,6 +84,7 @@ impl Heads {
             seed_generator: SeedGenerator::from_config(config)?,
             use_bias: config.bool("use_bias")?,
             use_gate: config.bool("use_gate")?,
+            takes_masks_off: class_name == "MultiHeadAttention",
             sliding_window: config.optional_size("sliding_window")?,
             common: COMMON.iter().map(|&key| (key, config.get(key).clone())).collect(),
             projections: Vec::new(),
@@ -156,6 +160,10 @@ impl Heads {
         let given = |position: usize, name: &str, axis: usize| {
             args.tensor(position, name).map(|mask| mask_at(mask, axis)).transpose()
         };
+        let of_query = match self.takes_masks_off {
+            true => query.mask().map(|mask| mask_at(mask, 2)).transpose()?,
+            false => given(3, "query_mask", 2)?,
+        };
         let steps = |x: Value<'g>| x.shape().get(1).copied().unwrap_or(1);
         let apart = || distance(query, steps(query), steps(value));
         let causal = flag(args, 8, "use_causal_mask").then(|| {
@@ -168,7 +176,7 @@ impl Heads {
         });
         Ok(all_of([
             args.tensor(6, "attention_mask").map(|mask| mask.cast(DType::Bool)),
-            given(3, "query_mask", 2)?,
+            of_query,
             given(4, "value_mask", 1)?,
             given(5, "key_mask", 1)?,
             causal,
@@ -274,6 +282,9 @@ impl Layer for Heads {
         let value = args.tensor(1, "value").ok_or_else(|| needed("value"))?;
         let key = args.tensor(2, "key").unwrap_or(value);
         let mask = self.mask(args, query, value)?;
+        if self.takes_masks_off {
+            [query, value, key].into_iter().for_each(|x| x.set_mask(None));
+        }
         let want_scores = flag(args, 7, "return_attention_scores");
         let [query_dense, key_dense, gate_dense, value_dense, output_dense] = self.names;
         let repeats = self.extents.heads / self.extents.shared_heads;
@@ -299,6 +310,10 @@ impl Layer for Heads {
         let child =
             |(name, layer): &(&'static str, Arc<dyn Layer>)| (*name, Nested::Leaf(layer.clone()));
         self.projections.iter().map(child).collect()
+    }
+
+    fn tensors(&self) -> &'static [&'static str] {
+        &["query", "value", "key"]
     }
 
     fn keywords(&self) -> &'static [&'static str] {

@@ -97,13 +97,13 @@ impl Layer for ReversibleEmbeddingLayer {
         }
     }
 
-    fn output_mask<'g>(
+    fn compute_mask<'g>(
         &self,
         _: &Context<'g>,
         args: &Args<'g>,
-        _: Option<Value<'g>>,
-    ) -> Result<Option<Value<'g>>> {
-        Ok(self.table.mask(args.input()?))
+        _: &[Option<Value<'g>>],
+    ) -> Result<Vec<Option<Value<'g>>>> {
+        Ok(vec![self.table.mask(args.input()?)])
     }
 
     fn keywords(&self) -> &'static [&'static str] {

@@ -325,13 +325,18 @@ impl Layer for Recurrent {
         &["sequences", "initial_state", "mask"]
     }
 
-    fn output_mask<'g>(
+    fn compute_mask<'g>(
         &self,
         _: &Context<'g>,
         _: &Args<'g>,
-        mask: Option<Value<'g>>,
-    ) -> Result<Option<Value<'g>>> {
-        Ok(mask.filter(|_| self.return_sequences))
+        previous: &[Option<Value<'g>>],
+    ) -> Result<Vec<Option<Value<'g>>>> {
+        let mask = previous.first().copied().flatten().filter(|_| self.return_sequences);
+        Ok(vec![mask])
+    }
+
+    fn tensors(&self) -> &'static [&'static str] {
+        &["sequences", "initial_state", "mask"]
     }
 }
 
