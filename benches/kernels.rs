@@ -5,33 +5,28 @@
 //! cargo bench --bench kernels -- --device software
 //! ```
 //!
-//! The probes come first: the arithmetic rate is the best of the matrix kernels on a large product,
-//! the rate of memory the better of a kernel that copies and the driver's own copy. The share of a line is that of whichever of the two
-//! limits it: the time that the slower of its arithmetic and its traffic would take at the probes'
-//! rates, in its own time. Traffic counts each operand once; a share above 100 % is of operands that stay
-//! in a cache.
+//! What the device reaches at best is measured first ([`Rates`](keraunos::runtime::Rates)). The share
+//! of a line is that of whichever of the two limits it: the time that the slower of its arithmetic and
+//! its traffic would take at those rates, in its own time. Traffic counts each operand once; a share
+//! above 100 % is of operands that stay in a cache. `keraunos bench --kernels` measures what the plan
+//! chooses, on any device; here each variant is measured.
 
 mod common;
 
 use std::time::Duration;
 
 use common::{Options, Times, describe};
-use keraunos::DType;
 use keraunos::base::{Error, Result};
 use keraunos::gpu::{Buffer, Caps, Gpu, Recording, Step};
 use keraunos::kernels::*;
-use keraunos::program::region::{Body, Inst};
-use keraunos::program::view::Space;
-use keraunos::runtime::Device;
+use keraunos::program::Cost;
+use keraunos::runtime::{Device, Rates};
 
 /// Time for each line.
 const SPAN: Duration = Duration::from_secs(1);
 
-/// Rows and columns of the product that shows the arithmetic rate.
+/// Rows and columns of a large product.
 const LARGE: usize = 1024;
-
-/// Elements of the copy that shows the rate of memory.
-const COPIED: usize = 16 << 20;
 
 fn main() -> Result<()> {
     let options = Options::from_command_line();
@@ -42,55 +37,40 @@ fn main() -> Result<()> {
             return Err(Error::Invalid(format!("--device {name} has no kernels to measure")));
         };
         println!("{}", describe(&device));
-        let bench = Bench::probe(gpu)?;
+        let bench = Bench::probe(&device, gpu)?;
         bench.all()?;
     }
     Ok(())
 }
 
-/// An adapter and what it reaches at best, per second.
+/// An adapter and what it reaches at best.
 struct Bench<'a> {
     gpu: &'a Gpu,
-    flops: f64,
-    bytes: f64,
+    rates: Rates,
 }
 
 /// A kernel's problem: elements of its inputs and its output, and its arithmetic.
 struct Work {
     inputs: Vec<usize>,
     output: usize,
-    flops: f64,
+    flops: u64,
 }
 
 impl Work {
-    fn bytes(&self) -> f64 {
-        (self.inputs.iter().sum::<usize>() + self.output) as f64 * 4.0
+    fn cost(&self) -> Cost {
+        let elements = self.inputs.iter().sum::<usize>() + self.output;
+        Cost { flops: self.flops, bytes: elements as u64 * 4 }
     }
 }
 
 type Launcher = fn(&MatMul, &Caps, &Epilogue) -> Result<Launch>;
 type ConvLauncher = fn(&Conv, &Caps, &Epilogue) -> Result<Launch>;
 
-impl Bench<'_> {
-    fn probe(gpu: &Gpu) -> Result<Bench<'_>> {
-        let (problem, work) = product(LARGE, LARGE, LARGE);
-        let launchers: [Launcher; 2] = [matmul_block::launch, matmul_tile::launch];
-        let mut least = f64::INFINITY;
-        for launcher in launchers {
-            let launch = launcher(&problem, gpu.caps(), &Epilogue::identity())?;
-            least = least.min(time(gpu, launch, &work)?.least());
-        }
-        let copied = Work { inputs: vec![COPIED], output: COPIED, flops: 0.0 };
-        let copy = time(gpu, copy(gpu.caps())?, &copied)?;
-        let (from, to) = (filled(gpu, COPIED)?, gpu.create_buffer(COPIED as u64 * 4, "out")?);
-        let own = Times::of(SPAN, || {
-            gpu.copy(&from, &to)?;
-            gpu.wait()
-        })?;
-        let bytes = copied.bytes() / copy.least().min(own.least());
-        let flops = work.flops / least;
-        println!("best: {:.2} GFLOP/s, {:.2} GB/s", flops / 1e9, bytes / 1e9);
-        Ok(Bench { gpu, flops, bytes })
+impl<'a> Bench<'a> {
+    fn probe(device: &'a Device, gpu: &'a Gpu) -> Result<Bench<'a>> {
+        let rates = Rates::measure(device)?;
+        println!("best: {:.2} GFLOP/s, {:.2} GB/s", rates.flops / 1e9, rates.bytes / 1e9);
+        Ok(Bench { gpu, rates })
     }
 
     fn all(&self) -> Result<()> {
@@ -142,7 +122,7 @@ impl Bench<'_> {
         let x = size * size * inner;
         let y = output * output * outer;
         let w = kernel * kernel * inner / groups * outer;
-        let flops = 2.0 * (y * kernel * kernel * inner / groups) as f64;
+        let flops = 2 * (y * kernel * kernel * inner / groups) as u64;
         let work = |a, b, output| Work { inputs: vec![a, b], output, flops };
         let launch = |launcher: ConvLauncher, kind| {
             launcher(&Conv { kind, ..problem }, self.gpu.caps(), &Epilogue::identity())
@@ -156,8 +136,8 @@ impl Bench<'_> {
     fn line(&self, launch: Launch, work: &Work) -> Result<()> {
         let label = launch.label.clone();
         let times = time(self.gpu, launch, work)?;
-        let needed = (work.flops / self.flops).max(work.bytes() / self.bytes);
-        let rate = work.flops / times.median() / 1e9;
+        let needed = self.rates.seconds(work.cost());
+        let rate = work.flops as f64 / times.median() / 1e9;
         let share = 100.0 * needed / times.median();
         println!("{label:<50} {rate:>8.2} GFLOP/s {share:>4.0} % of the best  {times}");
         Ok(())
@@ -168,16 +148,8 @@ fn product(m: usize, n: usize, k: usize) -> (MatMul, Work) {
     let (transpose_a, transpose_b) = (false, false);
     let problem =
         MatMul { batch: 1, m, n, k, a_batch: true, b_batch: true, transpose_a, transpose_b };
-    let flops = 2.0 * (m * n * k) as f64;
+    let flops = 2 * (m * n * k) as u64;
     (problem, Work { inputs: vec![m * k, k * n], output: m * n, flops })
-}
-
-/// The kernel that a region of one load becomes.
-fn copy(caps: &Caps) -> Result<Launch> {
-    let space = Space::new(&[&[COPIED]]);
-    let load = Inst::Load { operand: 0, dtype: DType::Float32, at: space.position(0..1) };
-    let body = Body { space, operands: vec![0], code: vec![load] };
-    map::launch(&body, COPIED, caps, &|_| DType::Float32).map(|(launch, _)| launch)
 }
 
 /// Times of one launch, each from its submit to its end. The run that is not counted compiles.

@@ -27,6 +27,7 @@ pub mod models;
 pub mod operations;
 pub mod optimizers;
 pub mod program;
+pub mod quantizers;
 pub mod regularizers;
 pub mod runtime;
 pub mod saving;

@@ -323,3 +323,51 @@ fn adapters_are_listed() {
 fn completions_are_printed() {
     assert!(succeed(&["completions", "bash"]).contains("_keraunos"));
 }
+
+#[test]
+fn bench_writes_the_schema_of_the_manual() {
+    let folder = Folder::new();
+    let file = folder.path("bench.json");
+    let arguments = ["--batch", "2,3", "--seconds", "0", "--json", &file];
+    let adapters = ["--adapter", "software", "--adapter", "host"];
+    let model = model("mlp_compiled");
+    let text = succeed(&[&["bench", &model][..], &adapters, &arguments].concat());
+    assert!(text.contains("predict, batch 3"), "{text}");
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!(json["schema"], "keraunos-bench/1");
+    let devices = json["devices"].as_array().unwrap();
+    assert_eq!(devices.len(), 2);
+    for device in devices {
+        assert!(device["best"]["flops_per_s"].as_f64().unwrap() > 1e6);
+        let lines = device["lines"].as_array().unwrap();
+        let batches: Vec<_> = lines.iter().map(|line| line["batch"].as_u64().unwrap()).collect();
+        assert_eq!(batches, [2, 3]);
+        for line in lines {
+            assert!(line["runs"].as_u64().unwrap() >= 5, "{line}");
+            let at = |key: &str| line["seconds"][key].as_f64().unwrap();
+            assert!(at("least") <= at("median") && at("median") <= at("p95"), "{line}");
+            assert!(line["cold"]["first_s"].as_f64().unwrap() > 0.0, "{line}");
+            assert!(line["work"]["flops"].as_u64().unwrap() > 0, "{line}");
+            assert!(line["memory"]["device_bytes"].as_u64().unwrap() > 0, "{line}");
+        }
+    }
+    let text = succeed(&["bench", &model, "--train", "--adapter", "host", "--seconds", "0"]);
+    assert!(text.contains("step, batch 32"), "{text}");
+}
+
+#[test]
+fn profile_tells_the_time_of_each_layer() {
+    for device in ["host", "software"] {
+        let text =
+            succeed(&["profile", &model("cnn"), "--device", device, "--runs", "2", "--json"]);
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let dispatches = json["dispatches"].as_array().unwrap();
+        let seconds = |line: &serde_json::Value| line["seconds"].as_f64().unwrap();
+        assert!(dispatches.iter().all(|line| seconds(line) > 0.0), "{text}");
+        let layers = json["layers"].as_array().unwrap();
+        assert!(layers.iter().any(|line| line["name"] == "dense"), "{text}");
+        let [of_layers, of_dispatches] =
+            [layers, dispatches].map(|lines| lines.iter().map(seconds).sum::<f64>());
+        assert!((of_layers - of_dispatches).abs() < 1e-9);
+    }
+}

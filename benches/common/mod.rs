@@ -1,14 +1,9 @@
 //! What the benches share: options, headings, repeated measurements.
 #![allow(dead_code, reason = "each bench uses a part")]
 
-use std::fmt;
-use std::time::{Duration, Instant};
-
 use keraunos::base::{Error, Result};
 use keraunos::runtime::Device;
-
-/// Runs that a measurement has at least, after one that is not counted.
-const RUNS: usize = 5;
+pub use keraunos::runtime::Times;
 
 /// The options behind `--` of `cargo bench`: pairs of `--name value`.
 pub struct Options(Vec<String>);
@@ -61,47 +56,5 @@ pub fn describe(device: &Device) -> String {
     match device {
         Device::Gpu(gpu) => format!("{device}, {}", gpu.caps().driver),
         Device::Host => device.to_string(),
-    }
-}
-
-/// Seconds of several runs, sorted.
-pub struct Times(Vec<f64>);
-
-impl Times {
-    /// Runs once without counting, then for `span` and at least five times.
-    pub fn of(span: Duration, mut run: impl FnMut() -> Result<()>) -> Result<Times> {
-        run()?;
-        let mut times = Vec::new();
-        let start = Instant::now();
-        while times.len() < RUNS || start.elapsed() < span {
-            let start = Instant::now();
-            run()?;
-            times.push(start.elapsed().as_secs_f64());
-        }
-        Ok(Times::from(times))
-    }
-
-    pub fn median(&self) -> f64 {
-        self.0.get(self.0.len() / 2).copied().unwrap_or(f64::NAN)
-    }
-
-    pub fn least(&self) -> f64 {
-        self.0.first().copied().unwrap_or(f64::NAN)
-    }
-}
-
-impl From<Vec<f64>> for Times {
-    fn from(mut seconds: Vec<f64>) -> Times {
-        seconds.sort_by(f64::total_cmp);
-        Times(seconds)
-    }
-}
-
-impl fmt::Display for Times {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [median, least, most] =
-            [self.median(), self.least(), self.0.last().copied().unwrap_or(f64::NAN)]
-                .map(|s| s * 1e3);
-        write!(f, "{median:>9.3} ms ({least:.3} to {most:.3}, {} runs)", self.0.len())
     }
 }

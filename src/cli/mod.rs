@@ -5,6 +5,7 @@
 
 mod adapters;
 mod arrays;
+mod bench;
 mod compare;
 mod completions;
 mod conformance;
@@ -18,6 +19,7 @@ mod inspect;
 mod inspect_report;
 mod plan;
 mod predict;
+mod profile;
 mod progress;
 mod summary;
 mod text;
@@ -51,6 +53,8 @@ enum Command {
     Convert(convert::Args),
     Compare(compare::Args),
     Plan(plan::Args),
+    Bench(bench::Args),
+    Profile(profile::Args),
     Conformance(conformance::Args),
     Adapters(adapters::Args),
     Completions(completions::Args),
@@ -82,6 +86,8 @@ impl Command {
             Command::Convert(args) => args.run(),
             Command::Compare(args) => args.run(out),
             Command::Plan(args) => args.run(out),
+            Command::Bench(args) => args.run(out),
+            Command::Profile(args) => args.run(out),
             Command::Conformance(args) => args.run(out),
             Command::Adapters(args) => args.run(out),
             Command::Completions(args) => args.run(out),

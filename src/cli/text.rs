@@ -34,6 +34,13 @@ pub fn list(header: &[&str]) -> Table {
     styled(LIST, header)
 }
 
+/// A list whose lines are never broken.
+pub fn wide_list(header: &[&str]) -> Table {
+    let mut table = list(header);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
 fn styled(style: TableStyle, header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(style).set_header(header);

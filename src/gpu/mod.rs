@@ -14,6 +14,7 @@ mod recording;
 mod resident;
 pub mod shader;
 mod staging;
+mod timing;
 
 pub use adapter::{Caps, Choice, Kind, adapters};
 pub use buffer::Buffer;

@@ -23,12 +23,15 @@ pub struct Recording {
     steps: Vec<Recorded>,
 }
 
-struct Recorded {
+/// A step as it is replayed.
+pub(super) struct Recorded {
+    /// Where the step was in the list given.
+    pub(super) position: usize,
     pipeline: Arc<Pipeline>,
     buffers: wgpu::BindGroup,
     params: wgpu::BindGroup,
     grid: [u32; 3],
-    label: String,
+    pub(super) label: String,
     /// Kept so that the memory stays accounted for while the bind group holds it.
     _keep: Vec<Buffer>,
 }
@@ -40,10 +43,11 @@ impl Recording {
     /// # Errors
     /// [`Error::Device`] when the driver refuses a kernel, [`Error::Limit`] when a step is too
     /// large for the adapter, [`Error::Internal`] when a step contradicts itself.
-    pub fn new(gpu: &Gpu, mut steps: Vec<Step>) -> Result<Recording> {
-        steps.retain(|step| !step.launch.grid.contains(&0));
-        steps.iter().try_for_each(|step| step.check(gpu))?;
-        let launches: Vec<&Launch> = steps.iter().map(|step| &step.launch).collect();
+    pub fn new(gpu: &Gpu, steps: Vec<Step>) -> Result<Recording> {
+        let mut steps: Vec<(usize, Step)> = steps.into_iter().enumerate().collect();
+        steps.retain(|(_, step)| !step.launch.grid.contains(&0));
+        steps.iter().try_for_each(|(_, step)| step.check(gpu))?;
+        let launches: Vec<&Launch> = steps.iter().map(|(_, step)| &step.launch).collect();
         let pipelines = gpu.pipelines(&launches)?;
         let uniforms = Uniforms::new(gpu, &launches)?;
         let steps = gpu.guarded("bind groups", || {
@@ -64,6 +68,14 @@ impl Recording {
 
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    pub(super) fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    pub(super) fn steps(&self) -> &[Recorded] {
+        &self.steps
     }
 
     /// Writes all dispatches into one compute pass.
@@ -174,7 +186,7 @@ impl Uniforms {
 
 fn record(
     device: &wgpu::Device,
-    step: Step,
+    (position, step): (usize, Step),
     pipeline: Arc<Pipeline>,
     uniforms: &wgpu::Buffer,
     ranges: &[(u64, u64); 2],
@@ -199,6 +211,7 @@ fn record(
     let buffers = group(&pipeline.layout.buffers, storage.collect());
     let params = group(&pipeline.layout.params, params.collect());
     Recorded {
+        position,
         pipeline,
         buffers,
         params,
@@ -216,9 +229,22 @@ fn encode(steps: &[Recorded], encoder: &mut wgpu::CommandEncoder) {
             pass.set_pipeline(&step.pipeline.raw);
             current = Some(&step.pipeline);
         }
-        pass.set_bind_group(0, &step.buffers, &[]);
-        pass.set_bind_group(1, &step.params, &[]);
-        let [x, y, z] = step.grid;
+        step.dispatch(&mut pass);
+    }
+}
+
+impl Recorded {
+    /// The step alone.
+    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline.raw);
+        self.dispatch(pass);
+    }
+
+    /// The step behind others of the same pipeline.
+    fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_bind_group(0, &self.buffers, &[]);
+        pass.set_bind_group(1, &self.params, &[]);
+        let [x, y, z] = self.grid;
         pass.dispatch_workgroups(x, y, z);
     }
 }

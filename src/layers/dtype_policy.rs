@@ -1,52 +1,118 @@
-//! Dtype policies: in which dtype a layer computes and in which it keeps its variables.
+//! Dtype policies: in which dtype a layer computes, in which it keeps its variables, and how it
+//! quantizes them.
 
 use crate::base::{DType, Error, Result};
 use crate::layers::config::{Config, Json};
+use crate::quantizers::Mode;
 
-/// Compute and variable dtype of a layer.
+/// Compute and variable dtype of a layer, and how its weights are quantized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DTypePolicy {
     pub compute: DType,
     pub variable: DType,
+    /// The quantization of layers that have one; all others compute as without it.
+    pub quantization: Option<Mode>,
 }
 
 impl DTypePolicy {
     pub const FLOAT32: DTypePolicy =
-        DTypePolicy { compute: DType::Float32, variable: DType::Float32 };
+        DTypePolicy { compute: DType::Float32, variable: DType::Float32, quantization: None };
 
-    /// A policy by its Keras name: a dtype, or `mixed_float16`, `mixed_bfloat16`.
+    /// A policy by its Keras name: a dtype, `mixed_float16` or `mixed_bfloat16`, or one of these
+    /// behind a quantization, such as `int8_from_float32`.
+    ///
+    /// # Errors
+    /// If Keras has no such policy, or this version cannot compute in its dtype.
     pub fn from_name(name: &str) -> Result<DTypePolicy> {
-        let mixed = |compute| Ok(DTypePolicy { compute, variable: DType::Float32 });
+        if let Some((mode, source)) = name.split_once("_from_") {
+            return DTypePolicy::quantized(Mode::from_name(mode)?, source);
+        }
+        let of = |compute, variable| Ok(DTypePolicy { compute, variable, quantization: None });
         match name {
-            "mixed_float16" => mixed(DType::Float16),
-            "mixed_bfloat16" => mixed(DType::BFloat16),
+            "mixed_float16" => of(DType::Float16, DType::Float32),
+            "mixed_bfloat16" => of(DType::BFloat16, DType::Float32),
             "string" => Err(Error::Unsupported("computing in dtype string".into())),
-            _ => DType::from_name(name).map(|d| DTypePolicy { compute: d, variable: d }),
+            _ => DType::from_name(name).and_then(|d| of(d, d)),
         }
     }
 
+    /// The policy called `source`, quantized.
+    ///
+    /// # Errors
+    /// As Keras, for int8 from float16, whose range the sums would leave.
+    fn quantized(mode: Mode, source: &str) -> Result<DTypePolicy> {
+        let source = DTypePolicy::from_name(source)?;
+        if source.quantization.is_some() || (mode == Mode::Int8 && source.compute == DType::Float16)
+        {
+            return Err(Error::DType {
+                context: "dtype policy".into(),
+                found: format!("{mode} from {}", source.compute),
+                expected: "int8 from float32 or bfloat16, other modes from a float".into(),
+            });
+        }
+        Ok(DTypePolicy { quantization: Some(mode), ..source })
+    }
+
     /// The policy under the key `dtype`: a name, a record, or null for float32.
+    ///
+    /// # Errors
+    /// If it is none, or one that this version cannot compute with.
     pub fn from_config(config: &Config) -> Result<DTypePolicy> {
         let bad = || config.bad("dtype", "a dtype policy such as \"float32\" or \"mixed_float16\"");
-        let named = |name: &str| DTypePolicy::from_name(name).map_err(|_| bad());
         match config.get("dtype") {
             Json::Null => Ok(DTypePolicy::FLOAT32),
-            Json::String(name) => named(name),
-            record => match record.get("class_name").and_then(Json::as_str) {
-                Some("DTypePolicy" | "FloatDTypePolicy") => {
-                    let name = record.get("config").and_then(|c| c.get("name"));
-                    name.and_then(Json::as_str).map_or_else(|| Err(bad()), named)
-                }
-                Some(
-                    class @ ("QuantizedDTypePolicy"
-                    | "QuantizedFloat8DTypePolicy"
-                    | "Int4DTypePolicy"
-                    | "GPTQDTypePolicy"
-                    | "AWQDTypePolicy"
-                    | "DTypePolicyMap"),
-                ) => Err(Error::Unsupported(format!("{}: dtype policy {class}", config.owner()))),
-                _ => Err(bad()),
-            },
+            Json::String(name) => DTypePolicy::from_name(name).map_err(|_| bad()),
+            record => {
+                DTypePolicy::from_record(record, config.owner()).unwrap_or_else(|| Err(bad()))
+            }
         }
+    }
+
+    /// The policy of a serialized record; `None` if it is none.
+    fn from_record(record: &Json, owner: &str) -> Option<Result<DTypePolicy>> {
+        let config = record.get("config")?;
+        let text = |key: &str| config.get(key).and_then(Json::as_str);
+        match record.get("class_name")?.as_str()? {
+            "DTypePolicy" | "FloatDTypePolicy" => {
+                DTypePolicy::from_name(text("name")?).ok().map(Ok)
+            }
+            class @ ("QuantizedDTypePolicy"
+            | "QuantizedFloat8DTypePolicy"
+            | "Int4DTypePolicy"
+            | "GPTQDTypePolicy"
+            | "AWQDTypePolicy") => {
+                let mode = Mode::from_name(text("mode")?).ok()?;
+                let mode = match (class, mode) {
+                    ("QuantizedFloat8DTypePolicy", Mode::Float8 { .. }) => {
+                        let length = config.get("amax_history_length")?.as_u64()?;
+                        Mode::Float8 { history: u32::try_from(length).ok().filter(|&n| n > 0)? }
+                    }
+                    (_, mode) => mode,
+                };
+                DTypePolicy::quantized(mode, text("source_name").unwrap_or("float32")).ok().map(Ok)
+            }
+            "DTypePolicyMap" => Some(DTypePolicy::from_map(config, owner)),
+            _ => None,
+        }
+    }
+
+    /// The policy of a map from layers' paths to policies, where all layers have the same one.
+    fn from_map(config: &Json, owner: &str) -> Result<DTypePolicy> {
+        let bad = || Error::Unsupported(format!("{owner}: this default of a DTypePolicyMap"));
+        let read = |policy: &Json| match policy {
+            Json::Null => Ok(DTypePolicy::FLOAT32),
+            Json::String(name) => DTypePolicy::from_name(name),
+            record => DTypePolicy::from_record(record, owner).unwrap_or_else(|| Err(bad())),
+        };
+        let default = read(config.get("default_policy").unwrap_or(&Json::Null))?;
+        let listed = config.get("policy_map").and_then(Json::as_object);
+        for policy in listed.into_iter().flat_map(|map| map.values()) {
+            if read(policy)? != default {
+                return Err(Error::Unsupported(format!(
+                    "{owner}: a DTypePolicyMap whose policies differ from its default"
+                )));
+            }
+        }
+        Ok(default)
     }
 }

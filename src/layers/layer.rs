@@ -88,14 +88,18 @@ pub trait Layer: Send + Sync {
 
     /// The layer's own variables with the keys of their datasets: `"0"`, `"1"`…, for most.
     fn own_variables(&self) -> Vec<(String, Variable)> {
-        let variables = self.base().saved_variables().into_iter();
-        variables.enumerate().map(|(i, variable)| (i.to_string(), variable)).collect()
+        numbered(self.base().saved_variables())
     }
 
     /// What the layer keeps in files of its own, such as a vocabulary.
     fn assets(&self) -> Option<Arc<dyn Assets>> {
         None
     }
+}
+
+/// Variables under the keys `"0"`, `"1"`… of their datasets.
+pub(crate) fn numbered(variables: Vec<Variable>) -> Vec<(String, Variable)> {
+    variables.into_iter().enumerate().map(|(i, variable)| (i.to_string(), variable)).collect()
 }
 
 /// The two accessors of [`Layer`], for a struct whose `LayerBase` is at `self.base`, or elsewhere.
@@ -175,6 +179,35 @@ impl LayerBase {
         initializer: &Initializer,
     ) -> Result<Variable> {
         self.add_variable(name, Spec::new(shape, self.policy.variable), initializer, false)
+    }
+
+    /// Makes a variable of any dtype that training does not touch, such as packed weights.
+    pub(crate) fn add_frozen(
+        &mut self,
+        name: &str,
+        spec: Spec,
+        initializer: &Initializer,
+    ) -> Result<Variable> {
+        self.add_variable(name, spec, initializer, false)
+    }
+
+    /// Makes a variable that Keras lists with those that are trained, although a step overwrites it.
+    pub(crate) fn add_overwritten(
+        &mut self,
+        name: &str,
+        spec: Spec,
+        initializer: &Initializer,
+    ) -> Result<Variable> {
+        self.add_variable(name, spec, initializer, true)
+    }
+
+    /// [`add_frozen`](LayerBase::add_frozen) with the elements of `initial`.
+    pub(crate) fn add_frozen_from(
+        &mut self,
+        name: &str,
+        initial: Arc<dyn Source>,
+    ) -> Result<Variable> {
+        self.add_source(name, initial, false)
     }
 
     /// Makes an integer that training does not touch by gradient.

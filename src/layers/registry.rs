@@ -60,10 +60,10 @@ macro_rules! layers {
 }
 
 layers! {
-    Core: core::InputLayer("sparse and ragged inputs"), core::Dense("quantized weights"),
-        core::Activation, core::Embedding("quantized weights"),
-        core::ReversibleEmbedding("quantized weights"), core::Masking,
-        core::EinsumDense("quantized weights"), core::Identity;
+    Core: core::InputLayer("sparse and ragged inputs"), core::Dense("training in float8"),
+        core::Activation, core::Embedding,
+        core::ReversibleEmbedding, core::Masking,
+        core::EinsumDense("training in float8"), core::Identity;
     Activation: activations::ReLU, activations::Softmax, activations::LeakyReLU,
         activations::PReLU, activations::ELU;
     Convolutional: convolutional::Conv1D, convolutional::Conv2D, convolutional::Conv3D,

@@ -43,14 +43,6 @@ pub fn lora_settings(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a quantized layer.
-pub fn refuse_quantization(config: &Config) -> Result<()> {
-    match config.is_null("quantization_config") {
-        true => Ok(()),
-        false => Err(Error::Unsupported(format!("{}: quantization", config.owner()))),
-    }
-}
-
 /// Takes keys that hold a regularizer or a constraint, or null.
 pub fn training_only(config: &Config, keys: &[&str]) -> Result<()> {
     for key in keys {

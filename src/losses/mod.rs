@@ -15,7 +15,7 @@ mod hinge;
 mod loss;
 mod overlap;
 pub(crate) mod registry;
-mod regression;
+pub(crate) mod regression;
 pub(crate) mod weighting;
 
 pub use function::{Function, FunctionDef, Samples};

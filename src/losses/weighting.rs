@@ -1,6 +1,6 @@
 //! Weights and masks on values per sample, and their reduction to one number.
 
-use crate::base::{DType, Result};
+use crate::base::{DType, Result, Shape};
 use crate::graph::Value;
 use crate::layers::config::{Config, Json};
 use crate::operations::formulas::{divide_no_nan, sum_all};
@@ -62,26 +62,27 @@ pub fn same_rank<'g>(a: Value<'g>, b: Value<'g>) -> (Value<'g>, Value<'g>) {
 
 /// [`same_rank`], in which a value of rank 1 stays so when `expand` is false.
 pub(crate) fn align_ranks<'g>(a: Value<'g>, b: Value<'g>, expand: bool) -> (Value<'g>, Value<'g>) {
-    let (a_rank, b_rank) = (a.rank(), b.rank());
-    if a_rank == b_rank + 1 {
-        let (high, low) = lower_or_raise(a, b, expand);
-        (high, low)
-    } else if b_rank == a_rank + 1 {
+    let (to_a, to_b) = aligned_shapes(&a.shape(), &b.shape(), expand);
+    (a.reshape(to_a), b.reshape(to_b))
+}
+
+/// The shapes that [`align_ranks`] gives values of these shapes.
+pub(crate) fn aligned_shapes(a: &Shape, b: &Shape, expand: bool) -> (Shape, Shape) {
+    if a.rank() == b.rank() + 1 {
+        lower_or_raise(a, b, expand)
+    } else if b.rank() == a.rank() + 1 {
         let (high, low) = lower_or_raise(b, a, expand);
         (low, high)
     } else {
-        (a, b)
+        (a.clone(), b.clone())
     }
 }
 
-fn lower_or_raise<'g>(high: Value<'g>, low: Value<'g>, expand: bool) -> (Value<'g>, Value<'g>) {
-    let shape = high.shape();
-    if shape.last() != Some(&1) {
-        (high, low)
-    } else if low.rank() == 1 && expand {
-        (high, low.reshape([low.extent(0), 1]))
-    } else {
-        (high.reshape(&shape[..shape.rank() - 1]), low)
+fn lower_or_raise(high: &Shape, low: &Shape, expand: bool) -> (Shape, Shape) {
+    match (high.as_slice(), low.as_slice()) {
+        (&[.., 1], &[rows]) if expand => (high.clone(), [rows, 1].into()),
+        (&[ref rest @ .., 1], _) => (rest.into(), low.clone()),
+        _ => (high.clone(), low.clone()),
     }
 }
 

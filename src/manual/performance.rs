@@ -4,7 +4,10 @@
 //!
 //! | command | what it says |
 //! | --- | --- |
-//! | `cargo bench --bench kernels` | each contraction kernel against the best arithmetic and memory rates of the same adapter in the same run |
+//! | `keraunos bench MODEL` | cold start, then latency, throughput, memory and the share of the best rates, for each device and batch size |
+//! | `keraunos bench --kernels` | the same for families of kernels at fixed sizes, as the plan chooses and fuses them |
+//! | `keraunos profile MODEL` | the time of each layer and each dispatch, by the device's own clock |
+//! | `cargo bench --bench kernels` | each variant of a contraction kernel against the best arithmetic and memory rates of the same adapter in the same run |
 //! | `cargo bench --bench models` | predictions per second of whole networks; with `KERAUNOS_PYTHON`, against Keras on JAX in the same run |
 //! | `cargo bench --bench startup` | whole processes to their first prediction, with cold and warm caches |
 //! | `cargo bench --bench files` | loading and saving against a plain copy of the file in the same run |
@@ -14,6 +17,28 @@
 //! medians with their spread; on a machine that does other work as well, the least time is the one to
 //! compare. What a plan consists of, dispatch by dispatch, is in
 //! [`PlanSummary`](crate::runtime::PlanSummary).
+//!
+//! # The JSON of `keraunos bench`
+//!
+//! `--json F` writes an object; keys may be added under the same `schema`, none is changed or taken
+//! away. Times are in seconds.
+//!
+//! | key | meaning |
+//! | --- | --- |
+//! | `schema` | `keraunos-bench/1` |
+//! | `version` | of keraunos |
+//! | `model` | the file, or null with `--kernels` |
+//! | `devices[].device` | `name`, `kind` and, of an adapter, `backend` and `driver`; of the host `cores` |
+//! | `devices[].best` | `flops_per_s` and `bytes_per_s`: the best rates of the device in this run, by a product of matrices of 1024 × 1024 and by a copy of 64 MiB ([`Rates`](crate::runtime::Rates)) |
+//! | `devices[].lines[]` | one for each batch size, or for each kernel |
+//! | `.name`, `.batch` | what was measured, and the samples in one run |
+//! | `.cold` | `open_s`, `load_s`, `first_s`: opening the device, loading the model, and planning, compiling and running for the first time |
+//! | `.runs`, `.not_counted` | how many runs were counted, and how many came before |
+//! | `.seconds` | `median`, `p95`, `least`, `most` of a run, inputs and outputs on the host; of a kernel, on the device |
+//! | `.samples_per_s` | `batch` by the median |
+//! | `.work` | `flops`, `bytes` ([`Cost`](crate::program::Cost)) and `least_s`, what they take at the best rates |
+//! | `.share` | `least_s` by the median; above 1 where operands stay in a cache |
+//! | `.memory` | `device_bytes`, of which `scratch_bytes` are for intermediate values, and `peak_live_bytes`, the largest sum of those that live at one time |
 //!
 //! # First prediction on a GPU
 //!

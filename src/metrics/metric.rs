@@ -1,13 +1,11 @@
 //! What every metric is.
 
-use std::sync::Arc;
-
 use crate::base::{DType, Error, Result, Shape, Spec};
 use crate::graph::{Graph, Value};
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
 use crate::losses::{Weights, weighting};
-use crate::tensor::{Tensor, Variable};
+use crate::tensor::Variable;
 
 /// A metric: state in variables, an update from a batch, a result from the state.
 pub trait Metric: Send + Sync {
@@ -83,8 +81,8 @@ impl MetricBase {
     /// Sets all variables to zero, as `reset_state` does at the start of an epoch.
     pub fn reset(&self) -> Result<()> {
         self.variables.iter().try_for_each(|variable| {
-            let spec = variable.spec().clone();
-            variable.load(Arc::new(Tensor::zeros(spec)))
+            let spec = variable.spec();
+            variable.load(Initializer::ZEROS.source(spec.shape.clone(), spec.dtype)?)
         })
     }
 }
@@ -101,6 +99,20 @@ pub(crate) fn pair<'g>(inputs: &[Value<'g>]) -> Result<(Value<'g>, Value<'g>)> {
         &[y_true, y_pred] => Ok((y_true, y_pred)),
         _ => Err(wrong_count(inputs, "labels and predictions")),
     }
+}
+
+/// An integer under a key, or `None` for null.
+pub(crate) fn optional_int(config: &Config, key: &str) -> Result<Option<i64>> {
+    if config.is_null(key) { Ok(None) } else { config.int(key).map(Some) }
+}
+
+/// A metric is used before it has seen what it measures.
+pub(crate) fn unbuilt(base: &MetricBase) -> Error {
+    Error::Invalid(format!(
+        "metric '{}' has no variables before labels and predictions are known: build it with their \
+         specs",
+        base.name
+    ))
 }
 
 pub(crate) fn wrong_count(inputs: &[Value<'_>], expected: &str) -> Error {

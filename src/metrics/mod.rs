@@ -4,9 +4,17 @@
 //! on graph values, so a training step with its metrics stays one program.
 
 mod accuracy;
+mod auc;
+mod confusion;
+mod correlation;
+mod counts;
+mod f_score;
+mod iou;
 mod mean;
 mod metric;
+mod operating_point;
 mod registry;
+mod regression;
 
 pub use mean::{Mean, MeanMetric, Sum};
 pub use metric::{Metric, MetricBase};

@@ -11,6 +11,14 @@ use crate::layers::config::{Config, Json};
 use crate::losses::registry::only;
 use crate::losses::{FunctionDef, function as loss_function};
 use crate::metrics::accuracy::ACCURACY;
+use crate::metrics::auc::Auc;
+use crate::metrics::confusion::Condition;
+use crate::metrics::correlation::{CORRELATION, SIMILARITY};
+use crate::metrics::counts::{DecisionCount, PositiveShare};
+use crate::metrics::f_score::FBetaScore;
+use crate::metrics::iou::{IoU, Targets};
+use crate::metrics::operating_point::{OperatingPoint, Share};
+use crate::metrics::regression::{R2Score, RootMeanSquaredError};
 use crate::metrics::{Mean, MeanMetric, Metric, MetricBase, Sum};
 
 /// What the table says of a class of `keras.metrics`.
@@ -27,7 +35,7 @@ pub struct MetricDef {
 enum Make {
     /// The mean of a function, of whose arguments these are the constructor's.
     MeanOf(&'static str, &'static [&'static str]),
-    Own(fn(&Config) -> Result<Box<dyn Metric>>),
+    Own(New),
 }
 
 const fn mean_of(
@@ -44,7 +52,7 @@ const fn own(
     class_name: &'static str,
     name: &'static str,
     defaults: fn() -> Json,
-    new: fn(&Config) -> Result<Box<dyn Metric>>,
+    new: New,
 ) -> MetricDef {
     MetricDef { class_name, name, defaults, make: Make::Own(new) }
 }
@@ -95,6 +103,12 @@ pub const METRICS: &[MetricDef] = &[
     mean_of("KLDivergence", "kl_divergence", "kl_divergence", &[]),
     mean_of("Poisson", "poisson", "poisson", &[]),
     mean_of("MeanSquaredError", "mean_squared_error", "mean_squared_error", &[]),
+    own(
+        "RootMeanSquaredError",
+        "root_mean_squared_error",
+        || json!({}),
+        |c| Ok(Box::new(RootMeanSquaredError::from_config(c)?)),
+    ),
     mean_of("MeanAbsoluteError", "mean_absolute_error", "mean_absolute_error", &[]),
     mean_of(
         "MeanAbsolutePercentageError",
@@ -108,11 +122,113 @@ pub const METRICS: &[MetricDef] = &[
         "mean_squared_logarithmic_error",
         &[],
     ),
+    mean_of("CosineSimilarity", "cosine_similarity", "cosine_similarity", &["axis"]),
     mean_of("LogCoshError", "logcosh", "log_cosh", &[]),
+    own(
+        "R2Score",
+        "r2_score",
+        || json!({ "class_aggregation": "uniform_average", "num_regressors": 0 }),
+        |c| Ok(Box::new(R2Score::from_config(c)?)),
+    ),
+    mean_of("PearsonCorrelation", "pearson_correlation", "pearson_correlation", &["axis"]),
+    mean_of(
+        "ConcordanceCorrelation",
+        "concordance_correlation",
+        "concordance_correlation",
+        &["axis"],
+    ),
     mean_of("Hinge", "hinge", "hinge", &[]),
     mean_of("SquaredHinge", "squared_hinge", "squared_hinge", &[]),
     mean_of("CategoricalHinge", "categorical_hinge", "categorical_hinge", &[]),
+    count("TruePositives", "true_positives", |c| decisions(c, Condition::TruePositives)),
+    count("FalsePositives", "false_positives", |c| decisions(c, Condition::FalsePositives)),
+    count("TrueNegatives", "true_negatives", |c| decisions(c, Condition::TrueNegatives)),
+    count("FalseNegatives", "false_negatives", |c| decisions(c, Condition::FalseNegatives)),
+    own(
+        "Precision",
+        "precision",
+        || json!({}),
+        |c| Ok(Box::new(PositiveShare::from_config(c, Condition::FalsePositives)?)),
+    ),
+    own(
+        "Recall",
+        "recall",
+        || json!({}),
+        |c| Ok(Box::new(PositiveShare::from_config(c, Condition::FalseNegatives)?)),
+    ),
+    at("SensitivityAtSpecificity", "sensitivity_at_specificity", |c| {
+        operating_point(c, Share::Sensitivity, ("specificity", Share::Specificity))
+    }),
+    at("SpecificityAtSensitivity", "specificity_at_sensitivity", |c| {
+        operating_point(c, Share::Specificity, ("sensitivity", Share::Sensitivity))
+    }),
+    at("PrecisionAtRecall", "precision_at_recall", |c| {
+        operating_point(c, Share::Precision, ("recall", Share::Sensitivity))
+    }),
+    at("RecallAtPrecision", "recall_at_precision", |c| {
+        operating_point(c, Share::Sensitivity, ("precision", Share::Precision))
+    }),
+    own(
+        "AUC",
+        "auc",
+        || {
+            json!({
+                "num_thresholds": 200, "curve": "ROC", "summation_method": "interpolation",
+                "multi_label": false, "from_logits": false,
+            })
+        },
+        |c| Ok(Box::new(Auc::from_config(c)?)),
+    ),
+    own(
+        "FBetaScore",
+        "fbeta_score",
+        || json!({ "beta": 1.0 }),
+        |c| Ok(Box::new(FBetaScore::from_config(c)?)),
+    ),
+    own("F1Score", "f1_score", || json!({}), |c| Ok(Box::new(FBetaScore::with_beta(c, 1.0)?))),
+    own("IoU", "io_u", sparse, |c| Ok(Box::new(IoU::from_config(c, Targets::Given)?))),
+    own(
+        "BinaryIoU",
+        "binary_io_u",
+        || json!({ "target_class_ids": [0, 1], "threshold": 0.5 }),
+        |c| Ok(Box::new(IoU::binary(c)?)),
+    ),
+    own("MeanIoU", "mean_io_u", sparse, |c| Ok(Box::new(IoU::from_config(c, Targets::All)?))),
+    own("OneHotIoU", "one_hot_io_u", one_hot, |c| Ok(Box::new(IoU::one_hot(c, Targets::Given)?))),
+    own("OneHotMeanIoU", "one_hot_mean_io_u", one_hot, |c| {
+        Ok(Box::new(IoU::one_hot(c, Targets::All)?))
+    }),
 ];
+
+type New = fn(&Config) -> Result<Box<dyn Metric>>;
+
+const fn count(class_name: &'static str, name: &'static str, new: New) -> MetricDef {
+    own(class_name, name, || json!({}), new)
+}
+
+fn decisions(config: &Config, condition: Condition) -> Result<Box<dyn Metric>> {
+    Ok(Box::new(DecisionCount::from_config(config, condition)?))
+}
+
+const fn at(class_name: &'static str, name: &'static str, new: New) -> MetricDef {
+    own(class_name, name, || json!({ "num_thresholds": 200 }), new)
+}
+
+fn operating_point(
+    config: &Config,
+    largest: Share,
+    constrained: (&str, Share),
+) -> Result<Box<dyn Metric>> {
+    Ok(Box::new(OperatingPoint::from_config(config, largest, constrained)?))
+}
+
+fn sparse() -> Json {
+    json!({ "sparse_y_true": true, "sparse_y_pred": true, "axis": -1 })
+}
+
+fn one_hot() -> Json {
+    json!({ "sparse_y_pred": false, "axis": -1 })
+}
 
 /// Short names of classes.
 const ALIASES: &[(&str, &str)] = &[
@@ -130,8 +246,13 @@ const ALIASES: &[(&str, &str)] = &[
 
 /// A function of `keras.metrics` or `keras.losses`.
 fn function(name: &str) -> Option<&'static FunctionDef> {
-    let ours = ACCURACY.iter();
-    ours.chain([]).find(|def| def.name == name).or_else(|| loss_function(name))
+    let mut ours = ACCURACY.iter().chain(CORRELATION);
+    ours.find(|def| def.name == name).or_else(|| loss_function(name))
+}
+
+/// The function that a class of `keras.metrics` wraps.
+fn class_function(name: &str) -> Option<&'static FunctionDef> {
+    SIMILARITY.iter().find(|def| def.name == name).or_else(|| function(name))
 }
 
 /// The metric that a name or a record stands for: what `compile` makes of it, but for `"accuracy"`,
@@ -209,7 +330,7 @@ fn from_class(def: &MetricDef, config: Map<String, Json>, owner: &str) -> Result
         Make::MeanOf(name, arguments) => {
             let missing =
                 || Error::Internal(format!("metric {} wraps no function", def.class_name));
-            let function = function(name).ok_or_else(missing)?;
+            let function = class_function(name).ok_or_else(missing)?;
             let config = only(&owner, config, &[&["name", "dtype"], arguments])?;
             mean_metric(function, config, def.name, owner)
         }

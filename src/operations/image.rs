@@ -2,11 +2,15 @@
 
 use crate::base::{DType, Error, Result, Shape};
 use crate::graph::Value;
-use crate::layers::Resize as Settings;
-use crate::layers::imaging::{self, Along, Fill, Sampling};
+use crate::initializers::fresh_seed;
+use crate::layers::config::Json;
+use crate::layers::imaging::interpolation::Interpolation;
+use crate::layers::imaging::{self, Along, Fill, Sampling, Ssim};
 use crate::layers::spatial::DataFormat;
+use crate::layers::{Arg, Resize as Settings};
 use crate::operations::call::Call;
 use crate::operations::operations;
+use crate::tensor::Tensor;
 
 operations! {
     /// Functions of images.
@@ -43,10 +47,33 @@ operations! {
             1 => transform.reshape([1, transform.extent(0)]),
             _ => transform,
         };
-        batched(c, |x| imaging::affine_transform(x, transform, sampling))
+        batched(c, 2, |x| imaging::affine_transform(x, transform, sampling))
     };
+    PerspectiveTransform(images, start_points, end_points)
+        { interpolation: "bilinear", fill_value: 0, data_format: null } |c| {
+        let linear = c.config.choice("interpolation", INTERPOLATIONS)?;
+        let fill = Fill::Constant(c.config.float("fill_value")?);
+        let points = [c.float(1)?, c.float(2)?];
+        batched(c, 2, |x| imaging::perspective_transform(x, points, Sampling { linear, fill }))
+    };
+    ElasticTransform(images) {
+        alpha: 20.0,
+        sigma: 5.0,
+        interpolation: "bilinear",
+        fill_mode: "reflect",
+        fill_value: 0.0,
+        seed: null,
+        data_format: null
+    } |c| {
+        let sampling = Sampling::from_config(c.config)?;
+        let settings = [c.config.float("alpha")?, c.config.float("sigma")?];
+        let key = seed(c)?;
+        batched(c, 2, |x| imaging::elastic_transform(x, key, settings, sampling))
+    };
+    ScaleAndTranslate(images, output_shape, scale, translation)
+        { spatial_dims: null, method: null, antialias: true } |c| scale_and_translate(c);
     MapCoordinates(inputs, coordinates) { order: null, fill_mode: "constant", fill_value: 0 } |c| {
-        let (x, coordinates) = (c.value(0)?, c.value(1)?);
+        let (x, coordinates) = (c.value(0)?, stacked(c, 1)?);
         let linear = match c.config.int("order")? {
             0 => false,
             1 => true,
@@ -67,12 +94,23 @@ operations! {
         let &[x, y] = sigma.as_slice() else { return Err(c.config.bad("sigma", "two numbers")) };
         let graph = c.cx.graph();
         let sigma = [x, y].map(|s| graph.scalar(s, DType::Float32));
-        batched(c, |x| imaging::gaussian_blur(x, [size[0], size[1]], sigma))
+        batched(c, 2, |x| imaging::gaussian_blur(x, [size[0], size[1]], sigma))
     };
+    SobelEdges(images) { data_format: null } |c| {
+        let (x, format) = (c.value(0)?, DataFormat::from_config(c.config)?);
+        let edges = imaging::sobel_edges(format.to_last(x))?;
+        Ok(match format {
+            DataFormat::ChannelsLast => edges,
+            DataFormat::ChannelsFirst => edges.move_axis(3, 1),
+        })
+    };
+    SSIM(image1, image2) {
+        max_val: 1.0, filter_size: 11, filter_sigma: 1.5, k1: 0.01, k2: 0.03, data_format: null
+    } |c| ssim(c);
 }
 
 /// The axis of the channels of one image or a batch of them.
-fn channels(c: &Call<'_, '_>, x: Value<'_>) -> Result<usize> {
+pub(super) fn channels(c: &Call<'_, '_>, x: Value<'_>) -> Result<usize> {
     match (x.rank(), DataFormat::from_config(c.config)?) {
         (rank @ (3 | 4), DataFormat::ChannelsLast) => Ok(rank - 1),
         (rank @ (3 | 4), DataFormat::ChannelsFirst) => Ok(rank - 3),
@@ -80,20 +118,99 @@ fn channels(c: &Call<'_, '_>, x: Value<'_>) -> Result<usize> {
     }
 }
 
-/// `f` of the images of the first argument as (batch, height, width, channels).
-fn batched<'g>(
+const INTERPOLATIONS: &[(&str, bool)] = &[("nearest", false), ("bilinear", true)];
+
+/// An argument that is a tensor, or a list of its parts along the first axis.
+fn stacked<'g>(c: &Call<'_, 'g>, position: usize) -> Result<Value<'g>> {
+    let Some(Arg::List(_)) = c.arg(position) else { return c.value(position) };
+    let parts: Vec<Value<'g>> = c.list(position)?;
+    if parts.iter().any(|part| part.shape() != parts[0].shape()) {
+        return Err(c.bad(position, "tensors of one shape"));
+    }
+    let one = |part: &Value<'g>| {
+        part.reshape(std::iter::once(1).chain(part.shape().iter().copied()).collect::<Shape>())
+    };
+    Ok(c.cx.graph().concat(&parts.iter().map(one).collect::<Vec<_>>(), 0))
+}
+
+/// The key that a seed stands for; one of its own where the file has none.
+fn seed<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
+    let seed = match c.config.get("seed") {
+        Json::Null => fresh_seed() as u32,
+        _ => c.config.int("seed")? as u32,
+    };
+    Ok(c.cx.graph().constant(Tensor::new([2], &[seed, 0])?))
+}
+
+fn scale_and_translate<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
+    let (mut x, method) = (c.float(0)?, Interpolation::from_method(c.config)?);
+    let antialias = c.config.bool("antialias")?;
+    let shape = x.shape();
+    let extents = c.known(1)?.ok_or_else(|| c.bad(1, "a shape that is known while tracing"))?;
+    let extents: Vec<f64> = extents.iter_f64().collect();
+    let axes = c.config.ints("spatial_dims")?;
+    let axes: Vec<usize> = axes.iter().map(|&axis| shape.axis(axis)).collect::<Result<_>>()?;
+    let (scale, translation) = (c.float(2)?, c.float(3)?);
+    for (position, values) in [(2, scale), (3, translation)] {
+        if values.shape()[..] != [axes.len()] {
+            return Err(c.bad(position, "one number for each of `spatial_dims`"));
+        }
+    }
+    let kept = |(i, &d): (usize, &usize)| axes.contains(&i) || extents.get(i) == Some(&(d as f64));
+    if extents.len() != shape.rank() || !shape.iter().enumerate().all(kept) {
+        return Err(c.bad(1, &format!("{shape}, but for the axes {axes:?}")));
+    }
+    for (i, &axis) in axes.iter().enumerate() {
+        let extent = Some(extents[axis]).filter(|&d| d >= 0.0 && d <= f64::from(u32::MAX));
+        let extent = extent.ok_or_else(|| c.bad(1, "extents"))? as usize;
+        let one = |v: Value<'g>| v.narrow(0, i, 1).reshape([1, 1]).cast(DType::Float32);
+        let change = [one(scale), one(translation)];
+        x = method.scale_and_translate(x, (axis, extent), change, antialias);
+    }
+    Ok(x)
+}
+
+fn ssim<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
+    let ssim = Ssim {
+        max_val: c.config.float("max_val")?,
+        filter_size: c.config.size("filter_size")?,
+        filter_sigma: c.config.float("filter_sigma")?,
+        k1: c.config.float("k1")?,
+        k2: c.config.float("k2")?,
+    };
+    let (keep, format) = (c.value(0)?.dtype(), DataFormat::from_config(c.config)?);
+    let first = c.float(0)?;
+    let images = [first, c.value(1)?.cast(first.dtype())];
+    match first.rank() {
+        4 => ssim.of(format.to_last(images[0]), format.to_last(images[1])).map(|y| y.cast(keep)),
+        3 => {
+            let [a, b] = images.map(|x| format.to_last(single(x)));
+            Ok(ssim.of(a, b)?.reshape(Shape::scalar()).cast(keep))
+        }
+        _ => Err(c.bad(0, "one image (rank 3) or a batch (rank 4)")),
+    }
+}
+
+/// One image as a batch.
+fn single(x: Value<'_>) -> Value<'_> {
+    x.reshape(std::iter::once(1).chain(x.shape().iter().copied()).collect::<Shape>())
+}
+
+/// `f` of the images of the first argument, which have `rank` spatial axes, as a batch of them with channels
+/// last.
+pub(super) fn batched<'g>(
     c: &Call<'_, 'g>,
+    rank: usize,
     f: impl FnOnce(Value<'g>) -> Result<Value<'g>>,
 ) -> Result<Value<'g>> {
     let (x, format) = (c.value(0)?, DataFormat::from_config(c.config)?);
-    let shape = x.shape();
-    match shape.rank() {
-        4 => Ok(format.restore(f(format.to_last(x))?)),
-        3 => {
-            let single: Shape = std::iter::once(1).chain(shape.iter().copied()).collect();
-            let y = format.restore(f(format.to_last(x.reshape(single)))?);
-            Ok(y.reshape(y.shape().iter().skip(1).copied().collect::<Shape>()))
-        }
-        _ => Err(Error::shape("images", shape.to_string(), "rank 3 or 4")),
+    if x.rank() == rank + 2 {
+        return Ok(format.restore(f(format.to_last(x))?));
     }
+    if x.rank() != rank + 1 {
+        let expected = format!("rank {}, or {} for a batch", rank + 1, rank + 2);
+        return Err(Error::shape("images", x.shape().to_string(), expected));
+    }
+    let y = format.restore(f(format.to_last(single(x)))?);
+    Ok(y.reshape(y.shape().iter().skip(1).copied().collect::<Shape>()))
 }

@@ -25,12 +25,33 @@ operations! {
     };
 }
 
-/// Elements of `x` at integer positions along `axis`; negative ones count from the back.
+/// Elements of `x` at integer positions along `axis`; negative ones count from the back. Beyond the
+/// ends there is what JAX puts there: NaN, for integers the smallest signed or largest unsigned
+/// number, for booleans true.
 pub(crate) fn take<'g>(x: Value<'g>, indices: Value<'g>, axis: usize) -> Value<'g> {
     let indices = indices.cast(DType::Int32);
     let extent = x.extent(axis) as f64;
     let wrapped = indices.binary("lt", indices.like(0.0)).select(indices + extent, indices);
-    x.gather(wrapped, axis)
+    let inside = wrapped
+        .binary("ge", wrapped.like(0.0))
+        .binary("and", wrapped.binary("lt", wrapped.like(extent)));
+    let picked = x.gather(wrapped, axis);
+    let mut along = vec![1; picked.rank()];
+    for (extent, &picks) in along.iter_mut().skip(axis).zip(wrapped.shape().iter()) {
+        *extent = picks;
+    }
+    inside.reshape(along).select(picked, picked.scalar_like(beyond(x.dtype())))
+}
+
+/// What stands where no element is.
+fn beyond(dtype: DType) -> f64 {
+    let bits = 8 * dtype.size() as i32;
+    match dtype {
+        _ if dtype.is_float() => f64::NAN,
+        _ if dtype.is_signed_int() => -2f64.powi(bits - 1),
+        _ if dtype.is_unsigned_int() => 2f64.powi(bits) - 1.0,
+        _ => 1.0,
+    }
 }
 
 /// One part of a key.

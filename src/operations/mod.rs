@@ -4,6 +4,7 @@
 //! the call's arguments. An operation is a [`Layer`] without variables.
 
 mod bits;
+mod borders;
 mod call;
 mod core;
 mod creation;
@@ -16,7 +17,8 @@ pub(crate) mod linear;
 mod losses;
 mod math;
 pub(crate) mod nn;
-mod promotion;
+mod patches;
+pub(crate) mod promotion;
 mod reductions;
 mod scatter;
 mod shapes;
@@ -65,6 +67,9 @@ pub const OPERATIONS: &[(&str, &[OperationDef])] = &[
     ("keras.src.ops.math", math::MATH),
     ("keras.src.ops.core", core::CORE),
     ("keras.src.ops.image", image::IMAGE),
+    ("keras.src.ops.image", borders::BORDERS),
+    ("keras.src.ops.image", patches::PATCHES),
+    ("keras.src.ops.nn", patches::BLOCKS),
     ("keras.src.activations.activations", nn::ACTIVATIONS),
 ];
 

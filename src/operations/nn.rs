@@ -5,6 +5,7 @@ use crate::base::{DType, Error, Result};
 use crate::graph::Value;
 use crate::graph::ops::PoolMode;
 use crate::layers::config::Json;
+use crate::layers::imaging::psnr;
 use crate::layers::spatial::{DataFormat, Padding, Window, three};
 use crate::operations::call::Call;
 use crate::operations::operations;
@@ -152,6 +153,11 @@ operations! {
             _ => Some(three(&c.config.sizes("output_padding", rank)?)),
         };
         convolution(c, |window, x, kernel| window.conv_transpose(x, kernel, padding))
+    };
+    PSNR(x1, x2) { max_val: null } |c| {
+        let (a, b) = c.pair()?;
+        let max_val = c.cx.graph().scalar(c.config.float("max_val")?, c.value(1)?.dtype());
+        psnr(a, b, max_val)
     };
     MaxPool(inputs) { pool_size: null, strides: null, padding: "valid", data_format: null } |c| {
         pool(c, PoolMode::Max)

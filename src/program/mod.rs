@@ -4,6 +4,7 @@
 //! every executor; `fuse` cuts it into [`Region`](region::Region)s, one dispatch each, and `memory`
 //! gives regions their buffers. Inference and training differ only in what was traced.
 
+pub mod cost;
 pub mod pass;
 mod print;
 pub mod region;
@@ -17,6 +18,7 @@ use crate::graph::eval::last_uses;
 use crate::graph::{FusionClass, Node, NodeId, Op, Trace};
 use crate::tensor::{Variable, VariableId};
 
+pub use cost::Cost;
 pub use pass::{Options, Pass};
 
 /// Operations in topological order, with what goes in and what comes out.

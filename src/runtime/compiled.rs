@@ -1,13 +1,14 @@
 //! A program made ready for a device.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::base::{Error, Result};
 use crate::program::pass::fuse::{self, Regions};
 use crate::program::pass::memory::{self, Slots};
 use crate::program::pass::panels;
 use crate::program::region::RegionKind;
-use crate::program::{Options, Pass, Program};
+use crate::program::{Cost, Options, Pass, Program};
 use crate::runtime::gpu_plan::GpuPlan;
 use crate::runtime::host::HostPlan;
 use crate::runtime::{Device, lower};
@@ -29,13 +30,23 @@ enum Plan {
 #[derive(Clone, Debug, Default)]
 pub struct PlanSummary {
     /// One line for each dispatch.
-    pub regions: Vec<String>,
+    pub regions: Vec<RegionSummary>,
     /// The same for what runs once per version of the variables.
-    pub prelude: Vec<String>,
+    pub prelude: Vec<RegionSummary>,
     /// Bytes of each buffer for intermediate values.
     pub slots: Vec<usize>,
     /// Largest sum of values alive at one time, in bytes.
     pub peak_live: usize,
+}
+
+/// One region, for people to read.
+#[derive(Clone, Debug, Default)]
+pub struct RegionSummary {
+    /// Path of the layer whose result it stores.
+    pub scope: String,
+    /// What it stores and where, and the operations in it.
+    pub text: String,
+    pub cost: Cost,
 }
 
 impl Compiled {
@@ -102,26 +113,45 @@ impl Compiled {
         }
     }
 
+    /// Runs once without reading outputs or setting variables, and gives the time of each region:
+    /// its position in the [`summary`](Compiled::summary)'s, and how long it took on the device.
+    ///
+    /// # Errors
+    /// As [`run`](Compiled::run); [`Error::Unsupported`] where the adapter has no timestamps.
+    pub fn run_timed(&self, inputs: &[Tensor]) -> Result<Vec<(usize, Duration)>> {
+        self.check(inputs)?;
+        match &self.plan {
+            Plan::Gpu(plan) => plan.run_timed(),
+            Plan::Host(plan) => plan.run_timed(&self.program, inputs),
+        }
+    }
+
     /// Computes the outputs.
     ///
     /// # Errors
     /// When the inputs are not those the program was made for, and what the device reports.
     pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let expected = &self.program.inputs;
-        let fits = inputs.len() == expected.len()
-            && inputs.iter().zip(expected).all(|(tensor, spec)| tensor.spec() == spec);
-        if !fits {
-            let list = |specs: Vec<String>| specs.join(", ");
-            return Err(Error::shape(
-                "run",
-                list(inputs.iter().map(|t| t.spec().to_string()).collect()),
-                list(expected.iter().map(ToString::to_string).collect()),
-            ));
-        }
+        self.check(inputs)?;
         match &self.plan {
             Plan::Gpu(plan) => plan.run(&self.program, inputs),
             Plan::Host(plan) => plan.run(&self.program, inputs),
         }
+    }
+
+    /// Refuses inputs that the program was not made for.
+    fn check(&self, inputs: &[Tensor]) -> Result<()> {
+        let expected = &self.program.inputs;
+        let fits = inputs.len() == expected.len()
+            && inputs.iter().zip(expected).all(|(tensor, spec)| tensor.spec() == spec);
+        if fits {
+            return Ok(());
+        }
+        let list = |specs: Vec<String>| specs.join(", ");
+        Err(Error::shape(
+            "run",
+            list(inputs.iter().map(|t| t.spec().to_string()).collect()),
+            list(expected.iter().map(ToString::to_string).collect()),
+        ))
     }
 }
 
@@ -140,7 +170,11 @@ fn summarize(program: &Program, options: &Options) -> Result<(Regions, Slots, Pl
         };
         let node = &program.nodes[region.root];
         let slot = slots.of.get(&region.root).map_or("output".into(), |s| format!("slot {s}"));
-        format!("{} {} -> {slot}: {kind} [{}]", node.scope, node.spec, members.join(" · "))
+        RegionSummary {
+            scope: node.scope.to_string(),
+            text: format!("{} -> {slot}: {kind} [{}]", node.spec, members.join(" · ")),
+            cost: Cost::of(program, region),
+        }
     });
     let summary = PlanSummary {
         regions: lines.collect(),
@@ -149,6 +183,12 @@ fn summarize(program: &Program, options: &Options) -> Result<(Regions, Slots, Pl
         peak_live: slots.peak_live,
     };
     Ok((regions, slots, summary))
+}
+
+impl fmt::Display for RegionSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.scope, self.text)
+    }
 }
 
 impl fmt::Display for PlanSummary {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::base::{Error, Result, Source, Spec};
 use crate::gpu::{Buffer, DeviceTensor, Gpu, Recording, Rows, Step};
@@ -80,6 +81,16 @@ impl GpuPlan {
     /// Bytes of intermediate values.
     pub fn scratch_bytes(&self) -> u64 {
         self.scratch_bytes
+    }
+
+    /// Runs all dispatches on whatever the inputs hold, and gives the position of each region that
+    /// is one and its time.
+    pub fn run_timed(&self) -> Result<Vec<(usize, Duration)>> {
+        self.rebind()?;
+        if let Some(hoisted) = &self.hoisted {
+            hoisted.refresh()?;
+        }
+        self.recording.run_timed()
     }
 
     /// Uploads the inputs, runs all dispatches and reads the outputs back.

@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::base::{Error, Result, ResultExt, Source, Spec};
 use crate::graph::eval::last_uses;
@@ -110,7 +111,7 @@ impl HostPlan {
     pub fn run(&self, program: &Program, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let inputs =
             inputs.iter().map(|t| t.to_array().map(Arc::new)).collect::<Result<Vec<_>>>()?;
-        let outputs = self.compute(program, &inputs)?;
+        let outputs = self.compute(program, &inputs, &mut |_, _| ())?;
         for (variable, position) in &program.assigns {
             variable.set_resident(Arc::new(HostResident(outputs[*position].clone())));
             variable.touch();
@@ -118,7 +119,26 @@ impl HostPlan {
         Ok(outputs[..program.returned()].iter().map(|array| array.to_tensor()).collect())
     }
 
-    fn compute(&self, program: &Program, inputs: &[Arc<Array>]) -> Result<Vec<Arc<Array>>> {
+    /// Computes the outputs, sets no variable, and gives the position of each region and its time.
+    pub fn run_timed(
+        &self,
+        program: &Program,
+        inputs: &[Tensor],
+    ) -> Result<Vec<(usize, Duration)>> {
+        let inputs =
+            inputs.iter().map(|t| t.to_array().map(Arc::new)).collect::<Result<Vec<_>>>()?;
+        let mut times = Vec::new();
+        self.compute(program, &inputs, &mut |region, time| times.push((region, time)))?;
+        Ok(times)
+    }
+
+    /// Computes the outputs; `done` is told of each region and its time.
+    fn compute(
+        &self,
+        program: &Program,
+        inputs: &[Arc<Array>],
+        done: &mut dyn FnMut(usize, Duration),
+    ) -> Result<Vec<Arc<Array>>> {
         let hoisted = match &self.hoisted {
             Some(hoisted) => hoisted.values()?,
             None => Vec::new(),
@@ -134,9 +154,11 @@ impl HostPlan {
             let missing = || Error::Internal(format!("no value for the leaf %{id}"));
             values.insert(id, value.ok_or_else(missing)?);
         }
-        for (region, dead) in self.regions.regions.iter().zip(&self.dead) {
+        for (i, (region, dead)) in self.regions.regions.iter().zip(&self.dead).enumerate() {
+            let start = Instant::now();
             let value = compute(program, region, &values)
                 .at(|| program.nodes[region.root].scope.to_string())?;
+            done(i, start.elapsed());
             values.insert(region.root, Arc::new(value));
             dead.iter().for_each(|id| {
                 values.remove(id);
@@ -164,7 +186,7 @@ impl Hoisted {
         match &*computed {
             Some((known, values)) if *known == versions => Ok(values.clone()),
             _ => {
-                let values = self.plan.compute(&self.program, &[])?;
+                let values = self.plan.compute(&self.program, &[], &mut |_, _| ())?;
                 *computed = Some((versions, values.clone()));
                 Ok(values)
             }

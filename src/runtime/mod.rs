@@ -11,6 +11,10 @@ mod host_kernels;
 mod host_math;
 mod host_pool;
 mod lower;
+mod rates;
+mod times;
 
-pub use compiled::{Compiled, PlanSummary};
-pub use device::Device;
+pub use compiled::{Compiled, PlanSummary, RegionSummary};
+pub use device::{Device, ENVIRONMENT};
+pub use rates::Rates;
+pub use times::Times;

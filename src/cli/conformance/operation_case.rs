@@ -20,15 +20,24 @@ const SIGNATURES: &[(&str, &[&str])] = &[
     ("Average", &["x", "axis", "weights"]),
     ("BatchNorm", &["x", "mean", "variance", "axis", "offset", "scale", "epsilon"]),
     ("Full", &["shape", "fill_value", "dtype"]),
+    (
+        "ScaleAndTranslate",
+        &["images", "output_shape", "scale", "translation", "spatial_dims", "method", "antialias"],
+    ),
     ("Pad", &["x", "pad_width", "mode", "constant_values"]),
 ];
 
 /// Functions with another name than their operation.
 const NAMES: &[(&str, &str)] = &[
     ("batch_normalization", "BatchNorm"),
+    ("extract_patches_3d", "ExtractPatches"),
     ("layer_normalization", "LayerNorm"),
     ("rms_normalization", "RMSNorm"),
 ];
+
+/// Functions whose images Keras takes to be channels first when the call does not say, unlike their
+/// operations in models.
+const CHANNELS_FIRST: &[&str] = &["GaussianBlur"];
 
 /// What a case calls.
 enum Function {
@@ -202,7 +211,11 @@ impl Call {
         }
         let takes_format = defaults.contains_key("data_format");
         if takes_format && config.get("data_format").is_none_or(Json::is_null) {
-            config.insert("data_format".into(), self.data_format.clone());
+            let format = match CHANNELS_FIRST.contains(&def.class_name) {
+                true => "channels_first".into(),
+                false => self.data_format.clone(),
+            };
+            config.insert("data_format".into(), format);
         }
         Ok((args, config))
     }

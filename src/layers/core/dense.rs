@@ -5,16 +5,19 @@
 //! | 0 kernel | (input_dim, units) | always |
 //! | 1 bias | (units) | use_bias |
 //!
+//! Quantized, they are as [`QuantizedKernel`](crate::quantizers::QuantizedKernel) has them.
+//!
 //! Input (batch, …, input_dim) → output (batch, …, units).
 
+use super::dense_kernel::{DenseKernel, Product};
 use crate::activations::Activation;
 use crate::base::Result;
 use crate::builder;
-use crate::initializers::Initializer;
+use crate::graph::Value;
 use crate::layers::config::Config;
 use crate::layers::layer::layer_base;
-use crate::layers::settings::{lora_settings, refuse_quantization, weight_settings};
 use crate::layers::{Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
+use crate::quantizers::{KernelShape, Summed};
 use crate::tensor::Variable;
 
 builder! {
@@ -40,27 +43,41 @@ struct DenseLayer {
     units: usize,
     activation: Activation,
     use_bias: bool,
-    kernel_initializer: Initializer,
-    bias_initializer: Initializer,
-    kernel: Option<Variable>,
-    bias: Option<Variable>,
+    weights: DenseKernel,
 }
 
 impl Dense {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
-        weight_settings(config, &["kernel", "bias"])?;
-        lora_settings(config)?;
-        refuse_quantization(config)?;
         Ok(Box::new(DenseLayer {
             base: LayerBase::new("Dense", config)?,
             units: config.size("units")?,
             activation: Activation::from_config(config, "activation")?,
             use_bias: config.bool("use_bias")?,
-            kernel_initializer: Initializer::from_config(config, "kernel_initializer")?,
-            bias_initializer: Initializer::from_config(config, "bias_initializer")?,
-            kernel: None,
-            bias: None,
+            weights: DenseKernel::from_config(config)?,
         }))
+    }
+}
+
+/// The product of the inputs' last axis with the rows of a matrix.
+struct LastAxis;
+
+impl Product for LastAxis {
+    const MULTIPLIES_INT4: bool = true;
+
+    fn contract<'g>(&self, x: Value<'g>, kernel: Value<'g>) -> Result<Value<'g>> {
+        Ok(x.dot(kernel))
+    }
+
+    fn summed(&self, rank: usize) -> Vec<Summed> {
+        vec![Summed { a: rank.checked_sub(1), b: Some(0) }]
+    }
+
+    fn input_scale<'g>(&self, scale: Value<'g>) -> Result<Value<'g>> {
+        Ok(scale)
+    }
+
+    fn kernel_scale<'g>(&self, scale: Value<'g>) -> Result<Value<'g>> {
+        Ok(scale)
     }
 }
 
@@ -68,20 +85,17 @@ impl Layer for DenseLayer {
     layer_base!();
 
     fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
-        let dim = inputs.input_shape()?.known(-1)?;
-        let shape = [dim, self.units];
-        self.kernel = Some(self.base.add_weight("kernel", shape, &self.kernel_initializer)?);
-        if self.use_bias {
-            let bias = self.base.add_weight("bias", [self.units], &self.bias_initializer)?;
-            self.bias = Some(bias);
-        }
-        Ok(())
+        let (rows, columns) = (inputs.input_shape()?.known(-1)?, self.units);
+        let kernel = vec![rows, columns];
+        let shape = KernelShape { kernel, rows, columns, scale: vec![columns] };
+        self.weights.build(&mut self.base, shape, self.use_bias.then(|| vec![columns]))
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        let kernel = cx.weight(&self.kernel, "kernel")?;
-        let y = args.input()?.cast(kernel.dtype()).dot(kernel);
-        let y = self.bias.as_ref().map_or(y, |bias| y + cx.read(bias));
-        Ok(self.activation.apply(y).into())
+        Ok(self.activation.apply(self.weights.apply(cx, args.input()?, &LastAxis)?).into())
+    }
+
+    fn own_variables(&self) -> Vec<(String, Variable)> {
+        self.weights.own_variables()
     }
 }

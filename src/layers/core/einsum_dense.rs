@@ -5,17 +5,20 @@
 //! | 0 kernel | extents of the equation's second term | always |
 //! | 1 bias | extents of bias_axes, 1 for the axes behind the first of them | bias_axes |
 //!
+//! Quantized, they are as [`QuantizedKernel`](crate::quantizers::QuantizedKernel) has them.
 //! Extents come from `output_shape`, which leaves out the batch, and from the input.
 
+use super::dense_kernel::{DenseKernel, Product};
+use super::einsum_equation::Equation;
 use crate::activations::Activation;
-use crate::base::{Error, Result, SymbolicShape};
+use crate::base::{Error, Result, Shape};
 use crate::builder;
+use crate::graph::Value;
 use crate::graph::einsum::einsum;
-use crate::initializers::Initializer;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
-use crate::layers::settings::{lora_settings, refuse_quantization, weight_settings};
 use crate::layers::{Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
+use crate::quantizers::{KernelShape, Mode, Summed};
 use crate::tensor::Variable;
 
 builder! {
@@ -36,78 +39,33 @@ builder! {
     }
 }
 
-/// The terms of `input,weight->output`, without the ellipsis that input and output may share.
-struct Equation {
-    input: String,
-    weight: String,
-    output: String,
-    /// Whether the ellipsis, if there is one, stands in front.
-    elided_left: bool,
-}
-
-impl Equation {
-    fn parse(config: &Config) -> Result<Equation> {
-        let bad =
-            || config.bad("equation", "[X],[Y]->[Z], ...[X],[Y]->...[Z] or [X]...,[Y]->[Z]...");
-        let text = config.str("equation")?;
-        let (terms, output) = text.split_once("->").ok_or_else(bad)?;
-        let (input, weight) = terms.split_once(',').ok_or_else(bad)?;
-        let strip = |term: &str| -> Option<(String, bool, bool)> {
-            let (left, right) = (term.starts_with("..."), term.ends_with("..."));
-            let letters = term.trim_start_matches("...").trim_end_matches("...");
-            let known = !letters.is_empty() && letters.chars().all(|c| c.is_ascii_alphabetic());
-            (known && !(left && right)).then(|| (letters.to_owned(), left, right))
-        };
-        let (input, left, right) = strip(input).ok_or_else(bad)?;
-        let (output, also_left, also_right) = strip(output).ok_or_else(bad)?;
-        let weight = strip(weight).filter(|(_, left, right)| !left && !right).ok_or_else(bad)?.0;
-        if left != also_left || right != also_right {
-            return Err(bad());
-        }
-        Ok(Equation { input, weight, output, elided_left: left })
-    }
-}
-
-/// What the equation says of the weights for one input shape.
-struct Extents {
-    kernel: Vec<usize>,
-    bias: Option<Vec<usize>>,
-}
-
 struct EinsumDenseLayer {
     base: LayerBase,
-    equation: String,
-    terms: Equation,
+    equation: Equation,
     output_shape: Vec<Option<usize>>,
     bias_axes: Option<String>,
     activation: Activation,
-    kernel_initializer: Initializer,
-    bias_initializer: Initializer,
-    kernel: Option<Variable>,
-    bias: Option<Variable>,
+    weights: DenseKernel,
 }
 
 impl EinsumDense {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
-        weight_settings(config, &["kernel", "bias"])?;
-        lora_settings(config)?;
-        refuse_quantization(config)?;
-        let terms = Equation::parse(config)?;
+        // What calibration noted for itself; it follows from the other keys.
+        config.optional_size("gptq_unpacked_column_size")?;
+        let equation = Equation::parse(config)?;
         let bias_axes = config.optional_str("bias_axes")?;
-        if bias_axes.is_some_and(|a| a.is_empty() || !a.chars().all(|c| terms.output.contains(c))) {
+        if bias_axes
+            .is_some_and(|a| a.is_empty() || !a.chars().all(|c| equation.output.contains(c)))
+        {
             return Err(config.bad("bias_axes", "letters of the equation's output"));
         }
         Ok(Box::new(EinsumDenseLayer {
             base: LayerBase::new("EinsumDense", config)?,
-            equation: config.str("equation")?.to_owned(),
-            terms,
+            equation,
             output_shape: output_shape(config)?,
             bias_axes: bias_axes.map(str::to_owned),
             activation: Activation::from_config(config, "activation")?,
-            kernel_initializer: Initializer::from_config(config, "kernel_initializer")?,
-            bias_initializer: Initializer::from_config(config, "bias_initializer")?,
-            kernel: None,
-            bias: None,
+            weights: DenseKernel::from_config(config)?,
         }))
     }
 }
@@ -129,48 +87,69 @@ fn output_shape(config: &Config) -> Result<Vec<Option<usize>>> {
     }
 }
 
-impl EinsumDenseLayer {
-    fn extents(&self, input: &SymbolicShape) -> Result<Extents> {
-        let Equation { input: letters, weight, output, elided_left } = &self.terms;
-        let misfit = || {
-            let expected = format!("a shape that fits the equation {}", self.equation);
-            Error::shape("einsum dense", format!("input {input}"), expected)
-        };
-        let elided = input.rank().checked_sub(letters.len()).ok_or_else(misfit)?;
-        let offset = if *elided_left { elided } else { 0 };
-        let whole = self.whole_output(input, elided).ok_or_else(misfit)?;
-        let from_output =
-            |c: char| output.find(c).and_then(|i| whole.get(i + offset).copied().flatten());
-        let from_input =
-            |c: char| letters.find(c).and_then(|i| input.0.get(i + offset).copied().flatten());
-        let extent = |c: char| from_output(c).or_else(|| from_input(c)).ok_or_else(misfit);
-        let shared = letters.chars().filter_map(|c| Some((from_output(c)?, from_input(c)?)));
-        if shared.into_iter().any(|(a, b)| a != b) {
-            return Err(misfit());
-        }
-        let bias = self.bias_axes.as_deref().map(|axes| -> Result<Vec<usize>> {
-            let behind = output.chars().skip_while(|c| !axes.contains(*c));
-            let extents = behind.map(|c| if axes.contains(c) { extent(c) } else { Ok(1) });
-            let trailing = if *elided_left { 0 } else { elided };
-            extents.chain((0..trailing).map(|_| Ok(1))).collect()
-        });
-        Ok(Extents {
-            kernel: weight.chars().map(extent).collect::<Result<_>>()?,
-            bias: bias.transpose()?,
-        })
+/// An equation for inputs of one rank.
+struct Einsum<'a> {
+    equation: &'a Equation,
+    rank: usize,
+}
+
+impl Product for Einsum<'_> {
+    const MULTIPLIES_INT4: bool = false;
+
+    fn contract<'g>(&self, x: Value<'g>, kernel: Value<'g>) -> Result<Value<'g>> {
+        einsum(&self.equation.text, &[x, kernel])
     }
 
-    /// The output's extents with the batch and what the ellipsis stands for.
-    fn whole_output(&self, input: &SymbolicShape, elided: usize) -> Option<Vec<Option<usize>>> {
-        let mut whole = vec![*input.0.first()?];
-        if self.terms.elided_left {
-            whole.extend_from_slice(input.0.get(1..elided.max(1))?);
-            whole.extend_from_slice(&self.output_shape);
-        } else {
-            whole.extend_from_slice(&self.output_shape);
-            whole.extend_from_slice(&input.0[input.rank() - elided..]);
-        }
-        Some(whole)
+    fn summed(&self, rank: usize) -> Vec<Summed> {
+        self.equation.summed(rank)
+    }
+
+    fn input_scale<'g>(&self, scale: Value<'g>) -> Result<Value<'g>> {
+        self.equation.input_scale_axes(self.rank)?.apply(scale)
+    }
+
+    fn kernel_scale<'g>(&self, scale: Value<'g>) -> Result<Value<'g>> {
+        Ok(self.equation.kernel_scale_axes(self.rank)?.undo(scale))
+    }
+}
+
+impl EinsumDenseLayer {
+    /// The matrix as which the kernel is quantized, and the shape of its scale.
+    fn kernel_shape(&self, kernel: Vec<usize>, input_rank: usize) -> Result<KernelShape> {
+        let size = |summed: bool| -> usize {
+            let axes = kernel.iter().enumerate();
+            let axes = axes.filter(|(i, _)| self.equation.sums_kernel(*i) == summed);
+            axes.fold(1, |size, (_, &extent)| size.saturating_mul(extent))
+        };
+        let (rows, columns, scale) = match self.weights.mode(&self.base) {
+            Some(Mode::Gptq { .. } | Mode::Awq { .. }) => {
+                let (rows, columns) = calibrated_matrix(&kernel)?;
+                (rows, columns, Vec::new())
+            }
+            Some(Mode::Int8) => {
+                let kept = |(i, &d)| if self.equation.sums_kernel(i) { 1 } else { d };
+                let kept: Vec<usize> = kernel.iter().enumerate().map(kept).collect();
+                let axes = self.equation.kernel_scale_axes(input_rank)?;
+                (size(true), size(false), axes.shape(&kept)?)
+            }
+            _ => (size(true), size(false), Vec::new()),
+        };
+        Ok(KernelShape { kernel, rows, columns, scale })
+    }
+}
+
+/// The matrix that calibration takes a kernel for: of three axes, the first are the inputs when the
+/// first one is the longest, else all but the last.
+fn calibrated_matrix(kernel: &[usize]) -> Result<(usize, usize)> {
+    match *kernel {
+        [rows, columns] => Ok((rows, columns)),
+        [a, b, c] if a >= b && a >= c => Ok((a, b.saturating_mul(c))),
+        [a, b, c] => Ok((a.saturating_mul(b), c)),
+        _ => Err(Error::shape(
+            "calibrated einsum dense",
+            format!("kernel {}", Shape::new(kernel.to_vec())),
+            "two or three axes",
+        )),
     }
 }
 
@@ -178,18 +157,20 @@ impl Layer for EinsumDenseLayer {
     layer_base!();
 
     fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
-        let Extents { kernel, bias } = self.extents(inputs.input_shape()?)?;
-        self.kernel = Some(self.base.add_weight("kernel", kernel, &self.kernel_initializer)?);
-        if let Some(bias) = bias {
-            self.bias = Some(self.base.add_weight("bias", bias, &self.bias_initializer)?);
-        }
-        Ok(())
+        let input = inputs.input_shape()?;
+        let extents =
+            self.equation.extents(input, &self.output_shape, self.bias_axes.as_deref())?;
+        let shape = self.kernel_shape(extents.kernel, input.rank())?;
+        self.weights.build(&mut self.base, shape, extents.bias)
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        let kernel = cx.weight(&self.kernel, "kernel")?;
-        let y = einsum(&self.equation, &[args.input()?.cast(kernel.dtype()), kernel])?;
-        let y = self.bias.as_ref().map_or(y, |bias| y + cx.read(bias));
-        Ok(self.activation.apply(y).into())
+        let x = args.input()?;
+        let product = Einsum { equation: &self.equation, rank: x.rank() };
+        Ok(self.activation.apply(self.weights.apply(cx, x, &product)?).into())
+    }
+
+    fn own_variables(&self) -> Vec<(String, Variable)> {
+        self.weights.own_variables()
     }
 }

@@ -2,12 +2,15 @@
 
 mod activation;
 mod dense;
+mod dense_kernel;
 mod einsum_dense;
+mod einsum_equation;
 mod embedding;
 mod identity;
 mod input_layer;
 mod masking;
 mod reversible_embedding;
+mod table;
 
 pub use activation::Activation;
 pub use dense::Dense;

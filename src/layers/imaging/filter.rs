@@ -1,6 +1,6 @@
 //! Small filters over images.
 
-use crate::base::{Error, Result};
+use crate::base::{DType, Error, Result};
 use crate::graph::Value;
 use crate::layers::spatial::{Padding, Window};
 
@@ -38,4 +38,35 @@ pub(crate) fn gaussian_blur<'g>(
 ) -> Result<Value<'g>> {
     let [x, y] = [0, 1].map(|i| gaussian_line(size[i], sigma[i].cast(images.dtype())));
     depthwise(images, y.reshape([size[1], 1]) * x.reshape([1, size[0]]))
+}
+
+/// The gradient of images (batch, height, width, channels), with zeros around them, along both axes, on a new
+/// last axis: along the height first. Keras's `sobel_edges`.
+///
+/// # Errors
+/// If the images are no batch, or unsigned: Keras has no such filter.
+pub(crate) fn sobel_edges<'g>(images: Value<'g>) -> Result<Value<'g>> {
+    let shape = images.shape();
+    let dtype = images.dtype();
+    let &[batch, height, width, channels] = shape.as_slice() else {
+        return Err(Error::shape("sobel_edges", shape.to_string(), "a batch of images"));
+    };
+    if !dtype.is_float() && !dtype.is_signed_int() {
+        let found = dtype.name().to_owned();
+        let (context, expected) = ("sobel_edges".into(), "floats or signed integers".into());
+        return Err(Error::DType { context, found, expected });
+    }
+    let around = [0, 1, 1, 0];
+    // Narrow floats are summed in full precision.
+    let wide = if dtype.is_float() { images.cast(DType::Float32) } else { images };
+    let padded = wide.pad(&around, &around, 0.0);
+    let part = |x: Value<'g>, axis: usize, start: usize| {
+        let extent = if axis == 1 { height } else { width };
+        x.narrow(axis, start, extent)
+    };
+    let smooth = |x, axis| part(x, axis, 0) + part(x, axis, 1) * 2.0 + part(x, axis, 2);
+    let slope = |x, axis| part(x, axis, 2) - part(x, axis, 0);
+    let edges = [slope(smooth(padded, 2), 1), slope(smooth(padded, 1), 2)];
+    let apart = edges.map(|edge| edge.cast(dtype).reshape([batch, height, width, channels, 1]));
+    Ok(images.graph().concat(&apart, 4))
 }

@@ -65,6 +65,42 @@ impl Interpolation {
         })
     }
 
+    /// The setting `method` of `scale_and_translate`.
+    pub fn from_method(config: &Config) -> Result<Interpolation> {
+        let all = [
+            ("linear", Interpolation::Bilinear),
+            ("bilinear", Interpolation::Bilinear),
+            ("trilinear", Interpolation::Bilinear),
+            ("cubic", Interpolation::Bicubic),
+            ("bicubic", Interpolation::Bicubic),
+            ("tricubic", Interpolation::Bicubic),
+            ("lanczos3", Interpolation::Lanczos3),
+            ("lanczos5", Interpolation::Lanczos5),
+        ];
+        config.choice("method", &all)
+    }
+
+    /// `x` with the elements along an axis stretched by `scale` and then moved by `translation`, both scalars,
+    /// onto `extent` elements; zeros where nothing comes to lie. With `antialias`, shrinking first smooths.
+    pub fn scale_and_translate<'g>(
+        self,
+        x: Value<'g>,
+        (axis, extent): (usize, usize),
+        [scale, translation]: [Value<'g>; 2],
+        antialias: bool,
+    ) -> Value<'g> {
+        let old = x.extent(axis);
+        let index = |axis| x.graph().iota([old, extent], axis).cast(scale.dtype());
+        let inverse = scale.like(1.0) / scale;
+        let center = (index(1) + 0.5) * inverse - translation * inverse - 0.5;
+        let distance = (center - index(0)).abs();
+        let width = inverse.maximum(inverse.like(1.0));
+        let shares = self.shares(if antialias { distance / width } else { distance });
+        let inside = center.binary("ge", center.like(-0.5));
+        let inside = inside.binary("and", center.binary("le", center.like(old as f64 - 0.5)));
+        along(x, axis, inside.select(shares, shares.like(0.0)).cast(x.dtype()))
+    }
+
     /// How much every old pixel adds to every new one, `[old, new]`; columns sum to one.
     fn weights<'g>(self, x: Value<'g>, old: usize, new: usize, antialias: bool) -> Value<'g> {
         let graph = x.graph();
@@ -73,11 +109,15 @@ impl Interpolation {
         let center = (index(1) + 0.5) * shrink - 0.5;
         let distance = (center - index(0)).abs();
         let distance = if antialias { distance / shrink.max(1.0) } else { distance };
+        self.shares(distance).cast(x.dtype())
+    }
+
+    /// The weights of distances `[old, new]`, in columns that sum to one, or to nothing.
+    fn shares(self, distance: Value<'_>) -> Value<'_> {
         let weights = self.kernel(distance);
-        let sum = weights.sum(&[0]).reshape([1, new]);
+        let sum = weights.sum(&[0]).reshape([1, distance.extent(1)]);
         let some = sum.abs().binary("gt", sum.like(SMALLEST_WEIGHT));
-        let shares = some.select(weights / sum, weights.like(0.0));
-        shares.cast(x.dtype())
+        some.select(weights / some.select(sum, sum.like(1.0)), weights.like(0.0))
     }
 
     /// The weight of a pixel at a distance.

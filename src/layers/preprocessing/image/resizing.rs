@@ -3,7 +3,7 @@
 //!
 //! Input (batch, height, width, channels), or one image → output of the given height and width.
 
-use crate::base::{Error, Result, Shape};
+use crate::base::{DType, Error, Result, Shape};
 use crate::builder;
 use crate::graph::Value;
 use crate::layers::Layer;
@@ -77,8 +77,10 @@ impl Resize {
     }
 
     pub fn apply<'g>(&self, x: Value<'g>) -> Result<Value<'g>> {
-        let axes = self.axes(x)?;
+        let (axes, keep) = (self.axes(x)?, x.dtype());
         let x = match self.fill {
+            // What fills integers up need not be one.
+            Some(fill) if !keep.is_float() => self.padded(x.cast(DType::Float32), axes, fill),
             Some(fill) => self.padded(x, axes, fill),
             None if self.crop => {
                 let parts = centered_part(&x.shape(), axes, self.size);
@@ -88,7 +90,11 @@ impl Resize {
             None => x,
         };
         let extents: Vec<(usize, usize)> = axes.into_iter().zip(self.size).collect();
-        self.interpolation.resize(x, &extents, self.antialias)
+        let resized = self.interpolation.resize(x, &extents, self.antialias)?;
+        Ok(match resized.dtype() == keep {
+            true => resized,
+            false => resized.unary("round").saturating_cast(keep),
+        })
     }
 
     /// The image with bars on two sides, so that it has about the proportions of the new size.

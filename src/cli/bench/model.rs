@@ -1,0 +1,90 @@
+//! A model on a device: cold start, then steady runs.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::base::{Result, ResultExt, Spec};
+use crate::cli::bench::report::{Cold, Measured, Memory};
+use crate::cli::bench::sample;
+use crate::models::{Model, PredictOptions};
+use crate::program::{Cost, Options};
+use crate::runtime::{Compiled, Device, Rates, Times};
+use crate::saving::saving_lib::load_model;
+use crate::trainers::Data;
+
+/// What is measured.
+pub struct Subject<'a> {
+    pub path: &'a Path,
+    pub batch: usize,
+    /// For axes that the model leaves open, other than the batch.
+    pub extent: usize,
+    pub train: bool,
+    pub span: Duration,
+}
+
+impl Subject<'_> {
+    /// Opens the device, loads the model, runs it once, then again and again.
+    pub fn measure(&self, device: &str, rates: Rates) -> Result<Measured> {
+        let (open, device) = timed(|| Device::open(device))?;
+        let (load, mut model) = timed(|| load_model(self.path))?;
+        let data = self.data(&model).at(|| self.path.display().to_string())?;
+        let (first, ()) = timed(|| self.run(&mut model, &data, &device))?;
+        let times = Times::of(self.span, || self.run(&mut model, &data, &device))?;
+        let verb = if self.train { "step, batch" } else { "predict, batch" };
+        let mut measured = Measured {
+            name: format!("{verb} {}", self.batch),
+            cold: Some(Cold { open, load, first }),
+            times,
+            batch: self.batch,
+            work: None,
+            memory: None,
+        };
+        if !self.train {
+            let specs: Vec<Spec> = data.x.iter().map(|x| x.spec().clone()).collect();
+            let plan = model.compiled(&specs, &device, &Options::default())?;
+            measured.work = Some(work(&plan, rates));
+            measured.memory = Some(memory(&plan, &device));
+        }
+        Ok(measured)
+    }
+
+    fn run(&self, model: &mut Model, data: &Data, device: &Device) -> Result<()> {
+        if self.train {
+            return model.train_on_batch(data, device).map(|_| ());
+        }
+        let mut options = PredictOptions::on(device.clone());
+        options.batch_size = self.batch;
+        model.predict_with(&data.x, &mut options).map(|_| ())
+    }
+
+    fn data(&self, model: &Model) -> Result<Data> {
+        let x = sample::inputs(model, self.batch, self.extent)?;
+        let y = match self.train {
+            true => sample::labels(model, self.batch, self.extent)?,
+            false => Vec::new(),
+        };
+        Ok(Data::new(&x, &y))
+    }
+}
+
+fn work(plan: &Compiled, rates: Rates) -> (Cost, f64) {
+    let costs = plan.summary().regions.iter().map(|region| region.cost);
+    (costs.clone().sum(), costs.map(|cost| rates.seconds(cost)).sum())
+}
+
+fn memory(plan: &Compiled, device: &Device) -> Memory {
+    let live = plan.summary().peak_live as u64;
+    let (device, scratch) = match device {
+        Device::Gpu(gpu) => (gpu.memory_used(), plan.scratch_bytes()),
+        Device::Host => {
+            (plan.program().variables.values().map(|v| v.spec().bytes() as u64).sum(), live)
+        }
+    };
+    Memory { device, scratch, live }
+}
+
+fn timed<T>(f: impl FnOnce() -> Result<T>) -> Result<(f64, T)> {
+    let start = Instant::now();
+    let result = f()?;
+    Ok((start.elapsed().as_secs_f64(), result))
+}
