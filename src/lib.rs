@@ -12,6 +12,7 @@
 
 pub mod activations;
 pub mod base;
+pub mod callbacks;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod constraints;

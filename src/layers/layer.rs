@@ -63,6 +63,12 @@ pub trait Layer: Send + Sync {
         None
     }
 
+    /// The layer's own variables that no file holds: keys of random numbers, and what it remembers from
+    /// one call to the next.
+    fn memory(&self) -> Vec<Variable> {
+        Vec::new()
+    }
+
     /// Puts back what the layer remembers from one prediction to the next. Keras's `reset_state`.
     ///
     /// # Errors

@@ -150,6 +150,10 @@ fn widened(mask: Value<'_>, from_back: usize) -> Value<'_> {
 impl Layer for AttentionLayer {
     layer_base!();
 
+    fn memory(&self) -> Vec<Variable> {
+        vec![self.seed_generator.state().clone()]
+    }
+
     fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
         let shapes = inputs.input_shapes();
         let query =

@@ -18,6 +18,7 @@ use crate::layers::{
     Arg, Args, CallArgs, Context, EinsumDense, Layer, LayerBase, LayerBuilder, Outputs,
     SymbolicSpec,
 };
+use crate::tensor::Variable;
 
 /// The attribute names of the projections of query, key, gate, value and output, in the order in which
 /// Keras makes them.
@@ -241,6 +242,10 @@ impl Heads {
 
 impl Layer for Heads {
     layer_base!();
+
+    fn memory(&self) -> Vec<Variable> {
+        vec![self.seed_generator.state().clone()]
+    }
 
     fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
         let shape = |position: usize, name: &str| match inputs.get(position, name) {

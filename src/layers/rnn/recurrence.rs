@@ -315,6 +315,10 @@ impl Layer for Recurrent {
         vec![("cell", Nested::Leaf(self.cell.clone()))]
     }
 
+    fn memory(&self) -> Vec<Variable> {
+        self.states.as_ref().map(Nested::flatten).unwrap_or_default().into_iter().cloned().collect()
+    }
+
     fn reset_state(&self) -> Result<()> {
         let states = self.states.as_ref().map(Nested::flatten).unwrap_or_default();
         let zeros = |spec: &Spec| Tensor::zeros(spec.clone());
