@@ -87,6 +87,12 @@ pub trait Layer: Send + Sync {
         &[]
     }
 
+    /// How many words a lookup knows, with the special ones; nothing for other layers. Keras's
+    /// `vocabulary_size`.
+    fn vocabulary_size(&self) -> Option<usize> {
+        None
+    }
+
     /// Whether the layer itself works on the host while a model is traced, as layers of text do.
     fn on_host(&self) -> bool {
         false

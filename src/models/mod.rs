@@ -13,6 +13,7 @@ mod order;
 mod predict;
 mod saveable;
 mod sequential;
+mod single;
 mod summary;
 mod symbolic;
 pub(crate) mod weights;

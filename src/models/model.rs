@@ -14,6 +14,7 @@ use crate::models::functional::Functional;
 use crate::models::predict::Plans;
 use crate::models::saveable::{SaveableLayer, SaveableModel};
 use crate::models::sequential::Sequential;
+use crate::models::single::Single;
 use crate::runtime::Device;
 use crate::saving::{GroupPlan, Limits, Saved, walk};
 use crate::tensor::Variable;
@@ -52,10 +53,11 @@ pub struct Model {
     pub(crate) on_host: bool,
 }
 
-/// The two forms of a model.
+/// The forms of a model.
 pub(crate) enum Form {
     Functional(Arc<Functional>),
     Sequential(Arc<Sequential>),
+    Single(Single),
 }
 
 impl Model {
@@ -65,6 +67,7 @@ impl Model {
         let form = match Reader::new(custom).model(&config)? {
             Root::Functional(model) => Form::Functional(Arc::new(model)),
             Root::Sequential(model) => Form::Sequential(Arc::new(model)),
+            Root::Single(layer) => Form::Single(layer),
         };
         let mut model = Model {
             form,
@@ -88,6 +91,7 @@ impl Model {
         match &self.form {
             Form::Functional(model) => model.clone(),
             Form::Sequential(model) => model.clone(),
+            Form::Single(model) => model.layer.clone(),
         }
     }
 
@@ -95,7 +99,7 @@ impl Model {
         self.root().base().name.clone()
     }
 
-    /// `Functional` or `Sequential`.
+    /// `Functional`, `Sequential`, or the class of the layer that stands at the file's root.
     pub fn class_name(&self) -> &'static str {
         self.root().base().class_name
     }
@@ -110,6 +114,7 @@ impl Model {
         match &self.form {
             Form::Functional(model) => model.layers(),
             Form::Sequential(model) => model.layers.clone(),
+            Form::Single(model) => vec![model.layer.clone()],
         }
     }
 
@@ -127,6 +132,9 @@ impl Model {
             }
             Form::Sequential(model) => {
                 model.input.iter().map(|(name, spec)| input(name, spec)).collect()
+            }
+            Form::Single(model) => {
+                model.inputs.iter().map(|(name, spec)| input(name, spec)).collect()
             }
         }
     }
@@ -163,6 +171,15 @@ impl Model {
                     specs.flatten().into_iter().for_each(|spec| push(&name, spec));
                 }
             }
+            Form::Single(model) => match model.outputs().unwrap_or(Nested::None) {
+                Nested::Dict(named) => named.iter().for_each(|(name, specs)| {
+                    specs.flatten().into_iter().for_each(|spec| push(name, spec));
+                }),
+                specs => {
+                    let name = model.layer.base().name.clone();
+                    specs.flatten().into_iter().for_each(|spec| push(&name, spec));
+                }
+            },
         }
         outputs
     }
@@ -176,6 +193,10 @@ impl Model {
                 model.inputs.try_map(&mut |t| number(t)).unwrap_or(Nested::None)
             }
             Form::Sequential(_) => Nested::Leaf(0),
+            Form::Single(model) => {
+                let named = model.inputs.iter().enumerate();
+                Nested::Dict(named.map(|(i, (name, _))| (name.clone(), Nested::Leaf(i))).collect())
+            }
         }
     }
 

@@ -10,6 +10,9 @@ pub mod archive;
 pub mod archive_writer;
 pub mod atomic;
 pub mod bytes;
+#[cfg(test)]
+mod durability;
+mod file_system;
 pub mod h5;
 pub mod json;
 pub mod legacy;

@@ -42,6 +42,12 @@ impl CustomObjects {
         Some((short(name), new))
     }
 
+    /// Whether an identifier names a loss or a metric of the user's.
+    pub(crate) fn has_objective(&self, identifier: &Json) -> bool {
+        let named = |name| self.losses.contains_key(name) || self.metrics.contains_key(name);
+        registered_name(identifier).is_some_and(named)
+    }
+
     /// The user's loss that an identifier names, if it names one.
     pub(crate) fn find_loss(&self, identifier: &Json) -> Result<Option<Arc<dyn Loss>>> {
         let Some((name, new)) = self.function(identifier) else { return Ok(None) };
