@@ -199,6 +199,7 @@ fn an_epilogue_sees_its_coordinates_and_operands() {
         .into(),
         operands: 1,
         params: vec![0, 10, 1000, 0],
+        computes_b: false,
     };
     let (p, bias) = (plain(2, 3, 9, 5), noise(9, 3));
     let (a, b) = (noise(2 * 3 * 5, 1), noise(2 * 5 * 9, 2));

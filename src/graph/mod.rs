@@ -11,7 +11,6 @@ pub mod einsum;
 pub mod eval;
 pub mod grad;
 mod loops;
-mod masks;
 pub mod math;
 pub mod op;
 pub mod ops;
@@ -67,9 +66,9 @@ pub struct Trace {
 struct Inner {
     trace: Trace,
     interned: HashMap<(Op, Vec<NodeId>), NodeId>,
-    /// What rides along with a value; see [`Value::mask`].
-    masks: HashMap<NodeId, NodeId>,
     scopes: Vec<Arc<str>>,
+    /// Values that stand for variables while a part of a trace is written.
+    stand_ins: Vec<(VariableId, NodeId)>,
     /// Scopes opened so far.
     opened: usize,
     error: Option<Error>,
@@ -101,8 +100,9 @@ impl Graph {
         let assigned = {
             let mut inner = self.inner.borrow_mut();
             inner.trace.variables.insert(variable.id(), variable.clone());
-            let assigns = inner.trace.assigns.iter().rev();
-            assigns.into_iter().find(|(v, _)| v.id() == variable.id()).map(|(_, id)| *id)
+            let stand_ins = inner.stand_ins.iter().rev().copied();
+            let assigns = inner.trace.assigns.iter().rev().map(|(v, id)| (v.id(), *id));
+            stand_ins.chain(assigns).find(|(v, _)| *v == variable.id()).map(|(_, id)| id)
         };
         match assigned {
             Some(id) => self.value(id),
@@ -126,6 +126,21 @@ impl Graph {
         let mut inner = self.inner.borrow_mut();
         inner.trace.variables.insert(variable.id(), variable.clone());
         inner.trace.assigns.push((variable.clone(), value.id()));
+    }
+
+    /// Runs `f`, for which the variable has this value; what is stored does not change.
+    pub fn with_value<T>(&self, variable: &Variable, value: Value<'_>, f: impl FnOnce() -> T) -> T {
+        if value.spec() != *variable.spec() {
+            self.fail(Error::shape(
+                format!("a value for variable '{}'", variable.name()),
+                value.spec().to_string(),
+                variable.spec().to_string(),
+            ));
+        }
+        self.inner.borrow_mut().stand_ins.push((variable.id(), value.id()));
+        let result = f();
+        self.inner.borrow_mut().stand_ins.pop();
+        result
     }
 
     /// Adds a scalar to the loss of a training step; Keras's `add_loss`.

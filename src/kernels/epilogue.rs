@@ -20,5 +20,26 @@ pub fn epilogue(
     expr.function("epilogue", body, Some(Lane::F32), &["b", "row", "col"], dtype_of)?;
     let operands = expr.operands();
     let (source, params) = expr.finish(body.dtype().lane(), 1, false);
-    Ok((Epilogue { source, operands: operands.len(), params }, operands))
+    Ok((Epilogue { source, operands: operands.len(), params, computes_b: false }, operands))
+}
+
+/// Binding of a product's right operand.
+const RIGHT: usize = 1;
+/// Binding of a product's output.
+const OUTPUT: usize = 2;
+
+/// The text for a product whose right operand is computed by `unpacking` where it is read, and the
+/// values that both bodies read, bound to what is free from the right operand's binding on.
+pub fn around_product(
+    unpacking: &Body,
+    body: &Body,
+    dtype_of: &dyn Fn(NodeId) -> DType,
+) -> Result<(Epilogue, Vec<NodeId>)> {
+    let mut expr = Expr::new(RIGHT, &[]).with_hole(OUTPUT);
+    expr.function("element_b", unpacking, None, &["i"], dtype_of)?;
+    expr.function("epilogue", body, Some(Lane::F32), &["b", "row", "col"], dtype_of)?;
+    let operands = expr.operands();
+    let (source, params) = expr.finish(body.dtype().lane(), 1, false);
+    let more = operands.len().saturating_sub(1);
+    Ok((Epilogue { source, operands: more, params, computes_b: true }, operands))
 }

@@ -14,6 +14,8 @@ use crate::program::view::Affine;
 pub struct Expr {
     operands: Vec<(NodeId, DType)>,
     first_binding: usize,
+    /// A binding that is not an operand's.
+    hole: Option<usize>,
     /// Words of `ep`, as the shader reads them.
     params: Vec<u32>,
     functions: String,
@@ -29,10 +31,22 @@ impl Expr {
         Expr {
             operands: Vec::new(),
             first_binding,
+            hole: None,
             params,
             functions: String::new(),
             random: false,
         }
+    }
+
+    /// The same code, where operands leave out a binding.
+    pub fn with_hole(self, binding: usize) -> Expr {
+        Expr { hole: Some(binding), ..self }
+    }
+
+    /// The binding of an operand, or behind the last one.
+    fn binding(&self, operand: usize) -> usize {
+        let binding = self.first_binding + operand;
+        binding + usize::from(self.hole.is_some_and(|hole| hole <= binding))
     }
 
     /// Adds `fn name(acc: …, coordinates…) -> lane` that computes a body. `dtype_of` gives the
@@ -92,7 +106,7 @@ impl Expr {
             text.push_str("#import lib/random\n");
         }
         for (i, (_, dtype)) in self.operands.iter().enumerate() {
-            let (binding, lane) = (self.first_binding + i, dtype.lane().wgsl());
+            let (binding, lane) = (self.binding(i), dtype.lane().wgsl());
             let _ = writeln!(
                 text,
                 "@group(0) @binding({binding}) var<storage, read> e{i}: array<{lane}>;"
@@ -100,7 +114,7 @@ impl Expr {
         }
         let _ = writeln!(text, "alias Out = {};", output.wgsl());
         if declare_out {
-            let binding = self.first_binding + self.operands.len();
+            let binding = self.binding(self.operands.len());
             let _ = writeln!(
                 text,
                 "@group(0) @binding({binding}) var<storage, read_write> out: array<Out>;"

@@ -27,7 +27,7 @@ pub mod sort_step;
 
 pub use build::fold;
 pub use conv::{Conv, ConvKind, choose_conv};
-pub use epilogue::epilogue;
+pub use epilogue::{around_product, epilogue};
 pub use matmul::{MatMul, choose_matmul};
 pub use pool::{Pool, PoolMode};
 
@@ -55,18 +55,21 @@ pub struct Epilogue {
     pub operands: usize,
     /// Words of the uniform `ep`, four to an element.
     pub params: Vec<u32>,
+    /// Whether the text also has `fn element_b(i: u32) -> f32`, which gives the elements of a product's
+    /// right operand by their linear position. Its first operand then takes the place of that buffer.
+    pub computes_b: bool,
 }
 
 impl Epilogue {
     /// No text at all, for kernels that take none.
     pub fn none() -> Epilogue {
-        Epilogue { source: String::new(), operands: 0, params: Vec::new() }
+        Epilogue { source: String::new(), operands: 0, params: Vec::new(), computes_b: false }
     }
 
     /// The result as it is, in float32.
     pub fn identity() -> Epilogue {
         let source = "alias Out = f32;\n\
             fn epilogue(acc: f32, b: u32, row: u32, col: u32) -> Out { return acc; }\n";
-        Epilogue { source: source.into(), operands: 0, params: Vec::new() }
+        Epilogue { source: source.into(), operands: 0, params: Vec::new(), computes_b: false }
     }
 }

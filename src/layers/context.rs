@@ -4,7 +4,7 @@ use crate::base::error::quote;
 use crate::base::{DType, Error, Result, ResultExt};
 use crate::graph::{Graph, Value};
 use crate::layers::config::Json;
-use crate::layers::{Arg, Args, HostRun, Layer, Outputs, masks};
+use crate::layers::{Arg, Args, HostRun, Layer, Outputs};
 use crate::tensor::Variable;
 
 /// The surroundings of a call: the graph it writes into, the mode, and access to variables.
@@ -97,9 +97,28 @@ impl<'g> Context<'g> {
         variable.as_ref().map(|v| self.read(v)).ok_or_else(missing)
     }
 
-    /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype,
-    /// hands masks on.
+    /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype.
     pub fn call(&self, layer: &dyn Layer, args: &Args<'g>) -> Result<Outputs<'g>> {
+        self.called(layer, args, |inner, args| Ok((layer.call(inner, args)?, ()))).map(|(y, ())| y)
+    }
+
+    /// [`call`](Context::call) where `masks` come with the tensors of the first argument, and masks
+    /// with the outputs.
+    pub fn call_with_masks(
+        &self,
+        layer: &dyn Layer,
+        args: &Args<'g>,
+        masks: &[Option<Value<'g>>],
+    ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
+        self.called(layer, args, |inner, args| layer.call_with_masks(inner, args, masks))
+    }
+
+    fn called<T>(
+        &self,
+        layer: &dyn Layer,
+        args: &Args<'g>,
+        call: impl FnOnce(&Context<'g>, &Args<'g>) -> Result<(Outputs<'g>, T)>,
+    ) -> Result<(Outputs<'g>, T)> {
         if self.graph.has_failed() {
             // The graph keeps the first error, and nothing after it means anything.
             return Err(Error::Internal("a call after an error".into()));
@@ -118,25 +137,16 @@ impl<'g> Context<'g> {
         }
         let compute = base.policy.compute;
         let cast = |v: &Value<'g>| {
-            if !base.autocast || !v.dtype().is_float() || v.dtype() == compute {
-                return Ok(*v);
-            }
-            let cast = v.cast(compute);
-            cast.set_mask(v.mask());
-            Ok(cast)
+            Ok(if base.autocast && v.dtype().is_float() { v.cast(compute) } else { *v })
         };
-        let mut args = args.try_map(&mut { cast })?;
-        masks::populate(layer, &mut args);
-        let previous = masks::previous(layer, &args);
         self.within(layer, |inner| {
-            let outputs = layer.call(inner, &args)?;
-            masks::put_on(&outputs, layer.compute_mask(inner, &args, &previous)?);
+            let (outputs, more) = call(inner, &args.try_map(&mut { cast })?)?;
             if !self.shapes_only && !self.silent {
                 for output in outputs.flatten() {
                     base.rules.add_activity_loss(*output)?;
                 }
             }
-            Ok(outputs)
+            Ok((outputs, more))
         })
     }
 

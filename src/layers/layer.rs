@@ -36,20 +36,33 @@ pub trait Layer: Send + Sync {
     /// The layer's mathematics.
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>>;
 
-    /// The masks of the outputs, flattened, where `previous` came with the first argument: booleans,
-    /// true for steps that count. Outputs without one may be left out at the end.
-    fn compute_mask<'g>(
+    /// The mask that goes with the first output, where `masks` came with the tensors of the first
+    /// argument: booleans (batch, steps), true for steps that count. Keras's `compute_mask`.
+    fn output_mask<'g>(
         &self,
         _cx: &Context<'g>,
         _args: &Args<'g>,
-        previous: &[Option<Value<'g>>],
-    ) -> Result<Vec<Option<Value<'g>>>> {
-        Ok(if masks::keeps(self.base().class_name) { previous.to_vec() } else { Vec::new() })
+        masks: &[Option<Value<'g>>],
+    ) -> Result<Option<Value<'g>>> {
+        let first = masks.first().copied().flatten();
+        Ok(first.filter(|_| masks::keeps(self.base().class_name)))
     }
 
-    /// The names of the positional arguments of `call` that may be tensors.
-    fn tensors(&self) -> &'static [&'static str] {
-        &["inputs"]
+    /// The layer's mathematics with the masks of its outputs, the first ones if there are fewer masks.
+    /// Models overwrite it, whose layers decide on the masks.
+    fn call_with_masks<'g>(
+        &self,
+        cx: &Context<'g>,
+        args: &Args<'g>,
+        masks: &[Option<Value<'g>>],
+    ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
+        let outputs = self.call(cx, args)?;
+        Ok((outputs, vec![self.output_mask(cx, args, masks)?]))
+    }
+
+    /// Whether a call takes the masks away from its inputs, so that later calls do not see them.
+    fn takes_masks(&self) -> bool {
+        false
     }
 
     /// Sub-layers under Keras's Python attribute names (`cell`, `_query_dense`): one, or a list of

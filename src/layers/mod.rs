@@ -13,7 +13,7 @@ mod dtype_policy;
 pub(crate) mod host;
 pub(crate) mod imaging;
 pub(crate) mod layer;
-pub(crate) mod masks;
+mod masks;
 mod merging;
 mod normalization;
 pub(crate) mod numbers;

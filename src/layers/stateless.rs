@@ -5,15 +5,18 @@ use crate::graph::Value;
 use crate::layers::config::Config;
 use crate::layers::{Args, Context, Layer, LayerBase, Outputs, masks};
 
-/// The mask of a layer's output from those of its inputs.
-pub(crate) type MaskRule =
-    dyn for<'g> Fn(&Args<'g>, &[Option<Value<'g>>]) -> Result<Option<Value<'g>>> + Send + Sync;
-
 struct Stateless<F> {
     base: LayerBase,
     keywords: &'static [&'static str],
-    mask: Option<Box<MaskRule>>,
     call: F,
+    mask: Option<Box<dyn MaskRule>>,
+}
+
+/// What makes the mask of an output from a call's arguments and the masks of its first one.
+pub(crate) trait MaskRule: Send + Sync {
+    /// # Errors
+    /// If a mask does not fit its input.
+    fn mask<'g>(&self, args: &Args<'g>, masks: &[Option<Value<'g>>]) -> Result<Option<Value<'g>>>;
 }
 
 /// A layer whose call is `call`, with settings already read from `config`.
@@ -39,21 +42,21 @@ where
     F: for<'g> Fn(&Context<'g>, &Args<'g>) -> Result<Value<'g>> + Send + Sync + 'static,
 {
     let base = LayerBase::new(class_name, config)?;
-    Ok(Box::new(Stateless { base, keywords, mask: None, call }))
+    Ok(Box::new(Stateless { base, keywords, call, mask: None }))
 }
 
-/// [`stateless`], for a layer of several inputs that has a rule of its own for the output's mask.
+/// [`stateless`], for a layer with a rule of its own about masks.
 pub(crate) fn stateless_masked<F>(
     class_name: &'static str,
     config: &Config,
-    mask: Box<MaskRule>,
+    mask: impl MaskRule + 'static,
     call: F,
 ) -> Result<Box<dyn Layer>>
 where
     F: for<'g> Fn(&Context<'g>, &Args<'g>) -> Result<Value<'g>> + Send + Sync + 'static,
 {
-    let base = LayerBase::new(class_name, config)?;
-    Ok(Box::new(Stateless { base, keywords: &[], mask: Some(mask), call }))
+    let (base, mask) = (LayerBase::new(class_name, config)?, Some(Box::new(mask) as _));
+    Ok(Box::new(Stateless { base, keywords: &[], call, mask }))
 }
 
 impl<F> Layer for Stateless<F>
@@ -72,16 +75,18 @@ where
         (self.call)(cx, args).map(Outputs::from)
     }
 
-    fn compute_mask<'g>(
+    fn output_mask<'g>(
         &self,
         _: &Context<'g>,
         args: &Args<'g>,
-        previous: &[Option<Value<'g>>],
-    ) -> Result<Vec<Option<Value<'g>>>> {
+        masks: &[Option<Value<'g>>],
+    ) -> Result<Option<Value<'g>>> {
         match &self.mask {
-            Some(mask) => Ok(vec![mask(args, previous)?]),
-            None if masks::keeps(self.base.class_name) => Ok(previous.to_vec()),
-            None => Ok(Vec::new()),
+            Some(rule) => rule.mask(args, masks),
+            None => {
+                let first = masks.first().copied().flatten();
+                Ok(first.filter(|_| masks::keeps(self.base.class_name)))
+            }
         }
     }
 

@@ -6,6 +6,7 @@ mod calls;
 pub(crate) mod compile_config;
 mod custom;
 mod deserialize;
+mod flow;
 mod functional;
 mod host_values;
 mod model;

@@ -240,11 +240,14 @@ impl Model {
             inputs.get(i).copied().ok_or_else(missing)
         })?;
         let (cx, args) = (Context::new(graph, training), CallArgs::one(Arg::from(&structured)));
+        let (outputs, masks) = match &self.form {
+            Form::Functional(model) => model.call_with_masks(&cx, &args, &[])?,
+            Form::Sequential(model) => model.call_with_masks(&cx, &args, &[])?,
+            Form::Single(model) => cx.call_with_masks(model.layer.as_ref(), &args, &[])?,
+        };
         let root = self.root();
-        let outputs = root.call(&cx, &args)?;
         let outputs: Vec<Value<'g>> = outputs.flatten().into_iter().copied().collect();
         outputs.iter().try_for_each(|output| root.base().rules.add_activity_loss(*output))?;
-        let masks = outputs.iter().map(|output| output.mask()).collect();
         Ok((outputs, masks))
     }
 

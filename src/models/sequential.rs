@@ -11,9 +11,9 @@ use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
 use crate::layers::{
     Arg, Args, CallArgs, Context, DTypePolicy, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec,
-    masks,
 };
 use crate::models::deserialize::{Names, Reader, Record};
+use crate::models::flow::with_unchanged;
 use crate::models::symbolic::output_specs;
 use crate::saving::Kind;
 
@@ -101,6 +101,39 @@ impl Sequential {
         Ok(())
     }
 
+    /// Calls layer after layer, each with the masks that came so far if it takes them. Gives the
+    /// outputs and their masks.
+    pub(crate) fn chain<'g>(
+        &self,
+        cx: &Context<'g>,
+        args: &Args<'g>,
+        masks: &[Option<Value<'g>>],
+    ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
+        let mut current = args.get(0, "inputs").and_then(Arg::nested).ok_or_else(|| {
+            Error::shape(format!("model '{}'", quote(&self.base.name)), "no input", "one input")
+        })?;
+        let mut masks = match args.tensor(1, "mask") {
+            Some(mask) => vec![Some(mask)],
+            None => masks.to_vec(),
+        };
+        for layer in &self.layers {
+            let mut args = CallArgs::one(Arg::from(&current));
+            let mask = masks.first().copied().flatten();
+            if let Some(mask) = mask.filter(|_| layer.keywords().contains(&"mask")) {
+                args.keyword.push(("mask".into(), Arg::Tensor(mask)));
+            }
+            let (outputs, own) = cx.call_with_masks(layer.as_ref(), &args, &masks)?;
+            let flat = |nested: &Outputs<'g>| nested.flatten().into_iter().copied().collect();
+            let (inputs, flat): (Vec<_>, Vec<_>) = (flat(&current), flat(&outputs));
+            let riding = |i: usize| masks.get(i).copied().flatten();
+            let inputs: Vec<_> =
+                inputs.into_iter().enumerate().map(|(i, input)| (input, riding(i))).collect();
+            masks = with_unchanged(&flat, &own, &inputs);
+            current = outputs;
+        }
+        Ok((current, masks))
+    }
+
     /// What the model gives.
     pub fn output(&self) -> Option<Nested<SymbolicSpec>> {
         let input = self.input.as_ref().map(|(_, spec)| Nested::Leaf(spec.clone()));
@@ -139,15 +172,16 @@ impl Layer for Sequential {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        let mut current = args.get(0, "inputs").and_then(Arg::nested).ok_or_else(|| {
-            Error::shape(format!("model '{}'", quote(&self.base.name)), "no input", "one input")
-        })?;
-        let inputs: Vec<Value<'g>> = current.flatten().into_iter().copied().collect();
-        masks::put_on_inputs(&inputs, args);
-        for layer in &self.layers {
-            current = cx.call(layer.as_ref(), &CallArgs::one(Arg::from(&current)))?;
-        }
-        Ok(current)
+        self.chain(cx, args, &[]).map(|(outputs, _)| outputs)
+    }
+
+    fn call_with_masks<'g>(
+        &self,
+        cx: &Context<'g>,
+        args: &Args<'g>,
+        masks: &[Option<Value<'g>>],
+    ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
+        self.chain(cx, args, masks)
     }
 
     fn keywords(&self) -> &'static [&'static str] {

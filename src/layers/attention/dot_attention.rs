@@ -210,13 +210,13 @@ impl Layer for AttentionLayer {
         Ok(output.into())
     }
 
-    fn compute_mask<'g>(
+    fn output_mask<'g>(
         &self,
         _: &Context<'g>,
         _: &Args<'g>,
-        previous: &[Option<Value<'g>>],
-    ) -> Result<Vec<Option<Value<'g>>>> {
-        Ok(previous.first().copied().into_iter().collect())
+        masks: &[Option<Value<'g>>],
+    ) -> Result<Option<Value<'g>>> {
+        Ok(masks.first().copied().flatten())
     }
 
     fn keywords(&self) -> &'static [&'static str] {

@@ -57,10 +57,10 @@ pub(super) struct Heads {
     seed_generator: SeedGenerator,
     use_bias: bool,
     use_gate: bool,
-    /// Whether a call leaves its inputs without masks, and looks only at the query's own one, whatever
-    /// `query_mask` is given. Keras does that, and layers that come later see it.
-    takes_masks_off: bool,
     sliding_window: Option<usize>,
+    /// Whether the query's mask is the one that rides along with it, whatever the call says; the call
+    /// then takes it away from the query, and those of value and key.
+    rides: bool,
     /// What all projections have in their configs.
     common: Vec<(&'static str, Json)>,
     projections: Vec<(&'static str, Arc<dyn Layer>)>,
@@ -85,11 +85,16 @@ impl Heads {
             seed_generator: SeedGenerator::from_config(config)?,
             use_bias: config.bool("use_bias")?,
             use_gate: config.bool("use_gate")?,
-            takes_masks_off: class_name == "MultiHeadAttention",
             sliding_window: config.optional_size("sliding_window")?,
+            rides: false,
             common: COMMON.iter().map(|&key| (key, config.get(key).clone())).collect(),
             projections: Vec::new(),
         })
+    }
+
+    /// The same, where the query's mask is only the one that rides along with it.
+    pub fn with_riding_mask(self) -> Heads {
+        Heads { rides: true, ..self }
     }
 }
 
@@ -157,13 +162,10 @@ impl Heads {
         args: &Args<'g>,
         query: Value<'g>,
         value: Value<'g>,
+        query_mask: Option<Value<'g>>,
     ) -> Result<Option<Value<'g>>> {
         let given = |position: usize, name: &str, axis: usize| {
             args.tensor(position, name).map(|mask| mask_at(mask, axis)).transpose()
-        };
-        let of_query = match self.takes_masks_off {
-            true => query.mask().map(|mask| mask_at(mask, 2)).transpose()?,
-            false => given(3, "query_mask", 2)?,
         };
         let steps = |x: Value<'g>| x.shape().get(1).copied().unwrap_or(1);
         let apart = || distance(query, steps(query), steps(value));
@@ -177,7 +179,7 @@ impl Heads {
         });
         Ok(all_of([
             args.tensor(6, "attention_mask").map(|mask| mask.cast(DType::Bool)),
-            of_query,
+            query_mask.map(|mask| mask_at(mask, 2)).transpose()?,
             given(4, "value_mask", 1)?,
             given(5, "key_mask", 1)?,
             causal,
@@ -282,14 +284,57 @@ impl Layer for Heads {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
+        self.call_masked(cx, args, args.tensor(3, "query_mask").filter(|_| !self.rides))
+    }
+
+    fn call_with_masks<'g>(
+        &self,
+        cx: &Context<'g>,
+        args: &Args<'g>,
+        masks: &[Option<Value<'g>>],
+    ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
+        let riding = masks.first().copied().flatten();
+        let query_mask = if self.rides { riding } else { args.tensor(3, "query_mask") };
+        Ok((self.call_masked(cx, args, query_mask)?, vec![riding]))
+    }
+
+    fn takes_masks(&self) -> bool {
+        self.rides
+    }
+
+    fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
+        let child =
+            |(name, layer): &(&'static str, Arc<dyn Layer>)| (*name, Nested::Leaf(layer.clone()));
+        self.projections.iter().map(child).collect()
+    }
+
+    fn keywords(&self) -> &'static [&'static str] {
+        &[
+            "query",
+            "value",
+            "key",
+            "query_mask",
+            "value_mask",
+            "key_mask",
+            "attention_mask",
+            "return_attention_scores",
+            "use_causal_mask",
+        ]
+    }
+}
+
+impl Heads {
+    fn call_masked<'g>(
+        &self,
+        cx: &Context<'g>,
+        args: &Args<'g>,
+        query_mask: Option<Value<'g>>,
+    ) -> Result<Outputs<'g>> {
         let needed = |what: &str| Error::shape("attention", format!("no {what}"), "a tensor");
         let query = args.tensor(0, "query").ok_or_else(|| needed("query"))?;
         let value = args.tensor(1, "value").ok_or_else(|| needed("value"))?;
         let key = args.tensor(2, "key").unwrap_or(value);
-        let mask = self.mask(args, query, value)?;
-        if self.takes_masks_off {
-            [query, value, key].into_iter().for_each(|x| x.set_mask(None));
-        }
+        let mask = self.mask(args, query, value, query_mask)?;
         let want_scores = flag(args, 7, "return_attention_scores");
         let [query_dense, key_dense, gate_dense, value_dense, output_dense] = self.names;
         let repeats = self.extents.heads / self.extents.shared_heads;
@@ -309,29 +354,5 @@ impl Layer for Heads {
             return Ok(Nested::List(vec![Nested::Leaf(output), Nested::Leaf(scores)]));
         }
         Ok(output.into())
-    }
-
-    fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
-        let child =
-            |(name, layer): &(&'static str, Arc<dyn Layer>)| (*name, Nested::Leaf(layer.clone()));
-        self.projections.iter().map(child).collect()
-    }
-
-    fn tensors(&self) -> &'static [&'static str] {
-        &["query", "value", "key"]
-    }
-
-    fn keywords(&self) -> &'static [&'static str] {
-        &[
-            "query",
-            "value",
-            "key",
-            "query_mask",
-            "value_mask",
-            "key_mask",
-            "attention_mask",
-            "return_attention_scores",
-            "use_causal_mask",
-        ]
     }
 }

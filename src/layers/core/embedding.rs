@@ -55,13 +55,13 @@ impl Layer for EmbeddingLayer {
         Ok(self.table.lookup(cx, args.input()?)?.into())
     }
 
-    fn compute_mask<'g>(
+    fn output_mask<'g>(
         &self,
         _: &Context<'g>,
         args: &Args<'g>,
         _: &[Option<Value<'g>>],
-    ) -> Result<Vec<Option<Value<'g>>>> {
-        Ok(vec![self.table.mask(args.input()?)])
+    ) -> Result<Option<Value<'g>>> {
+        Ok(self.table.mask(args.input()?))
     }
 
     fn own_variables(&self) -> Vec<(String, Variable)> {

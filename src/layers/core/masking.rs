@@ -48,12 +48,12 @@ impl Layer for MaskingLayer {
         Ok(kept.select(x, x.like(0.0)).into())
     }
 
-    fn compute_mask<'g>(
+    fn output_mask<'g>(
         &self,
         _: &Context<'g>,
         args: &Args<'g>,
         _: &[Option<Value<'g>>],
-    ) -> Result<Vec<Option<Value<'g>>>> {
-        Ok(vec![Some(self.kept(args.input()?)?)])
+    ) -> Result<Option<Value<'g>>> {
+        self.kept(args.input()?).map(Some)
     }
 }

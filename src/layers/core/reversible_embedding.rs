@@ -226,13 +226,13 @@ impl Layer for ReversibleEmbeddingLayer {
         }
     }
 
-    fn compute_mask<'g>(
+    fn output_mask<'g>(
         &self,
         _: &Context<'g>,
         args: &Args<'g>,
         _: &[Option<Value<'g>>],
-    ) -> Result<Vec<Option<Value<'g>>>> {
-        Ok(if is_reverse(args) { Vec::new() } else { vec![self.table.mask(args.input()?)] })
+    ) -> Result<Option<Value<'g>>> {
+        if is_reverse(args) { Ok(None) } else { Ok(self.table.mask(args.input()?)) }
     }
 
     fn keywords(&self) -> &'static [&'static str] {

@@ -3,9 +3,9 @@
 use crate::base::{DType, Error, Result};
 use crate::builder;
 use crate::graph::Value;
-use crate::layers::Layer;
 use crate::layers::config::Config;
 use crate::layers::stateless::{MaskRule, stateless_masked};
+use crate::layers::{Args, Layer};
 
 builder! {
     /// Joins a list of inputs along one axis.
@@ -17,8 +17,7 @@ builder! {
 impl Concatenate {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
         let axis = config.int("axis")?;
-        let mask: Box<MaskRule> = Box::new(move |args, masks| joined(&args.inputs()?, masks, axis));
-        stateless_masked("Concatenate", config, mask, move |cx, args| {
+        stateless_masked("Concatenate", config, Joined { axis }, move |cx, args| {
             let inputs = args.inputs()?;
             let none = || Error::shape("concatenate", "no inputs", "at least one");
             let axis = inputs.first().ok_or_else(none)?.shape().axis(axis)?;
@@ -27,27 +26,35 @@ impl Concatenate {
     }
 }
 
-/// The mask of the output: steps of which any feature comes from a step that counts. An input without
-/// a mask counts everywhere.
-fn joined<'g>(
-    inputs: &[Value<'g>],
-    masks: &[Option<Value<'g>>],
+/// Masks joined as the inputs are, those of inputs without one being true; a step counts that has a
+/// true element along the last axis.
+struct Joined {
     axis: i64,
-) -> Result<Option<Value<'g>>> {
-    if masks.iter().all(Option::is_none) {
-        return Ok(None);
-    }
-    let of_elements = inputs.iter().zip(masks).map(|(x, mask)| match mask {
-        None => x.like(1.0).cast(DType::Bool).broadcast(x.shape()),
-        Some(mask) if mask.rank() < x.rank() => {
+}
+
+impl MaskRule for Joined {
+    fn mask<'g>(&self, args: &Args<'g>, masks: &[Option<Value<'g>>]) -> Result<Option<Value<'g>>> {
+        if masks.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let inputs = args.inputs()?;
+        let none = || Error::shape("concatenate", "no inputs", "at least one");
+        let first = *inputs.first().ok_or_else(none)?;
+        let whole = |(x, mask): (&Value<'g>, &Option<Value<'g>>)| {
+            let shape = x.shape();
+            let Some(mask) = mask.map(|mask| mask.cast(DType::Bool)) else {
+                return x.like(1.0).cast(DType::Bool);
+            };
+            if mask.rank() >= shape.rank() {
+                return mask;
+            }
             let mut extents = mask.shape().to_vec();
             extents.push(1);
-            mask.reshape(extents).broadcast(x.shape())
-        }
-        Some(mask) => *mask,
-    });
-    let of_elements: Vec<Value<'g>> = of_elements.collect();
-    let Some(first) = of_elements.first() else { return Ok(None) };
-    let all = first.graph().concat(&of_elements, first.shape().axis(axis)?);
-    Ok(Some(all.max(&[all.rank().saturating_sub(1)])))
+            mask.reshape(extents).broadcast(shape)
+        };
+        let parts: Vec<Value<'g>> = inputs.iter().zip(masks).map(whole).collect();
+        let joined = first.graph().concat(&parts, first.shape().axis(self.axis)?);
+        let last = joined.rank().saturating_sub(1);
+        Ok(Some(joined.cast(DType::Bool).max(&[last])))
+    }
 }

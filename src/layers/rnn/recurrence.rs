@@ -329,18 +329,13 @@ impl Layer for Recurrent {
         &["sequences", "initial_state", "mask"]
     }
 
-    fn compute_mask<'g>(
+    fn output_mask<'g>(
         &self,
         _: &Context<'g>,
         _: &Args<'g>,
-        previous: &[Option<Value<'g>>],
-    ) -> Result<Vec<Option<Value<'g>>>> {
-        let mask = previous.first().copied().flatten().filter(|_| self.return_sequences);
-        Ok(vec![mask])
-    }
-
-    fn tensors(&self) -> &'static [&'static str] {
-        &["sequences", "initial_state", "mask"]
+        masks: &[Option<Value<'g>>],
+    ) -> Result<Option<Value<'g>>> {
+        Ok(masks.first().copied().flatten().filter(|_| self.return_sequences))
     }
 }
 

@@ -85,7 +85,7 @@ fn take(free: &mut Vec<usize>, sizes: &mut Vec<usize>, bytes: usize) -> usize {
 pub fn reads(program: &Program, region: &Region) -> Vec<NodeId> {
     let mut all = region.operands();
     if let RegionKind::Kernel { anchor } = region.kind {
-        for &input in &program.nodes[anchor].inputs {
+        for &input in kernel_inputs(program, region, anchor) {
             let id = storage_of(program, input);
             if !all.contains(&id) {
                 all.push(id);
@@ -93,6 +93,13 @@ pub fn reads(program: &Program, region: &Region) -> Vec<NodeId> {
         }
     }
     all
+}
+
+/// The operands that a region's kernel reads from buffers as they are: all of them, but for the right
+/// one of a product that computes it.
+pub fn kernel_inputs<'a>(program: &'a Program, region: &Region, anchor: NodeId) -> &'a [NodeId] {
+    let inputs = &program.nodes[anchor].inputs;
+    if region.prologue.is_some() { &inputs[..1] } else { inputs }
 }
 
 fn last_reads(program: &Program, regions: &[Region]) -> HashMap<NodeId, usize> {

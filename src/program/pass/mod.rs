@@ -5,6 +5,7 @@ pub use assign::storage_of;
 pub mod fuse;
 pub mod hoist;
 pub mod memory;
+mod packed;
 pub mod panels;
 mod pull;
 pub mod simplify;
