@@ -245,10 +245,7 @@ impl Model {
             Form::Sequential(model) => model.call_with_masks(&cx, &args, &[])?,
             Form::Single(model) => cx.call_with_masks(model.layer.as_ref(), &args, &[])?,
         };
-        let root = self.root();
-        let outputs: Vec<Value<'g>> = outputs.flatten().into_iter().copied().collect();
-        outputs.iter().try_for_each(|output| root.base().rules.add_activity_loss(*output))?;
-        Ok((outputs, masks))
+        Ok((outputs.flatten().into_iter().copied().collect(), masks))
     }
 
     /// Moves all weights to a device now, instead of when they are first computed with.
