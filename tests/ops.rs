@@ -129,6 +129,8 @@ kinds![
     Gather,
     RandomBits,
     SegmentReduce,
+    Factor,
+    TriangularSolve,
     SortStep,
     StopGradient,
 ];

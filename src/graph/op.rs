@@ -71,4 +71,5 @@ ops! {
     Reduce, ArgReduce,
     MatMul, Conv, Pool, PoolGrad,
     Gather, RandomBits, SegmentReduce, SortStep, StopGradient,
+    Factor, TriangularSolve,
 }

@@ -14,6 +14,7 @@ pub mod conv_filter_grad_split;
 pub mod conv_gemm;
 mod epilogue;
 mod expr;
+pub mod factor;
 pub mod map;
 mod matmul;
 pub mod matmul_block;
@@ -24,6 +25,7 @@ pub mod pool_grad;
 pub mod reduce;
 pub mod segment_reduce;
 pub mod sort_step;
+pub mod triangular_solve;
 
 pub use build::fold;
 pub use conv::{Conv, ConvKind, choose_conv};
