@@ -196,6 +196,11 @@ fn class_of(name: &str) -> &str {
     ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, class)| class)
 }
 
+/// The class names that configs may hold.
+pub fn class_names() -> impl Iterator<Item = &'static str> {
+    INITIALIZERS.iter().map(|row| row.0)
+}
+
 /// The row of a class name or of a name such as `glorot_uniform`.
 fn row_named(name: &str) -> Option<&'static Row> {
     let name = class_of(name);
