@@ -78,7 +78,8 @@ impl Layer for TimeDistributedLayer {
         let one = |x: &[Value<'g>]| {
             let mut call = CallArgs::one(Arg::Tensor(x[0]));
             call.keyword.extend(x.get(1).map(|mask| ("mask".into(), Arg::Tensor(*mask))));
-            let outputs = cx.call(self.layer.as_ref(), &call)?;
+            // Keras calls the layer's `call`, so a penalty on its outputs has no effect.
+            let outputs = cx.call_without_penalty(self.layer.as_ref(), &call)?;
             let several =
                 || Error::Unsupported("TimeDistributed of a layer with several outputs".into());
             outputs.leaf().copied().ok_or_else(several)
