@@ -10,6 +10,7 @@
 pub mod einsum;
 pub mod eval;
 pub mod grad;
+mod loop_grad;
 mod loops;
 pub mod math;
 pub mod op;
@@ -39,7 +40,7 @@ const MAX_SCOPES: usize = 1 << 16;
 pub type NodeId = usize;
 
 /// One operation and what it gives.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Node {
     pub op: Op,
     pub inputs: Vec<NodeId>,

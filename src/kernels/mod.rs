@@ -4,6 +4,7 @@
 //! so it works on any machine. Extents are never part of the shader text, only of the parameters:
 //! one text, and so one pipeline, serves all sizes. All sums are float32 in a fixed order.
 
+mod access;
 mod build;
 mod conv;
 pub mod conv_block;
@@ -25,6 +26,7 @@ pub mod reduce;
 pub mod segment_reduce;
 pub mod sort_step;
 
+pub use access::{Access, Rows};
 pub use build::fold;
 pub use conv::{Conv, ConvKind, choose_conv};
 pub use epilogue::epilogue;
@@ -40,14 +42,15 @@ pub const WINDOW_OPERAND: usize = 2;
 
 /// Generated text applied to each output element of a contraction or window kernel.
 ///
-/// The text defines `alias Out = f32;` (or `i32`, `u32`) and
-/// `fn epilogue(acc: f32, b: u32, row: u32, col: u32) -> Out`. The output is an array of `Out`, and
-/// the element lies at `(b * rows + row) * cols + col`; convolutions and pooling have `b = 0`, a
-/// row for each batch element and position, and a column for each channel. Own operands are
-/// declared as `@group(0) @binding(N) var<storage, read> …` from [`CONTRACTION_OPERAND`] or
-/// [`WINDOW_OPERAND`] on; if `params` is not empty, as
-/// `@group(1) @binding(1) var<uniform> ep: array<vec4<i32>, K>`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// The text defines `alias Out = f32;` (or `i32`, `u32`),
+/// `fn epilogue(acc: f32, b: u32, row: u32, col: u32) -> Out`, and `fn store(i: u32, value: Out)`,
+/// which writes element `i` of `out`, an array of `Out`. The element lies at
+/// `(b * rows + row) * cols + col`; convolutions and pooling have `b = 0`, a row for each batch
+/// element and position, and a column for each channel. With two places for the result, the second
+/// one takes the binding behind `out`, which is [`CONTRACTION_OPERAND`] or [`WINDOW_OPERAND`]. Behind
+/// them own operands are declared as `@group(0) @binding(N) var<storage, read> …`; if `params` is not
+/// empty, as `@group(1) @binding(1) var<uniform> ep: array<vec4<i32>, K>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Epilogue {
     /// The WGSL text.
     pub source: String,
@@ -55,18 +58,23 @@ pub struct Epilogue {
     pub operands: usize,
     /// Words of the uniform `ep`, four to an element.
     pub params: Vec<u32>,
+    /// Buffers that `store` writes.
+    pub places: usize,
+    /// Whether it reads the number of a loop's step.
+    pub steps: bool,
 }
 
 impl Epilogue {
     /// No text at all, for kernels that take none.
     pub fn none() -> Epilogue {
-        Epilogue { source: String::new(), operands: 0, params: Vec::new() }
+        Epilogue { source: String::new(), operands: 0, params: Vec::new(), places: 1, steps: false }
     }
 
     /// The result as it is, in float32.
     pub fn identity() -> Epilogue {
         let source = "alias Out = f32;\n\
-            fn epilogue(acc: f32, b: u32, row: u32, col: u32) -> Out { return acc; }\n";
-        Epilogue { source: source.into(), operands: 0, params: Vec::new() }
+            fn epilogue(acc: f32, b: u32, row: u32, col: u32) -> Out { return acc; }\n\
+            fn store(i: u32, value: Out) { out[i] = value; }\n";
+        Epilogue { source: source.into(), ..Epilogue::none() }
     }
 }
