@@ -206,12 +206,7 @@ impl<'g> LoopBack<'_, 'g> {
         };
         let mut carries: Vec<Value<'g>> = floats.iter().map(|&k| last(k)).collect();
         carries.extend(summed.iter().map(|id| history.fixed[id].like(0.0)));
-        let inputs = LoopInputs {
-            steps: self.op.steps,
-            sequences: &sequences,
-            carries: &carries,
-            invariants: &[],
-        };
+        let inputs = LoopInputs { steps: self.op.steps, sequences: &sequences, carries: &carries };
         let seeds: Vec<usize> = stacks.iter().map(|(i, _)| *i).collect();
         let mut purposes = Vec::new();
         let (stacks, last) = self.graph.loop_of(&inputs, |given| {

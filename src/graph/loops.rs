@@ -1,13 +1,10 @@
 //! Loops over time steps: what recurrent layers are written with.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
 use crate::base::{Error, Result, Spec};
-use crate::graph::ops::{
-    Input, LoopBody, LoopOutput, LoopOverTime, LoopResult, Placeholder, stacked,
-};
-use crate::graph::{Graph, Node, NodeId, Op, Value};
+use crate::graph::loop_body::Written;
+use crate::graph::ops::{LoopOutput, LoopOverTime, LoopResult, Placeholder, stacked};
+use crate::graph::{Graph, NodeId, Op, Value};
+use crate::tensor::Variable;
 
 /// What a loop's body gives for one step, and what a loop gives as a whole: outputs and carries.
 pub type Step<'g> = (Vec<Value<'g>>, Vec<Value<'g>>);
@@ -18,15 +15,41 @@ pub(super) struct LoopInputs<'a, 'g> {
     /// Time-major values, and whether the first step takes the last row.
     pub sequences: &'a [(Value<'g>, bool)],
     pub carries: &'a [Value<'g>],
-    /// Values that the body gets as stand-ins. It may use any other value of the graph as well.
-    pub invariants: &'a [Value<'g>],
 }
 
 /// What a body is traced with: stand-ins for its inputs in one step.
 pub(super) struct StepInputs<'g> {
     pub rows: Vec<Value<'g>>,
     pub carries: Vec<Value<'g>>,
-    pub invariants: Vec<Value<'g>>,
+}
+
+/// A body that is being traced.
+pub(super) struct Frame {
+    /// How many assignments and losses the trace had before.
+    assigns: usize,
+    losses: usize,
+    /// What stands for the variables that the body has read.
+    reads: Vec<(Variable, NodeId)>,
+}
+
+impl Frame {
+    /// The position of the first assignment that the body has made.
+    pub fn first_assign(&self) -> usize {
+        self.assigns
+    }
+
+    fn read(&self, variable: &Variable) -> Option<NodeId> {
+        let known = self.reads.iter().find(|(v, _)| v.id() == variable.id());
+        known.map(|(_, id)| *id)
+    }
+}
+
+/// What a body has done beside its outputs and carries.
+struct Effects {
+    reads: Vec<(Variable, NodeId)>,
+    /// The last value given to each variable.
+    assigns: Vec<(Variable, NodeId)>,
+    losses: Vec<NodeId>,
 }
 
 /// What a traced body gives: outputs, each with whether the first step is the last row, and carries.
@@ -39,15 +62,15 @@ impl Graph {
     /// The body is called once, to be written down. It gets one step of every sequence, without the
     /// time axis, and the carries; it gives the outputs of the step and the next carries, which have
     /// the specs of `carries`. It may use any value of this graph; what it computes from such values
-    /// alone is computed once, in front of the loop. It may not assign variables: what a step leaves
-    /// to the next is a carry.
+    /// alone is computed once, in front of the loop. A variable that it assigns has the new value in
+    /// the next step, and behind the loop; losses that it adds are summed over all steps.
     ///
     /// Returns the outputs, stacked on a new first axis in the order in which steps were taken, and
     /// the last carries. Without steps the outputs are empty and the carries come back as they were.
     ///
     /// # Errors
     /// If a sequence does not have `steps` as its first extent, if the carries change their specs or
-    /// number, if the body assigns a variable, or what the body returns.
+    /// number, or what the body returns.
     pub fn loop_over_time<'g>(
         &'g self,
         steps: usize,
@@ -57,7 +80,7 @@ impl Graph {
         body: impl FnOnce(&[Value<'g>], &[Value<'g>]) -> Result<Step<'g>>,
     ) -> Result<Step<'g>> {
         let sequences: Vec<_> = sequences.iter().map(|&x| (x, go_backwards)).collect();
-        let inputs = LoopInputs { steps, sequences: &sequences, carries, invariants: &[] };
+        let inputs = LoopInputs { steps, sequences: &sequences, carries };
         self.loop_of(&inputs, |given| {
             let (outputs, next) = body(&given.rows, &given.carries)?;
             Ok((outputs.into_iter().map(|y| (y, false)).collect(), next))
@@ -81,17 +104,12 @@ impl Graph {
         let given = StepInputs {
             rows: inputs.sequences.iter().map(|(x, _)| self.placeholder(row(x.spec()))).collect(),
             carries: inputs.carries.iter().map(|x| self.placeholder(x.spec())).collect(),
-            invariants: inputs.invariants.iter().map(|x| self.placeholder(x.spec())).collect(),
         };
-        let assigns = self.inner.borrow().trace.assigns.len();
-        let (outputs, next) = body(&given)?;
-        if self.inner.borrow().trace.assigns.len() != assigns {
-            let what = "the body of a loop over time assigns a variable: make it a carry";
-            return Err(Error::Unsupported(what.into()));
-        }
-        if !self.has_failed() {
-            self.check_carries(inputs.carries, &next)?;
-        }
+        self.enter_loop();
+        let written = body(&given);
+        let effects = self.leave_loop();
+        let (mut outputs, next) = written?;
+        self.check_carries(inputs.carries, &next)?;
         if inputs.steps == 0 || self.has_failed() {
             let none = |(y, _): &(Value<'g>, bool)| {
                 let spec = stacked(&y.spec(), 0);
@@ -99,8 +117,96 @@ impl Graph {
             };
             return Ok((outputs.iter().map(none).collect(), inputs.carries.to_vec()));
         }
-        let (operation, ids) = self.extract(inputs, &given, mark, &outputs, &next);
-        Ok(self.results_of(operation, &ids))
+        let wanted = (outputs.len(), next.len());
+        outputs.extend(effects.losses.iter().map(|&id| (self.value(id), false)));
+        let written = self.written(inputs, &given, &outputs, &next, &effects, mark);
+        let (operation, ids) = self.extract(&written);
+        let (mut outputs, mut carries) = self.results_of(operation, &ids);
+        for loss in outputs.split_off(wanted.0) {
+            self.add_loss(loss.sum(&[0]));
+        }
+        for ((variable, _), last) in effects.assigns.iter().zip(carries.split_off(wanted.1)) {
+            self.assign(variable, last);
+        }
+        Ok((outputs, carries))
+    }
+
+    fn enter_loop(&self) {
+        let mut inner = self.inner.borrow_mut();
+        let (assigns, losses) = (inner.trace.assigns.len(), inner.trace.losses.len());
+        inner.loops.push(Frame { assigns, losses, reads: Vec::new() });
+    }
+
+    fn leave_loop(&self) -> Effects {
+        let mut inner = self.inner.borrow_mut();
+        let Some(frame) = inner.loops.pop() else {
+            return Effects { reads: Vec::new(), assigns: Vec::new(), losses: Vec::new() };
+        };
+        let losses = inner.trace.losses.split_off(frame.losses);
+        let mut assigns: Vec<(Variable, NodeId)> = Vec::new();
+        for (variable, id) in inner.trace.assigns.split_off(frame.assigns) {
+            match assigns.iter_mut().find(|(v, _)| v.id() == variable.id()) {
+                Some(known) => known.1 = id,
+                None => assigns.push((variable, id)),
+            }
+        }
+        Effects { reads: frame.reads, assigns, losses }
+    }
+
+    /// The value that a variable has in a step of the innermost loop, before the step assigns it;
+    /// `None` outside of loops.
+    pub(super) fn read_in_loop(&self, variable: &Variable) -> Option<Value<'_>> {
+        let known = self.inner.borrow().loops.last()?.read(variable);
+        if let Some(id) = known {
+            return Some(self.value(id));
+        }
+        let stand_in = self.placeholder(variable.spec().clone());
+        let mut inner = self.inner.borrow_mut();
+        inner.loops.last_mut()?.reads.push((variable.clone(), stand_in.id()));
+        Some(stand_in)
+    }
+
+    /// What a body has written; assigned variables are further carries.
+    fn written(
+        &self,
+        inputs: &LoopInputs<'_, '_>,
+        given: &StepInputs<'_>,
+        outputs: &[(Value<'_>, bool)],
+        next: &[Value<'_>],
+        effects: &Effects,
+        mark: NodeId,
+    ) -> Written {
+        let sequences = inputs.sequences.iter().zip(&given.rows);
+        let mut carries: Vec<(NodeId, NodeId, NodeId)> = Vec::with_capacity(next.len());
+        for ((first, carry), next) in inputs.carries.iter().zip(&given.carries).zip(next) {
+            carries.push((first.id(), carry.id(), next.id()));
+        }
+        let read = |variable: &Variable| {
+            effects.reads.iter().find(|(v, _)| v.id() == variable.id()).map(|(_, id)| *id)
+        };
+        for (variable, next) in &effects.assigns {
+            // A body need not read what it assigns.
+            let stand_in =
+                read(variable).unwrap_or_else(|| self.placeholder(variable.spec().clone()).id());
+            carries.push((self.read(variable).id(), stand_in, *next));
+        }
+        let assigned = |(v, _): &&(Variable, NodeId)| {
+            effects.assigns.iter().any(|(other, _)| other.id() == v.id())
+        };
+        let fixed = effects.reads.iter().filter(|read| !assigned(read));
+        Written {
+            steps: inputs.steps,
+            mark,
+            sequences: sequences
+                .map(|(&(x, reversed), row)| (x.id(), row.id(), reversed))
+                .collect(),
+            carries,
+            fixed: fixed.map(|(variable, id)| (*id, self.read(variable).id())).collect(),
+            outputs: outputs
+                .iter()
+                .map(|&(y, reversed)| LoopOutput { value: y.id(), reversed })
+                .collect(),
+        }
     }
 
     /// Writes a loop; returns all of its outputs and last carries.
@@ -132,135 +238,5 @@ impl Graph {
             specs.iter().map(ToString::to_string).collect::<Vec<String>>().join(", ")
         };
         Err(Error::shape("carries of a loop over time", list(&after), list(&before)))
-    }
-
-    /// The loop whose body are the operations that need a stand-in, and the nodes of its inputs.
-    /// Whatever else they need is an invariant; sequences and invariants that nobody uses are not
-    /// inputs.
-    fn extract(
-        &self,
-        inputs: &LoopInputs<'_, '_>,
-        given: &StepInputs<'_>,
-        mark: NodeId,
-        outputs: &[(Value<'_>, bool)],
-        next: &[Value<'_>],
-    ) -> (LoopOverTime, Vec<NodeId>) {
-        let inner = self.inner.borrow();
-        let nodes = &inner.trace.nodes;
-        let roots = outputs.iter().map(|(y, _)| y).chain(next).map(|v| v.id());
-        let part = Part::find(nodes, mark, roots);
-        let mut writer = Writer::default();
-        for (x, row) in inputs.sequences.iter().zip(&given.rows) {
-            if part.inside.contains(&row.id()) {
-                writer.input(nodes, x.0.id(), row.id());
-            }
-        }
-        let sequences = writer.ids.len();
-        let reversed = inputs.sequences.iter().zip(&given.rows);
-        let reversed = reversed.filter(|(_, row)| part.inside.contains(&row.id()));
-        let reversed = reversed.map(|((_, reversed), _)| *reversed).collect();
-        for (x, carry) in inputs.carries.iter().zip(&given.carries) {
-            writer.input(nodes, x.id(), carry.id());
-        }
-        for (x, invariant) in inputs.invariants.iter().zip(&given.invariants) {
-            if part.inside.contains(&invariant.id()) {
-                writer.input(nodes, x.id(), invariant.id());
-            }
-        }
-        part.outside.iter().for_each(|&id| writer.input(nodes, id, id));
-        part.inside.iter().for_each(|&id| writer.node(&nodes[id], id));
-        let output = |&(y, reversed): &(Value<'_>, bool)| LoopOutput {
-            value: writer.written[&y.id()],
-            reversed,
-        };
-        let operation = LoopOverTime {
-            steps: inputs.steps,
-            reversed,
-            outputs: outputs.iter().map(output).collect(),
-            body: Arc::new(LoopBody {
-                sequences,
-                next: next.iter().map(|v| writer.written[&v.id()]).collect(),
-                inputs: writer.specs,
-                nodes: writer.nodes,
-            }),
-        };
-        (operation, writer.ids)
-    }
-}
-
-/// The part of a trace that a loop's body is.
-#[derive(Default)]
-struct Part {
-    /// Nodes of the body, ascending.
-    inside: BTreeSet<NodeId>,
-    /// Nodes that it needs and that are the same in every step.
-    outside: BTreeSet<NodeId>,
-}
-
-impl Part {
-    /// The part behind `roots`; nodes before `mark` are none of the body's own.
-    fn find(nodes: &[Node], mark: NodeId, roots: impl Iterator<Item = NodeId>) -> Part {
-        let mut varies = vec![false; nodes.len() - mark];
-        for (i, node) in nodes[mark..].iter().enumerate() {
-            varies[i] = match &node.op {
-                Op::Placeholder(p) => p.id >= mark,
-                _ => node.inputs.iter().any(|&input| input >= mark && varies[input - mark]),
-            };
-        }
-        let mut part = Part::default();
-        let mut open: Vec<NodeId> = roots.collect();
-        while let Some(id) = open.pop() {
-            let node = &nodes[id];
-            if id >= mark && varies[id - mark] || is_light(&node.op) {
-                if part.inside.insert(id) {
-                    open.extend(&node.inputs);
-                }
-            } else {
-                part.outside.insert(id);
-            }
-        }
-        part
-    }
-}
-
-/// Whether an operation on values that do not change costs nothing inside a body, but a buffer in
-/// front of it.
-fn is_light(op: &Op) -> bool {
-    match op {
-        Op::Constant(c) => c.tensor.len() == 1,
-        Op::Iota(_) | Op::Broadcast(_) | Op::Reshape(_) => true,
-        _ => false,
-    }
-}
-
-/// A body under construction.
-#[derive(Default)]
-struct Writer {
-    /// Nodes of the graph that are the loop's inputs.
-    ids: Vec<NodeId>,
-    specs: Vec<Spec>,
-    nodes: Vec<Node>,
-    /// Nodes of the graph that have been written, with their place in the body.
-    written: BTreeMap<NodeId, NodeId>,
-}
-
-impl Writer {
-    /// The loop's next input: the value `from`, which `inside` stands for in one step.
-    fn input(&mut self, nodes: &[Node], from: NodeId, inside: NodeId) {
-        let (index, node) = (self.ids.len(), &nodes[inside]);
-        let (spec, scope) = (node.spec.clone(), node.scope.clone());
-        self.ids.push(from);
-        self.specs.push(spec.clone());
-        let op = Op::Input(Input { index, spec: spec.clone() });
-        self.written.insert(inside, self.nodes.len());
-        self.nodes.push(Node { op, inputs: Vec::new(), spec, scope });
-    }
-
-    fn node(&mut self, node: &Node, id: NodeId) {
-        if !self.written.contains_key(&id) {
-            let inputs = node.inputs.iter().map(|i| self.written[i]).collect();
-            self.written.insert(id, self.nodes.len());
-            self.nodes.push(Node { inputs, ..node.clone() });
-        }
     }
 }

@@ -10,6 +10,7 @@
 pub mod einsum;
 pub mod eval;
 pub mod grad;
+mod loop_body;
 mod loop_grad;
 mod loops;
 pub mod math;
@@ -70,6 +71,8 @@ struct Inner {
     scopes: Vec<Arc<str>>,
     /// Scopes opened so far.
     opened: usize,
+    /// Bodies of loops that are being traced, the innermost last.
+    loops: Vec<loops::Frame>,
     error: Option<Error>,
 }
 
@@ -99,16 +102,17 @@ impl Graph {
         let assigned = {
             let mut inner = self.inner.borrow_mut();
             inner.trace.variables.insert(variable.id(), variable.clone());
-            let assigns = inner.trace.assigns.iter().rev();
+            let before = inner.loops.last().map_or(0, |frame| frame.first_assign());
+            let assigns = inner.trace.assigns[before..].iter().rev();
             assigns.into_iter().find(|(v, _)| v.id() == variable.id()).map(|(_, id)| *id)
         };
-        match assigned {
-            Some(id) => self.value(id),
-            None => self.push(
-                Op::Read(Read { id: variable.id(), spec: variable.spec().clone(), first_row: 0 }),
-                &[],
-            ),
+        if let Some(id) = assigned {
+            return self.value(id);
         }
+        self.read_in_loop(variable).unwrap_or_else(|| {
+            let spec = variable.spec().clone();
+            self.push(Op::Read(Read { id: variable.id(), spec, first_row: 0 }), &[])
+        })
     }
 
     /// Sets a variable when the program has run; later reads in this trace see the new value.
