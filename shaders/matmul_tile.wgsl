@@ -3,6 +3,7 @@
 // Shapes    as matmul_block.
 // Grid      one workgroup per tile of 64 x 64 outputs; columns first, then rows, then batch.
 // Memory    two tiles of 64 x 16 elements, 8.5 KiB of workgroup memory, filled before it is read.
+// Modules   operand_b: lib/b_scalar, or lib/b_computed where the epilogue has element_b.
 // Accuracy  float32; products are added to the running sum in the order of k.
 //
 // 256 invocations; each computes 4 x 4 outputs and loads 4 elements of either tile. Loads are
@@ -26,7 +27,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+#import operand_b
 @group(1) @binding(0) var<uniform> params: Params;
 
 #import epilogue
@@ -57,7 +58,7 @@ fn element_of_a(base: u32, row: u32, k: u32) -> f32 {
 
 fn element_of_b(base: u32, k: u32, col: u32) -> f32 {
     if col < params.n && k < params.k {
-        return b[base + k * params.b_k + col * params.b_col];
+        return element_b(base + k * params.b_k + col * params.b_col);
     }
     return 0.0;
 }

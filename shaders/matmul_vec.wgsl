@@ -3,6 +3,7 @@
 // Shapes    as matmul_block, with M <= 4.
 // Grid      one workgroup per 32 columns of one batch element.
 // Memory    32 x 8 partial sums of four rows, 4 KiB of workgroup memory, filled before it is read.
+// Modules   operand_b: lib/b_scalar, or lib/b_computed where the epilogue has element_b.
 // Accuracy  float32; eight partial sums over every eighth k, then added in order.
 //
 // B is read once, which is all that such a product costs: neighbours read neighbouring elements of
@@ -25,7 +26,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+#import operand_b
 @group(1) @binding(0) var<uniform> params: Params;
 
 #import epilogue
@@ -63,7 +64,7 @@ fn main(
     if col < params.n {
         let b_base = batch * params.b_stride + col * params.b_col;
         for (var k = slice; k < params.k; k += SLICES) {
-            sum += column_of_a(batch * params.a_stride, k) * b[b_base + k * params.b_k];
+            sum += column_of_a(batch * params.a_stride, k) * element_b(b_base + k * params.b_k);
         }
     }
     sums[slice][x] = sum;

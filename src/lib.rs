@@ -12,6 +12,7 @@
 
 pub mod activations;
 pub mod base;
+pub mod callbacks;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod constraints;
@@ -40,5 +41,7 @@ pub use models::{
     SequentialBuilder as Sequential,
 };
 pub use runtime::Device;
-pub use saving::saving_lib::{LoadOptions, SaveOptions, load_model, load_model_with};
+pub use saving::saving_lib::{
+    LoadOptions, SaveOptions, load_model, load_model_from, load_model_from_reader, load_model_with,
+};
 pub use tensor::Tensor;

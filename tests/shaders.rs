@@ -22,6 +22,15 @@ fn launches() -> Vec<Launch> {
     // What generated epilogues import must not clash with the names in any kernel.
     let identity =
         Epilogue { source: format!("#import lib/math\n{}", identity.source), ..identity };
+    let unpacking = Epilogue {
+        source: format!(
+            "@group(0) @binding(1) var<storage, read> e0: array<i32>;\n\
+             fn element_b(i: u32) -> f32 {{ return f32(e0[i]); }}\n{}",
+            identity.source
+        ),
+        computes_b: true,
+        ..identity.clone()
+    };
     for (m, n, k) in [(64, 64, 64), (3, 5, 7), (64, 63, 64), (63, 64, 64)] {
         for (transpose_a, transpose_b) in
             [(false, false), (false, true), (true, false), (true, true)]
@@ -36,9 +45,11 @@ fn launches() -> Vec<Launch> {
                 transpose_a,
                 transpose_b,
             };
-            all.push(matmul_block::launch(&p, &caps, &identity));
-            all.push(matmul_tile::launch(&p, &caps, &identity));
-            all.push(matmul_vec::launch(&MatMul { m: 4, ..p }, &caps, &identity));
+            for around in [&identity, &unpacking] {
+                all.push(matmul_block::launch(&p, &caps, around));
+                all.push(matmul_tile::launch(&p, &caps, around));
+                all.push(matmul_vec::launch(&MatMul { m: 4, ..p }, &caps, around));
+            }
         }
     }
     for (channels, stride) in [(8, 1), (6, 2)] {
@@ -248,11 +259,11 @@ fn no_shader_file_is_left_out() {
     }
     // Modules that stand for one of several files appear under the import's name.
     for (import, files) in [
-        ("operand_a", ["lib/a_scalar", "lib/a_vec4"]),
-        ("operand_b", ["lib/b_scalar", "lib/b_vec4"]),
+        ("operand_a", vec!["lib/a_scalar", "lib/a_vec4"]),
+        ("operand_b", vec!["lib/b_computed", "lib/b_scalar", "lib/b_vec4"]),
     ] {
         assert!(used.contains(import));
-        used.extend(files.map(String::from));
+        used.extend(files.into_iter().map(String::from));
     }
     let unused: Vec<_> = embedded.difference(&used).collect();
     assert!(unused.is_empty(), "no launch in this test uses {unused:?}");

@@ -2,6 +2,10 @@
 
 @group(0) @binding(1) var<storage, read> b: array<f32>;
 
+fn element_b(i: u32) -> f32 {
+    return b[i];
+}
+
 // Elements i to i + 3, of which only the first `left` exist; the others count as zero.
 fn load_b(i: u32, left: u32) -> vec4<f32> {
     if left >= 4u {

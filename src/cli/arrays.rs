@@ -59,6 +59,15 @@ pub fn read(path: &Path, wanted: &[InputSpec], side: Side) -> Result<Vec<Tensor>
     Ok(order.into_iter().map(|i| arrays[i].1.clone()).collect())
 }
 
+/// Weights of samples: one array for all outputs, or one for each.
+pub fn read_weights(path: &Path, outputs: &[InputSpec]) -> Result<Vec<Tensor>> {
+    let arrays = read_npz(path)?;
+    match arrays.as_slice() {
+        [(_, only)] => Ok(vec![only.clone()]),
+        _ => read(path, outputs, Side::Outputs),
+    }
+}
+
 fn listed(items: impl Iterator<Item = String>) -> String {
     let items: Vec<String> = items.collect();
     if items.is_empty() { "nothing".into() } else { items.join(", ") }

@@ -8,6 +8,7 @@ use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
 use crate::cli::progress;
 use crate::models::{CustomObjects, Model};
+use crate::saving::KerasVersion;
 use crate::saving::saving_lib::{LoadWeightsOptions, SaveOptions, SaveWeightsOptions};
 
 /// Load a model and save it again, as Keras would
@@ -33,6 +34,9 @@ pub struct Args {
     /// Size of a shard of .weights.json in GiB
     #[arg(long, value_name = "GIB", default_value_t = 5.0)]
     max_shard_size: f64,
+    /// Write what this version of Keras and all later ones load, such as 3.6
+    #[arg(long, value_name = "VERSION")]
+    keras_version: Option<KerasVersion>,
     /// Fail when the destination exists
     #[arg(long)]
     no_overwrite: bool,
@@ -79,14 +83,25 @@ impl Args {
         if sharded || ends(path, ".weights.h5") {
             let max_shard_bytes = if sharded { Some(self.shard_bytes()?) } else { None };
             let progress = Some(progress);
-            let mut options = SaveWeightsOptions { overwrite, max_shard_bytes, progress };
+            let mut options = SaveWeightsOptions {
+                overwrite,
+                max_shard_bytes,
+                keras_version: self.keras_version,
+                progress,
+            };
             return model.save_weights_with(path, &mut options);
         }
         if ends(path, ".json") {
-            return crate::saving::atomic::write(path, model.to_json().as_bytes(), overwrite);
+            let text = model.to_json_for(self.keras_version)?;
+            return crate::saving::atomic::write(path, text.as_bytes(), overwrite);
         }
         let zipped = [".keras", ".h5", ".hdf5"].iter().any(|ending| ends(path, ending));
-        let mut options = SaveOptions { overwrite, zipped, progress: Some(progress) };
+        let mut options = SaveOptions {
+            overwrite,
+            zipped,
+            keras_version: self.keras_version,
+            progress: Some(progress),
+        };
         model.save_with(path, &mut options)
     }
 

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::base::ResultExt;
+use crate::callbacks::ProgbarLogger;
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
 use crate::cli::fit::{CompileArgs, DataArgs};
 use crate::cli::predict::BatchArgs;
 use crate::cli::progress;
+use crate::saving::json::{Json, from_float, to_python};
 use crate::trainers::EvaluateOptions;
 
 /// Loss and metrics of a model on arrays in .npz files
@@ -23,6 +25,9 @@ pub struct Args {
     rows: BatchArgs,
     #[command(flatten)]
     compile: CompileArgs,
+    /// Write one JSON object
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -36,7 +41,15 @@ impl Args {
             batch_size: self.rows.batch_size,
             ..EvaluateOptions::on(self.device.open()?)
         };
-        let logs = model.evaluate(&data, &options).at(|| self.model.display().to_string())?;
+        let mut bar = ProgbarLogger::new();
+        let logs = model
+            .evaluate_with(&data, &options, &mut [&mut bar])
+            .at(|| self.model.display().to_string())?;
+        if self.json {
+            let pairs = logs.into_iter().map(|(name, value)| (name, from_float(value)));
+            writeln!(out, "{}", to_python(&Json::Object(pairs.collect())))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         for (name, value) in logs {
             writeln!(out, "{name}: {value}")?;
         }

@@ -1,19 +1,20 @@
 //! `keraunos fit`.
 
-use std::path::{Path, PathBuf};
+use std::io::{IsTerminal, Write, stderr, stdout};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use serde_json::json;
-
 use crate::base::{Error, Result, ResultExt};
+use crate::callbacks::ProgbarLogger;
 use crate::cli::arrays::{self, Side};
+use crate::cli::callbacks::{CallbackArgs, Report};
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
 use crate::cli::predict::{BatchArgs, read_inputs};
 use crate::cli::progress;
 use crate::models::Model;
-use crate::saving::json::{Json, from_float};
-use crate::trainers::{Callback, Compile, Data, FitOptions, History, Logs};
+use crate::saving::json::{Json, to_python};
+use crate::trainers::{Compile, Data, FitOptions, Frequency};
 
 /// Train a model on arrays in .npz files
 ///
@@ -39,11 +40,21 @@ pub struct Args {
     /// What the order of the samples follows from
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// The part of the samples, from the last on, that are for validation
-    #[arg(long, value_name = "F", default_value_t = 0.0)]
-    validation_split: f64,
+    /// Batches in an epoch; all samples where nothing is said
+    #[arg(long, value_name = "N")]
+    steps_per_epoch: Option<usize>,
+    /// A weight for each sample; or one for each sample of each output
+    #[arg(long, value_name = "W.npz")]
+    sample_weight: Option<PathBuf>,
+    /// Weights of samples by their class, such as 0:1,1:2.5
+    #[arg(long, value_name = "CLASS:W,..", value_parser = class_weights)]
+    class_weight: Option<ClassWeights>,
+    #[command(flatten)]
+    validation: ValidationArgs,
     #[command(flatten)]
     compile: CompileArgs,
+    #[command(flatten)]
+    callbacks: CallbackArgs,
     /// Where the trained model goes
     #[arg(long, value_name = "OUT.keras")]
     save: PathBuf,
@@ -52,6 +63,42 @@ pub struct Args {
     history: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceArgs,
+}
+
+/// What the model is tested on after each epoch.
+#[derive(clap::Args)]
+struct ValidationArgs {
+    /// The part of the samples, from the last on, that are for validation
+    #[arg(long, value_name = "F", default_value_t = 0.0, conflicts_with = "validation_x")]
+    validation_split: f64,
+    /// Inputs for validation
+    #[arg(long, value_name = "X.npz", requires = "validation_y")]
+    validation_x: Option<PathBuf>,
+    /// Labels for validation
+    #[arg(long, value_name = "Y.npz", requires = "validation_x")]
+    validation_y: Option<PathBuf>,
+    /// Epochs from one validation to the next
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    validation_freq: usize,
+}
+
+impl ValidationArgs {
+    fn data(&self, model: &Model) -> Result<Option<Data>> {
+        let (Some(x), Some(y)) = (&self.validation_x, &self.validation_y) else { return Ok(None) };
+        DataArgs { x: x.clone(), y: y.clone() }.read(model).map(Some)
+    }
+}
+
+/// Pairs of a class and its weight.
+type ClassWeights = Vec<(i64, f64)>;
+
+fn class_weights(text: &str) -> Result<ClassWeights, String> {
+    let pair = |text: &str| {
+        let (class, weight) = text.split_once(':')?;
+        Some((class.trim().parse().ok()?, weight.trim().parse().ok()?))
+    };
+    let pairs = text.split(',').map(pair).collect::<Option<_>>();
+    pairs.ok_or_else(|| "expected pairs such as 0:1,1:2.5".into())
 }
 
 /// Inputs and labels.
@@ -127,53 +174,50 @@ fn identifier(text: &str) -> Result<Json> {
 }
 
 impl Args {
-    pub fn run(&self, out: &mut dyn std::io::Write) -> Outcome {
+    pub fn run(&self, out: &mut dyn Write) -> Outcome {
         let mut model = progress::load(&self.model)?;
         self.compile.apply(&mut model)?;
-        let data = self.data.read(&model)?;
-        let mut report = Report { epochs: self.epochs, lines: Vec::new() };
+        let data = self.training_data(&model)?;
+        let validation_data = self.validation.data(&model)?;
+        let validates = validation_data.is_some() || self.validation.validation_split > 0.0;
+        let mut callbacks = self.callbacks.make(validates)?;
+        let mut bar = ProgbarLogger::new();
+        let mut report = Report(out);
         let mut options = FitOptions {
             batch_size: self.rows.batch_size,
             epochs: self.epochs,
             initial_epoch: self.initial_epoch,
+            steps_per_epoch: self.steps_per_epoch,
             shuffle: !self.no_shuffle,
             seed: self.seed,
-            validation_split: self.validation_split,
+            validation_split: self.validation.validation_split,
+            validation_data,
+            validation_freq: Frequency::Every(self.validation.validation_freq),
             ..FitOptions::on(self.device.open()?)
         };
-        options.callbacks.push(&mut report);
-        let history = model.fit(&data, &mut options).at(|| self.model.display().to_string())?;
-        drop(options);
-        for line in &report.lines {
-            writeln!(out, "{line}")?;
+        options.callbacks.extend(callbacks.iter_mut().map(|callback| callback.as_mut() as _));
+        options.callbacks.push(&mut bar);
+        // Who watches the bar has seen the numbers.
+        if !(stdout().is_terminal() && stderr().is_terminal()) {
+            options.callbacks.push(&mut report);
         }
+        let history = model.fit(&data, &mut options).at(|| self.model.display().to_string())?;
         model.save(&self.save)?;
         if let Some(path) = &self.history {
-            write_history(path, &history)?;
+            let text = to_python(&history.to_json());
+            std::fs::write(path, text).map_err(|error| Error::io(path, error))?;
         }
         Ok(ExitCode::SUCCESS)
     }
-}
 
-fn write_history(path: &Path, history: &History) -> Result<()> {
-    let numbers = |values: &[f64]| values.iter().map(|&v| from_float(v)).collect::<Json>();
-    let names: serde_json::Map<String, Json> =
-        history.history.iter().map(|(name, values)| (name.clone(), numbers(values))).collect();
-    let text = json!({"epoch": history.epoch, "history": names}).to_string();
-    std::fs::write(path, text).map_err(|source| Error::Io { path: path.into(), source })
-}
-
-/// A line for each epoch.
-struct Report {
-    epochs: usize,
-    lines: Vec<String>,
-}
-
-impl Callback for Report {
-    fn on_epoch_end(&mut self, _: &mut Model, epoch: usize, logs: &Logs) -> Result<()> {
-        let logs = logs.iter().map(|(name, value)| format!("{name}: {value:.4}"));
-        let logs: Vec<String> = logs.collect();
-        self.lines.push(format!("Epoch {}/{} - {}", epoch + 1, self.epochs, logs.join(" - ")));
-        Ok(())
+    fn training_data(&self, model: &Model) -> Result<Data> {
+        let mut data = self.data.read(model)?;
+        if let Some(path) = &self.sample_weight {
+            data = data.with_sample_weight(&arrays::read_weights(path, &model.outputs())?);
+        }
+        match &self.class_weight {
+            Some(weights) => data.with_class_weight(weights),
+            None => Ok(data),
+        }
     }
 }

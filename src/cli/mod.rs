@@ -6,6 +6,7 @@
 mod adapters;
 mod arrays;
 mod bench;
+mod callbacks;
 mod compare;
 mod completions;
 mod conformance;
@@ -46,7 +47,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Predict(predict::Args),
-    Fit(fit::Args),
+    Fit(Box<fit::Args>),
     Evaluate(evaluate::Args),
     Inspect(inspect::Args),
     Summary(summary::Args),

@@ -29,6 +29,7 @@ pub const FILES: &[(&str, &str)] = embed![
     "conv_gemm",
     "lib/a_scalar",
     "lib/a_vec4",
+    "lib/b_computed",
     "lib/b_scalar",
     "lib/b_vec4",
     "lib/block",

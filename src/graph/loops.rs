@@ -19,6 +19,8 @@ pub(super) struct LoopInputs<'a, 'g> {
 
 /// What a body is traced with: stand-ins for its inputs in one step.
 pub(super) struct StepInputs<'g> {
+    /// The first node of the body.
+    mark: NodeId,
     pub rows: Vec<Value<'g>>,
     pub carries: Vec<Value<'g>>,
 }
@@ -100,8 +102,8 @@ impl Graph {
             }
         }
         let row = |spec: Spec| Spec::new(spec.shape.get(1..).unwrap_or_default(), spec.dtype);
-        let mark = self.len();
         let given = StepInputs {
+            mark: self.len(),
             rows: inputs.sequences.iter().map(|(x, _)| self.placeholder(row(x.spec()))).collect(),
             carries: inputs.carries.iter().map(|x| self.placeholder(x.spec())).collect(),
         };
@@ -119,7 +121,7 @@ impl Graph {
         }
         let wanted = (outputs.len(), next.len());
         outputs.extend(effects.losses.iter().map(|&id| (self.value(id), false)));
-        let written = self.written(inputs, &given, &outputs, &next, &effects, mark);
+        let written = self.written(inputs, &given, &outputs, &next, &effects);
         let (operation, ids) = self.extract(&written);
         let (mut outputs, mut carries) = self.results_of(operation, &ids);
         for loss in outputs.split_off(wanted.0) {
@@ -174,7 +176,6 @@ impl Graph {
         outputs: &[(Value<'_>, bool)],
         next: &[Value<'_>],
         effects: &Effects,
-        mark: NodeId,
     ) -> Written {
         let sequences = inputs.sequences.iter().zip(&given.rows);
         let mut carries: Vec<(NodeId, NodeId, NodeId)> = Vec::with_capacity(next.len());
@@ -196,7 +197,7 @@ impl Graph {
         let fixed = effects.reads.iter().filter(|read| !assigned(read));
         Written {
             steps: inputs.steps,
-            mark,
+            mark: given.mark,
             sequences: sequences
                 .map(|(&(x, reversed), row)| (x.id(), row.id(), reversed))
                 .collect(),

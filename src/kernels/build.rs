@@ -42,12 +42,24 @@ impl<P: bytemuck::Pod> Kernel<'_, P> {
     }
 }
 
+/// The module of the left operand, by whether four elements of it can be read at once.
+pub(super) fn left_operand(aligned: bool) -> (&'static str, &'static str) {
+    ("operand_a", if aligned { "lib/a_vec4" } else { "lib/a_scalar" })
+}
+
+/// The module of the right operand, by whether it is computed, or four elements can be read at once.
+pub(super) fn right_operand(computed: bool, aligned: bool) -> (&'static str, &'static str) {
+    let file = match (computed, aligned) {
+        (true, _) => "lib/b_computed",
+        (false, true) => "lib/b_vec4",
+        (false, false) => "lib/b_scalar",
+    };
+    ("operand_b", file)
+}
+
 /// The modules of both operands, by whether four elements of each can be read at once.
 pub(super) fn operands([a, b]: [bool; 2]) -> Vec<(&'static str, &'static str)> {
-    vec![
-        ("operand_a", if a { "lib/a_vec4" } else { "lib/a_scalar" }),
-        ("operand_b", if b { "lib/b_vec4" } else { "lib/b_scalar" }),
-    ]
+    vec![left_operand(a), right_operand(false, b)]
 }
 
 /// Whether an extent is whole groups of four elements. An empty one is not: its buffer is too small

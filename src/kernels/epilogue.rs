@@ -22,5 +22,29 @@ pub fn epilogue(
     let operands = expr.operands();
     let Code { text, params, steps } = expr.finish(body.dtype().lane(), first_binding);
     let (count, places) = (operands.len(), access.places.len());
-    Ok((Epilogue { source: text, operands: count, params, places, steps }, operands))
+    let computes_b = false;
+    Ok((Epilogue { source: text, operands: count, params, places, steps, computes_b }, operands))
+}
+
+/// Binding of a product's right operand.
+const RIGHT: usize = 1;
+/// Binding of a product's output.
+const OUTPUT: usize = 2;
+
+/// The text for a product whose right operand is computed by `unpacking` where it is read, and the
+/// values that both bodies read, bound to what is free from the right operand's binding on.
+pub fn around_product(
+    unpacking: &Body,
+    body: &Body,
+    access: &Access<'_>,
+) -> Result<(Epilogue, Vec<NodeId>)> {
+    let places = access.places.len();
+    let mut expr = Expr::new(access, RIGHT, &[]).with_hole(OUTPUT..OUTPUT + places);
+    expr.function("element_b", unpacking, None, &["i"])?;
+    expr.function("epilogue", body, Some(Lane::F32), &["b", "row", "col"])?;
+    let operands = expr.operands();
+    let Code { text, params, steps } = expr.finish(body.dtype().lane(), OUTPUT + 1);
+    let count = operands.len().saturating_sub(1);
+    let computes_b = true;
+    Ok((Epilogue { source: text, operands: count, params, places, steps, computes_b }, operands))
 }

@@ -2,6 +2,7 @@
 //! text depends on the structure only, so that one pipeline serves all sizes.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use crate::base::dtype::Lane;
 use crate::base::{DType, Result};
@@ -16,6 +17,8 @@ pub struct Expr<'a> {
     access: &'a Access<'a>,
     operands: Vec<NodeId>,
     first_binding: usize,
+    /// Bindings that are not operands'.
+    hole: Range<usize>,
     /// Words of `ep`, as the shader reads them.
     params: Vec<u32>,
     /// Whether any of it reads the number of a loop's step.
@@ -43,11 +46,23 @@ impl<'a> Expr<'a> {
             access,
             operands: Vec::new(),
             first_binding,
+            hole: 0..0,
             params,
             steps: false,
             functions: String::new(),
             random: false,
         }
+    }
+
+    /// The same code, where operands leave out some bindings.
+    pub fn with_hole(self, hole: Range<usize>) -> Expr<'a> {
+        Expr { hole, ..self }
+    }
+
+    /// The binding of an operand, or behind the last one.
+    fn binding(&self, operand: usize) -> usize {
+        let binding = self.first_binding + operand;
+        if binding < self.hole.start { binding } else { binding + self.hole.len() }
     }
 
     /// Adds `fn name(acc: …, coordinates…) -> lane` that computes a body.
@@ -110,7 +125,7 @@ impl<'a> Expr<'a> {
             text.push_str("#import lib/random\n");
         }
         for (i, &id) in self.operands.iter().enumerate() {
-            let (binding, lane) = (self.first_binding + i, (self.access.dtype_of)(id).lane());
+            let (binding, lane) = (self.binding(i), (self.access.dtype_of)(id).lane());
             let _ = writeln!(
                 text,
                 "@group(0) @binding({binding}) var<storage, read> e{i}: array<{}>;",

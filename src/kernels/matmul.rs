@@ -38,7 +38,7 @@ pub fn choose_matmul(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Resu
         matmul_block::launch(problem, caps, epilogue)
     } else if matmul_vec::applies(problem) {
         matmul_vec::launch(problem, caps, epilogue)
-    } else if let Some(gradient) = problem.as_filter_grad() {
+    } else if let Some(gradient) = problem.as_filter_grad().filter(|_| !epilogue.computes_b) {
         conv_filter_grad_split::launch(&gradient, caps, epilogue)
     } else {
         matmul_tile::launch(problem, caps, epilogue)

@@ -2,7 +2,7 @@
 
 use crate::base::Result;
 use crate::gpu::Caps;
-use crate::kernels::build::{Kernel, words};
+use crate::kernels::build::{Kernel, right_operand, words};
 use crate::kernels::{Epilogue, Launch, MatMul};
 
 /// Rows and columns of a tile.
@@ -39,7 +39,7 @@ pub fn launch(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Laun
         name: "matmul_tile",
         label: problem.label("matmul_tile"),
         prelude: String::new(),
-        modules: Vec::new(),
+        modules: vec![right_operand(epilogue.computes_b, false)],
         params: &Params {
             m,
             n,

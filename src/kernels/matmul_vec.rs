@@ -2,7 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::gpu::Caps;
-use crate::kernels::build::{Kernel, words};
+use crate::kernels::build::{Kernel, right_operand, words};
 use crate::kernels::{Epilogue, Launch, MatMul};
 
 const COLS: usize = 32;
@@ -46,7 +46,7 @@ pub fn launch(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Laun
         name: "matmul_vec",
         label: problem.label("matmul_vec"),
         prelude: String::new(),
-        modules: Vec::new(),
+        modules: vec![right_operand(epilogue.computes_b, false)],
         params: &Params { m, n, k, a_stride, b_stride, a_row, a_k, b_k, b_col, col_tiles, tiles },
         groups,
         inputs: 2,

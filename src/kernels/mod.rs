@@ -29,7 +29,7 @@ pub mod sort_step;
 pub use access::{Access, Rows};
 pub use build::fold;
 pub use conv::{Conv, ConvKind, choose_conv};
-pub use epilogue::epilogue;
+pub use epilogue::{around_product, epilogue};
 pub use matmul::{MatMul, choose_matmul};
 pub use pool::{Pool, PoolMode};
 
@@ -62,12 +62,22 @@ pub struct Epilogue {
     pub places: usize,
     /// Whether it reads the number of a loop's step.
     pub steps: bool,
+    /// Whether the text also has `fn element_b(i: u32) -> f32`, which gives the elements of a product's
+    /// right operand by their linear position. Its first operand then takes the place of that buffer.
+    pub computes_b: bool,
 }
 
 impl Epilogue {
     /// No text at all, for kernels that take none.
     pub fn none() -> Epilogue {
-        Epilogue { source: String::new(), operands: 0, params: Vec::new(), places: 1, steps: false }
+        Epilogue {
+            source: String::new(),
+            operands: 0,
+            params: Vec::new(),
+            places: 1,
+            steps: false,
+            computes_b: false,
+        }
     }
 
     /// The result as it is, in float32.

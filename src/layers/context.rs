@@ -99,6 +99,26 @@ impl<'g> Context<'g> {
 
     /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype.
     pub fn call(&self, layer: &dyn Layer, args: &Args<'g>) -> Result<Outputs<'g>> {
+        self.called(layer, args, |inner, args| Ok((layer.call(inner, args)?, ()))).map(|(y, ())| y)
+    }
+
+    /// [`call`](Context::call) where `masks` come with the tensors of the first argument, and masks
+    /// with the outputs.
+    pub fn call_with_masks(
+        &self,
+        layer: &dyn Layer,
+        args: &Args<'g>,
+        masks: &[Option<Value<'g>>],
+    ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
+        self.called(layer, args, |inner, args| layer.call_with_masks(inner, args, masks))
+    }
+
+    fn called<T>(
+        &self,
+        layer: &dyn Layer,
+        args: &Args<'g>,
+        call: impl FnOnce(&Context<'g>, &Args<'g>) -> Result<(Outputs<'g>, T)>,
+    ) -> Result<(Outputs<'g>, T)> {
         if self.graph.has_failed() {
             // The graph keeps the first error, and nothing after it means anything.
             return Err(Error::Internal("a call after an error".into()));
@@ -120,13 +140,13 @@ impl<'g> Context<'g> {
             Ok(if base.autocast && v.dtype().is_float() { v.cast(compute) } else { *v })
         };
         self.within(layer, |inner| {
-            let outputs = layer.call(inner, &args.try_map(&mut { cast })?)?;
+            let (outputs, more) = call(inner, &args.try_map(&mut { cast })?)?;
             if !self.shapes_only && !self.silent {
                 for output in outputs.flatten() {
                     base.rules.add_activity_loss(*output)?;
                 }
             }
-            Ok(outputs)
+            Ok((outputs, more))
         })
     }
 

@@ -36,15 +36,33 @@ pub trait Layer: Send + Sync {
     /// The layer's mathematics.
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>>;
 
-    /// The mask that goes with the output in a chain of layers, where `mask` came with the input:
-    /// booleans (batch, steps), true for steps that count. Keras's `compute_mask`.
+    /// The mask that goes with the first output, where `masks` came with the tensors of the first
+    /// argument: booleans (batch, steps), true for steps that count. Keras's `compute_mask`.
     fn output_mask<'g>(
         &self,
         _cx: &Context<'g>,
         _args: &Args<'g>,
-        mask: Option<Value<'g>>,
+        masks: &[Option<Value<'g>>],
     ) -> Result<Option<Value<'g>>> {
-        Ok(mask.filter(|_| masks::keeps(self.base().class_name)))
+        let first = masks.first().copied().flatten();
+        Ok(first.filter(|_| masks::keeps(self.base().class_name)))
+    }
+
+    /// The layer's mathematics with the masks of its outputs, the first ones if there are fewer masks.
+    /// Models overwrite it, whose layers decide on the masks.
+    fn call_with_masks<'g>(
+        &self,
+        cx: &Context<'g>,
+        args: &Args<'g>,
+        masks: &[Option<Value<'g>>],
+    ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
+        let outputs = self.call(cx, args)?;
+        Ok((outputs, vec![self.output_mask(cx, args, masks)?]))
+    }
+
+    /// Whether a call takes the masks away from its inputs, so that later calls do not see them.
+    fn takes_masks(&self) -> bool {
+        false
     }
 
     /// Sub-layers under Keras's Python attribute names (`cell`, `_query_dense`): one, or a list of
@@ -56,6 +74,12 @@ pub trait Layer: Send + Sync {
     /// The layer as a cell, which a recurrent layer runs once for every time step.
     fn cell(&self) -> Option<&dyn Cell> {
         None
+    }
+
+    /// The layer's own variables that no file holds: keys of random numbers, and what it remembers from
+    /// one call to the next.
+    fn memory(&self) -> Vec<Variable> {
+        Vec::new()
     }
 
     /// Puts back what the layer remembers from one prediction to the next. Keras's `reset_state`.
@@ -74,6 +98,12 @@ pub trait Layer: Send + Sync {
     /// Keyword arguments of `call` that the layer makes use of.
     fn keywords(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// How many words a lookup knows, with the special ones; nothing for other layers. Keras's
+    /// `vocabulary_size`.
+    fn vocabulary_size(&self) -> Option<usize> {
+        None
     }
 
     /// Whether the layer itself works on the host while a model is traced, as layers of text do.

@@ -81,7 +81,8 @@ layers! {
         pooling::AdaptiveAveragePooling3D;
     Normalization: normalization::BatchNormalization("training with renorm"),
         normalization::LayerNormalization, normalization::UnitNormalization,
-        normalization::GroupNormalization, normalization::RMSNormalization;
+        normalization::GroupNormalization, normalization::RMSNormalization,
+        normalization::SpectralNormalization;
     Regularization: regularization::Dropout, regularization::SpatialDropout1D,
         regularization::SpatialDropout2D, regularization::SpatialDropout3D,
         regularization::GaussianDropout, regularization::AlphaDropout,

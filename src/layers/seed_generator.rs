@@ -39,6 +39,11 @@ impl SeedGenerator {
         Ok(SeedGenerator { state: Variable::new("seed_generator_state", false, Arc::new(state)) })
     }
 
+    /// The seed and how many keys it has given.
+    pub fn state(&self) -> &Variable {
+        &self.state
+    }
+
     /// A key that no other call gets, for the functions of [`graph::random`](crate::graph::random).
     pub fn next<'g>(&self, cx: &Context<'g>) -> Result<Value<'g>> {
         let graph = cx.graph();

@@ -3,12 +3,20 @@
 use crate::base::Result;
 use crate::graph::Value;
 use crate::layers::config::Config;
-use crate::layers::{Args, Context, Layer, LayerBase, Outputs};
+use crate::layers::{Args, Context, Layer, LayerBase, Outputs, masks};
 
 struct Stateless<F> {
     base: LayerBase,
     keywords: &'static [&'static str],
     call: F,
+    mask: Option<Box<dyn MaskRule>>,
+}
+
+/// What makes the mask of an output from a call's arguments and the masks of its first one.
+pub(crate) trait MaskRule: Send + Sync {
+    /// # Errors
+    /// If a mask does not fit its input.
+    fn mask<'g>(&self, args: &Args<'g>, masks: &[Option<Value<'g>>]) -> Result<Option<Value<'g>>>;
 }
 
 /// A layer whose call is `call`, with settings already read from `config`.
@@ -33,7 +41,22 @@ pub(crate) fn stateless_with<F>(
 where
     F: for<'g> Fn(&Context<'g>, &Args<'g>) -> Result<Value<'g>> + Send + Sync + 'static,
 {
-    Ok(Box::new(Stateless { base: LayerBase::new(class_name, config)?, keywords, call }))
+    let base = LayerBase::new(class_name, config)?;
+    Ok(Box::new(Stateless { base, keywords, call, mask: None }))
+}
+
+/// [`stateless`], for a layer with a rule of its own about masks.
+pub(crate) fn stateless_masked<F>(
+    class_name: &'static str,
+    config: &Config,
+    mask: impl MaskRule + 'static,
+    call: F,
+) -> Result<Box<dyn Layer>>
+where
+    F: for<'g> Fn(&Context<'g>, &Args<'g>) -> Result<Value<'g>> + Send + Sync + 'static,
+{
+    let (base, mask) = (LayerBase::new(class_name, config)?, Some(Box::new(mask) as _));
+    Ok(Box::new(Stateless { base, keywords: &[], call, mask }))
 }
 
 impl<F> Layer for Stateless<F>
@@ -50,6 +73,21 @@ where
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
         (self.call)(cx, args).map(Outputs::from)
+    }
+
+    fn output_mask<'g>(
+        &self,
+        _: &Context<'g>,
+        args: &Args<'g>,
+        masks: &[Option<Value<'g>>],
+    ) -> Result<Option<Value<'g>>> {
+        match &self.mask {
+            Some(rule) => rule.mask(args, masks),
+            None => {
+                let first = masks.first().copied().flatten();
+                Ok(first.filter(|_| masks::keeps(self.base.class_name)))
+            }
+        }
     }
 
     fn keywords(&self) -> &'static [&'static str] {

@@ -5,6 +5,7 @@ use crate::graph::{Graph, Value};
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
 use crate::losses::{Weights, weighting};
+use crate::metrics::Direction;
 use crate::tensor::Variable;
 
 /// A metric: state in variables, an update from a batch, a result from the state.
@@ -45,6 +46,8 @@ pub struct MetricBase {
     pub name: String,
     /// The dtype of the computation.
     pub dtype: DType,
+    /// Where it goes when a model gets better, where that is known.
+    pub direction: Option<Direction>,
     /// The state, in Keras's order.
     pub variables: Vec<Variable>,
 }
@@ -55,13 +58,19 @@ impl MetricBase {
         Ok(MetricBase {
             name: weighting::name(config, otherwise_named)?,
             dtype: weighting::dtype(config)?,
+            direction: None,
             variables: Vec::new(),
         })
     }
 
     /// A metric called `name` that computes in float32.
     pub fn named(name: impl Into<String>) -> MetricBase {
-        MetricBase { name: name.into(), dtype: DType::Float32, variables: Vec::new() }
+        MetricBase {
+            name: name.into(),
+            dtype: DType::Float32,
+            direction: None,
+            variables: Vec::new(),
+        }
     }
 
     /// Adds a variable of zeros.

@@ -8,6 +8,7 @@ mod auc;
 mod confusion;
 mod correlation;
 mod counts;
+mod direction;
 mod f_score;
 mod iou;
 mod mean;
@@ -16,6 +17,7 @@ mod operating_point;
 mod registry;
 mod regression;
 
+pub use direction::Direction;
 pub use mean::{Mean, MeanMetric, Sum};
 pub use metric::{Metric, MetricBase};
 pub use registry::{METRICS, MetricDef, get};

@@ -19,7 +19,7 @@ use crate::metrics::f_score::FBetaScore;
 use crate::metrics::iou::{IoU, Targets};
 use crate::metrics::operating_point::{OperatingPoint, Share};
 use crate::metrics::regression::{R2Score, RootMeanSquaredError};
-use crate::metrics::{Mean, MeanMetric, Metric, MetricBase, Sum};
+use crate::metrics::{Direction, Mean, MeanMetric, Metric, MetricBase, Sum};
 
 /// What the table says of a class of `keras.metrics`.
 pub struct MetricDef {
@@ -291,7 +291,9 @@ fn from_record(record: &Map<String, Json>, owner: &str) -> Result<Box<dyn Metric
     let (class_name, module) = (text("class_name"), text("module"));
     if class_name == "function" {
         let def = record_function(record).ok_or_else(|| unknown(text("config"), module, owner))?;
-        return Ok(Box::new(MeanMetric::new(def.name, def.with_defaults(owner)?)?));
+        let mut metric = MeanMetric::new(def.name, def.with_defaults(owner)?)?;
+        metric.base_mut().direction = direction_of(def);
+        return Ok(Box::new(metric));
     }
     let config = match record.get("config") {
         Some(Json::Object(config)) if is_keras(module) => config.clone(),
@@ -317,6 +319,12 @@ fn record_function(record: &Map<String, Json>) -> Option<&'static FunctionDef> {
 
 fn from_class(def: &MetricDef, config: Map<String, Json>, owner: &str) -> Result<Box<dyn Metric>> {
     let owner = format!("{} in {owner}", def.class_name);
+    let mut metric = make(def, config, owner)?;
+    metric.base_mut().direction = Direction::of_class(def.class_name);
+    Ok(metric)
+}
+
+fn make(def: &MetricDef, config: Map<String, Json>, owner: String) -> Result<Box<dyn Metric>> {
     match def.make {
         Make::Own(new) => {
             let config = Config::new(owner, config, (def.defaults)());
@@ -346,7 +354,14 @@ fn wrapper(mut config: Map<String, Json>, owner: &str) -> Result<Box<dyn Metric>
         _ => None,
     };
     let def = def.ok_or_else(|| unknown("fn", "", &owner))?;
-    mean_metric(def, config, "mean_metric_wrapper", owner)
+    let mut metric = mean_metric(def, config, "mean_metric_wrapper", owner)?;
+    metric.base_mut().direction = direction_of(def);
+    Ok(metric)
+}
+
+/// The mean of a loss is better when it is smaller; Keras knows nothing of other functions.
+fn direction_of(function: &FunctionDef) -> Option<Direction> {
+    loss_function(function.name).map(|_| Direction::Down)
 }
 
 fn mean_metric(

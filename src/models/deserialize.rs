@@ -1,16 +1,19 @@
 //! From a record to an object: the one gate between names in a file and code.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::Map;
 
 use crate::base::error::quote;
 use crate::base::{DType, Error, Result, ResultExt, SymbolicShape};
 use crate::layers::config::{Config, Json, LayerReader};
-use crate::layers::{Arg, CallArgs, Layer, SymbolicSpec, registry};
+
+use crate::layers::{Arg, CallArgs, FeatureSpace, Layer, SymbolicSpec, registry};
 use crate::models::custom::CustomObjects;
 use crate::models::functional::Functional;
 use crate::models::sequential::Sequential;
+use crate::models::single::Single;
 use crate::operations;
 
 /// Models within models, at most; wrappers count too.
@@ -26,6 +29,7 @@ pub struct Reader<'a> {
 pub enum Root {
     Functional(Functional),
     Sequential(Sequential),
+    Single(Single),
 }
 
 /// The fields of a record that all objects have.
@@ -75,7 +79,24 @@ impl<'a> Reader<'a> {
         let record = Record::parse(json)?;
         refuse_code(record.class_name)?;
         record.check_registered_name()?;
+        if let Some(space) = self.feature_space(&record)? {
+            return Ok(Root::Single(space));
+        }
         self.model_of(&record)?.ok_or_else(|| record.unknown())
+    }
+
+    /// `keras.utils.FeatureSpace`, the one layer that Keras saves in a file of its own.
+    fn feature_space(&self, record: &Record<'_>) -> Result<Option<Single>> {
+        let modules = ["keras.utils", "keras.src.layers.preprocessing.feature_space"];
+        if record.class_name != "FeatureSpace" || !modules.contains(&record.module) {
+            return Ok(None);
+        }
+        let inner = Inner(self);
+        let config = Config::new("FeatureSpace".into(), record.config.clone(), Json::Null);
+        let config = config.with_layers(&inner);
+        let space = FeatureSpace::from_config(&config)?;
+        config.finish()?;
+        Ok(Some(Single { inputs: space.inputs(), layer: Arc::new(space) }))
     }
 
     fn model_of(&self, record: &Record<'_>) -> Result<Option<Root>> {
@@ -128,6 +149,8 @@ impl<'a> Reader<'a> {
             return Ok(match model {
                 Root::Functional(model) => Box::new(model),
                 Root::Sequential(model) => Box::new(model),
+                // Only at the root of a file.
+                Root::Single(_) => return Err(record.unknown()),
             });
         }
         if is_layer_module(record.module)

@@ -15,7 +15,8 @@ use crate::layers::{
 };
 use crate::models::calls::{History, inbound_nodes, structure};
 use crate::models::deserialize::{Names, Reader, Record};
-use crate::models::order::layers_by_depth;
+use crate::models::flow::{Flow, masks_of_inputs, with_unchanged};
+use crate::models::order::by_depth;
 use crate::models::symbolic::output_specs;
 use crate::saving::Kind;
 
@@ -49,6 +50,8 @@ pub struct Functional {
     pub calls: Vec<Call>,
     pub inputs: Nested<TensorRef>,
     pub outputs: Nested<TensorRef>,
+    /// Calls in the order in which they run.
+    running: Vec<usize>,
     /// Members that are layers, in Keras's order, which decides the paths of weights.
     order: Vec<usize>,
 }
@@ -111,9 +114,17 @@ impl Functional {
             .into_iter()
             .map(|p| Member { layer: Arc::from(p.layer), is_layer: p.is_layer })
             .collect();
-        let order = layers_by_depth(&graph.calls, &inputs, &outputs)?;
-        let order = order.into_iter().filter(|&m| members[m].is_layer).collect();
-        Ok(Functional { base, members, calls: graph.calls, inputs, outputs, order })
+        let order = by_depth(&graph.calls, &inputs, &outputs);
+        let layers = order.layers.into_iter().filter(|&m| members[m].is_layer).collect();
+        Ok(Functional {
+            base,
+            members,
+            calls: graph.calls,
+            inputs,
+            outputs,
+            running: order.calls,
+            order: layers,
+        })
     }
 
     /// The spec of a tensor of the graph.
@@ -314,51 +325,19 @@ impl Rebuild {
     }
 }
 
-/// The mask that rides along with a call's input. Files of Keras hold masks as arguments of their own;
-/// models that were built otherwise do not, and Keras then takes the input's.
-fn ride_along<'g>(
-    call: &CallArgs<TensorRef>,
-    masks: &[Option<Value<'g>>],
-    layer: &dyn Layer,
-    args: &mut Args<'g>,
-) -> Option<Value<'g>> {
-    if let Some(given) = args.tensor(usize::MAX, "mask") {
-        return Some(given);
-    }
-    let Some(Arg::Tensor(TensorRef { call: source, output: 0 })) = call.positional.first() else {
-        return None;
-    };
-    let mask = masks[*source]?;
-    if layer.keywords().contains(&"mask") {
-        args.keyword.retain(|(name, _)| name != "mask");
-        args.keyword.push(("mask".into(), Arg::Tensor(mask)));
-    }
-    Some(mask)
-}
-
 impl Layer for Functional {
     layer_base!();
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        self.outputs_and_masks(cx, args).map(|(outputs, _)| outputs)
+        self.call_with_masks(cx, args, &[]).map(|(outputs, _)| outputs)
     }
 
-    fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
-        let layers = self.layers().into_iter().map(Nested::Leaf).collect();
-        vec![("layers", Nested::List(layers))]
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Functional
-    }
-}
-
-impl Functional {
-    /// The outputs, and the mask that goes with each.
-    pub(crate) fn outputs_and_masks<'g>(
+    /// Runs the calls in their order; masks ride along with the values.
+    fn call_with_masks<'g>(
         &self,
         cx: &Context<'g>,
         args: &Args<'g>,
+        masks: &[Option<Value<'g>>],
     ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
         let given = args.get(0, "inputs").and_then(Arg::nested);
         let given: Vec<Value<'g>> =
@@ -371,32 +350,43 @@ impl Functional {
                 format!("{} inputs", inputs.len()),
             ));
         }
-        let mut values: Vec<Vec<Value<'g>>> = vec![Vec::new(); self.calls.len()];
-        let mut masks: Vec<Option<Value<'g>>> = vec![None; self.calls.len()];
-        for (tensor, value) in inputs.into_iter().zip(given) {
-            values[tensor.call] = vec![value];
+        let masks = masks_of_inputs(args, masks);
+        let mut flow = Flow::new(self.calls.len());
+        for (i, (tensor, value)) in inputs.into_iter().zip(given).enumerate() {
+            let mask = masks.get(i).copied().flatten();
+            flow.put(tensor.call, vec![value], &[mask]);
         }
-        for (i, call) in self.calls.iter().enumerate() {
-            if values[i].is_empty()
-                && !call.args.positional.is_empty() | !call.args.keyword.is_empty()
+        for &i in &self.running {
+            let call = &self.calls[i];
+            if flow.is_empty(i)
+                && !(call.args.positional.is_empty() && call.args.keyword.is_empty())
             {
                 let layer = self.members[call.layer].layer.as_ref();
-                let mut args = call.args.try_map(&mut |t: &TensorRef| {
-                    let value = values[t.call].get(t.output).copied();
-                    value.ok_or_else(|| Error::Internal("a call before its inputs".into()))
-                })?;
-                let mask = ride_along(&call.args, &masks, layer, &mut args);
-                let outputs = cx.call(layer, &args)?;
-                values[i] = outputs.flatten().into_iter().copied().collect();
-                masks[i] = layer.output_mask(cx, &args, mask)?;
+                let (args, masks) = flow.arguments(&call.args, layer)?;
+                let (outputs, masks) = cx.call_with_masks(layer, &args, &masks)?;
+                let outputs: Vec<_> = outputs.flatten().into_iter().copied().collect();
+                let masks = with_unchanged(&outputs, &masks, &flow.inputs(&call.args));
+                if layer.takes_masks() {
+                    flow.forget_masks(&call.args, layer.base().policy.compute);
+                }
+                flow.put(i, outputs, &masks);
             }
         }
-        let outputs = self.outputs.try_map(&mut |t| {
-            let value = values[t.call].get(t.output).copied();
-            value.ok_or_else(|| Error::Internal("an output was not computed".into()))
-        })?;
-        let of_outputs = self.outputs.flatten().into_iter();
-        let masks = of_outputs.map(|t| masks[t.call].filter(|_| t.output == 0)).collect();
+        let outputs = self.outputs.try_map(&mut |t| flow.value(t))?;
+        let masks = self.outputs.flatten().into_iter().map(|t| flow.mask(t)).collect();
         Ok((outputs, masks))
+    }
+
+    fn keywords(&self) -> &'static [&'static str] {
+        &["mask"]
+    }
+
+    fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
+        let layers = self.layers().into_iter().map(Nested::Leaf).collect();
+        vec![("layers", Nested::List(layers))]
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Functional
     }
 }

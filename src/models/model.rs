@@ -14,6 +14,7 @@ use crate::models::functional::Functional;
 use crate::models::predict::Plans;
 use crate::models::saveable::{SaveableLayer, SaveableModel};
 use crate::models::sequential::Sequential;
+use crate::models::single::Single;
 use crate::runtime::Device;
 use crate::saving::{GroupPlan, Limits, Saved, walk};
 use crate::tensor::Variable;
@@ -50,10 +51,11 @@ pub struct Model {
     pub(crate) on_host: bool,
 }
 
-/// The two forms of a model.
+/// The forms of a model.
 pub(crate) enum Form {
     Functional(Arc<Functional>),
     Sequential(Arc<Sequential>),
+    Single(Single),
 }
 
 impl Model {
@@ -63,6 +65,7 @@ impl Model {
         let form = match Reader::new(custom).model(&config)? {
             Root::Functional(model) => Form::Functional(Arc::new(model)),
             Root::Sequential(model) => Form::Sequential(Arc::new(model)),
+            Root::Single(layer) => Form::Single(layer),
         };
         let mut model = Model {
             form,
@@ -85,6 +88,7 @@ impl Model {
         match &self.form {
             Form::Functional(model) => model.clone(),
             Form::Sequential(model) => model.clone(),
+            Form::Single(model) => model.layer.clone(),
         }
     }
 
@@ -92,7 +96,7 @@ impl Model {
         self.root().base().name.clone()
     }
 
-    /// `Functional` or `Sequential`.
+    /// `Functional`, `Sequential`, or the class of the layer that stands at the file's root.
     pub fn class_name(&self) -> &'static str {
         self.root().base().class_name
     }
@@ -107,6 +111,7 @@ impl Model {
         match &self.form {
             Form::Functional(model) => model.layers(),
             Form::Sequential(model) => model.layers.clone(),
+            Form::Single(model) => vec![model.layer.clone()],
         }
     }
 
@@ -124,6 +129,9 @@ impl Model {
             }
             Form::Sequential(model) => {
                 model.input.iter().map(|(name, spec)| input(name, spec)).collect()
+            }
+            Form::Single(model) => {
+                model.inputs.iter().map(|(name, spec)| input(name, spec)).collect()
             }
         }
     }
@@ -160,6 +168,15 @@ impl Model {
                     specs.flatten().into_iter().for_each(|spec| push(&name, spec));
                 }
             }
+            Form::Single(model) => match model.outputs().unwrap_or(Nested::None) {
+                Nested::Dict(named) => named.iter().for_each(|(name, specs)| {
+                    specs.flatten().into_iter().for_each(|spec| push(name, spec));
+                }),
+                specs => {
+                    let name = model.layer.base().name.clone();
+                    specs.flatten().into_iter().for_each(|spec| push(&name, spec));
+                }
+            },
         }
         outputs
     }
@@ -173,6 +190,10 @@ impl Model {
                 model.inputs.try_map(&mut |t| number(t)).unwrap_or(Nested::None)
             }
             Form::Sequential(_) => Nested::Leaf(0),
+            Form::Single(model) => {
+                let named = model.inputs.iter().enumerate();
+                Nested::Dict(named.map(|(i, (name, _))| (name.clone(), Nested::Leaf(i))).collect())
+            }
         }
     }
 
@@ -217,11 +238,9 @@ impl Model {
         })?;
         let (cx, args) = (Context::new(graph, training), CallArgs::one(Arg::from(&structured)));
         let (outputs, masks) = match &self.form {
-            Form::Functional(model) => model.outputs_and_masks(&cx, &args)?,
-            Form::Sequential(model) => {
-                let (outputs, mask) = model.chain(&cx, &args)?;
-                (outputs, vec![mask])
-            }
+            Form::Functional(model) => model.call_with_masks(&cx, &args, &[])?,
+            Form::Sequential(model) => model.call_with_masks(&cx, &args, &[])?,
+            Form::Single(model) => cx.call_with_masks(model.layer.as_ref(), &args, &[])?,
         };
         let root = self.root();
         let outputs: Vec<Value<'g>> = outputs.flatten().into_iter().copied().collect();

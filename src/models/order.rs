@@ -5,30 +5,41 @@
 
 use std::collections::HashMap;
 
-use crate::base::{Nested, Result};
+use crate::base::Nested;
 use crate::models::functional::{Call, TensorRef};
 
-/// The layers that take part in computing the outputs from the inputs, in order.
-pub fn layers_by_depth(
-    calls: &[Call],
-    inputs: &Nested<TensorRef>,
-    outputs: &Nested<TensorRef>,
-) -> Result<Vec<usize>> {
+/// The order of a functional model's calls and of its layers.
+pub struct Order {
+    /// Calls that outputs depend on, in the order in which Keras makes them when the model runs.
+    pub calls: Vec<usize>,
+    /// Layers that take part in computing the outputs from the inputs.
+    pub layers: Vec<usize>,
+}
+
+/// Calls and layers by falling depth.
+pub fn by_depth(calls: &[Call], inputs: &Nested<TensorRef>, outputs: &Nested<TensorRef>) -> Order {
     let parents: Vec<Vec<usize>> = calls.iter().map(parents_of).collect();
     let (finished, met) = walk(calls, &parents, outputs);
     let mut node_depth: HashMap<usize, usize> = HashMap::new();
     let mut layer_depth: HashMap<usize, usize> = HashMap::new();
+    // Calls as they first get a depth: those of one depth run in this order.
+    let mut reached = Vec::new();
     for &call in finished.iter().rev() {
         let layer = calls[call].layer;
-        let depth = node_depth.get(&call).copied().unwrap_or(0);
-        let depth = depth.max(layer_depth.get(&layer).copied().unwrap_or(0));
+        let known = node_depth.get(&call).copied();
+        let depth = known.unwrap_or(0).max(layer_depth.get(&layer).copied().unwrap_or(0));
         layer_depth.insert(layer, depth);
-        node_depth.insert(call, depth);
-        for &parent in &parents[call] {
-            let reached = node_depth.entry(parent).or_insert(0);
-            *reached = (*reached).max(depth + 1);
+        for (call, depth) in
+            [(call, depth)].into_iter().chain(parents[call].iter().map(|&p| (p, depth + 1)))
+        {
+            let deepest = node_depth.entry(call).or_insert_with(|| {
+                reached.push(call);
+                0
+            });
+            *deepest = (*deepest).max(depth);
         }
     }
+    reached.sort_by_key(|call| std::cmp::Reverse(node_depth[call]));
     // Inputs that no output depends on are still layers of the model.
     for tensor in inputs.flatten() {
         layer_depth.entry(calls[tensor.call].layer).or_insert(0);
@@ -39,7 +50,7 @@ pub fn layers_by_depth(
         (std::cmp::Reverse(layer_depth[layer]), order, *layer)
     };
     layers.sort_by_key(place);
-    Ok(layers)
+    Order { calls: reached, layers }
 }
 
 fn parents_of(call: &Call) -> Vec<usize> {

@@ -13,6 +13,7 @@ use crate::layers::{
     Arg, Args, CallArgs, Context, DTypePolicy, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec,
 };
 use crate::models::deserialize::{Names, Reader, Record};
+use crate::models::flow::with_unchanged;
 use crate::models::symbolic::output_specs;
 use crate::saving::Kind;
 
@@ -100,26 +101,37 @@ impl Sequential {
         Ok(())
     }
 
-    /// Calls layer after layer, each with the mask that came so far if it takes one. Gives the
-    /// outputs and their mask.
+    /// Calls layer after layer, each with the masks that came so far if it takes them. Gives the
+    /// outputs and their masks.
     pub(crate) fn chain<'g>(
         &self,
         cx: &Context<'g>,
         args: &Args<'g>,
-    ) -> Result<(Outputs<'g>, Option<Value<'g>>)> {
+        masks: &[Option<Value<'g>>],
+    ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
         let mut current = args.get(0, "inputs").and_then(Arg::nested).ok_or_else(|| {
             Error::shape(format!("model '{}'", quote(&self.base.name)), "no input", "one input")
         })?;
-        let mut mask = args.tensor(1, "mask");
+        let mut masks = match args.tensor(1, "mask") {
+            Some(mask) => vec![Some(mask)],
+            None => masks.to_vec(),
+        };
         for layer in &self.layers {
             let mut args = CallArgs::one(Arg::from(&current));
+            let mask = masks.first().copied().flatten();
             if let Some(mask) = mask.filter(|_| layer.keywords().contains(&"mask")) {
                 args.keyword.push(("mask".into(), Arg::Tensor(mask)));
             }
-            current = cx.call(layer.as_ref(), &args)?;
-            mask = layer.output_mask(cx, &args, mask)?;
+            let (outputs, own) = cx.call_with_masks(layer.as_ref(), &args, &masks)?;
+            let flat = |nested: &Outputs<'g>| nested.flatten().into_iter().copied().collect();
+            let (inputs, flat): (Vec<_>, Vec<_>) = (flat(&current), flat(&outputs));
+            let riding = |i: usize| masks.get(i).copied().flatten();
+            let inputs: Vec<_> =
+                inputs.into_iter().enumerate().map(|(i, input)| (input, riding(i))).collect();
+            masks = with_unchanged(&flat, &own, &inputs);
+            current = outputs;
         }
-        Ok((current, mask))
+        Ok((current, masks))
     }
 
     /// What the model gives.
@@ -160,17 +172,16 @@ impl Layer for Sequential {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        self.chain(cx, args).map(|(outputs, _)| outputs)
+        self.chain(cx, args, &[]).map(|(outputs, _)| outputs)
     }
 
-    fn output_mask<'g>(
+    fn call_with_masks<'g>(
         &self,
         cx: &Context<'g>,
         args: &Args<'g>,
-        _: Option<Value<'g>>,
-    ) -> Result<Option<Value<'g>>> {
-        // No mask depends on the mode, and a second call in training would move statistics twice.
-        self.chain(&cx.without_effects(), args).map(|(_, mask)| mask)
+        masks: &[Option<Value<'g>>],
+    ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
+        self.chain(cx, args, masks)
     }
 
     fn keywords(&self) -> &'static [&'static str] {

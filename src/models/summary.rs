@@ -73,6 +73,11 @@ impl Model {
     fn rows(&self) -> Vec<SummaryRow> {
         match &self.form {
             Form::Functional(model) => functional_rows(model),
+            Form::Single(model) => {
+                let shapes: Vec<String> =
+                    self.outputs().iter().map(|output| output.shape.to_string()).collect();
+                vec![row(model.layer.as_ref(), shapes.join(", "), Vec::new())]
+            }
             Form::Sequential(model) => model
                 .layers
                 .iter()

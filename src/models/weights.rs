@@ -60,3 +60,17 @@ impl Found {
         }
     }
 }
+
+/// What a layer and its parts remember that no file holds (see [`Layer::memory`]), each variable once,
+/// in an order that depends on the model only.
+pub fn memory(layer: &Arc<dyn Layer>) -> Vec<Variable> {
+    let mut layers: Vec<Arc<dyn Layer>> = vec![layer.clone()];
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    while let Some(layer) = layers.pop() {
+        found.extend(layer.memory().into_iter().filter(|variable| seen.insert(variable.id())));
+        let children = layer.children();
+        layers.extend(children.iter().flat_map(|(_, nested)| nested.flatten()).cloned());
+    }
+    found
+}

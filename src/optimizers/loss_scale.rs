@@ -187,6 +187,10 @@ impl Optimizer for LossScaled {
 
     fn set_loss_scale_factor(&mut self, _factor: Option<f64>) {}
 
+    fn parts(&self) -> Vec<SharedOptimizer> {
+        vec![self.inner.clone()]
+    }
+
     fn children(&self) -> Vec<(&'static str, Child)> {
         vec![("inner_optimizer", Child::One(Arc::new(SavedOptimizer(self.inner.clone()))))]
     }

@@ -111,6 +111,16 @@ pub trait Optimizer: Send + Sync {
     /// Wrappers call it, so that no gradient is scaled twice.
     fn set_loss_scale_factor(&mut self, factor: Option<f64>);
 
+    /// The optimizers that this one hands the work to: none but in wrappers.
+    fn parts(&self) -> Vec<SharedOptimizer> {
+        Vec::new()
+    }
+
+    /// Weights with their moving averages, where such are kept (`use_ema`).
+    fn averages(&self) -> Vec<(Variable, Variable)> {
+        self.parts().iter().flat_map(|part| part.averages()).collect()
+    }
+
     /// Optimizers within this one, under Keras's attribute names.
     fn children(&self) -> Vec<(&'static str, Child)> {
         Vec::new()

@@ -220,6 +220,10 @@ impl Optimizer for Multi {
         }
     }
 
+    fn parts(&self) -> Vec<SharedOptimizer> {
+        self.parts.clone()
+    }
+
     fn children(&self) -> Vec<(&'static str, Child)> {
         let saved = |part: &SharedOptimizer| Child::One(Arc::new(SavedOptimizer(part.clone())));
         vec![("optimizers", Child::List(self.parts.iter().map(saved).collect()))]

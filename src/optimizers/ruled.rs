@@ -254,6 +254,13 @@ impl Optimizer for Ruled {
         Ok(())
     }
 
+    fn averages(&self) -> Vec<(Variable, Variable)> {
+        let pair = |(weight, average): (&Weight, &Option<Variable>)| {
+            average.as_ref().map(|average| (weight.variable.clone(), average.clone()))
+        };
+        self.weights.iter().zip(&self.averages).filter_map(pair).collect()
+    }
+
     fn learning_rate(&self) -> Option<&LearningRate> {
         Some(&self.settings.learning_rate)
     }

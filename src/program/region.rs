@@ -24,7 +24,8 @@ pub enum RegionKind {
 pub struct Region {
     pub root: NodeId,
     pub kind: RegionKind,
-    /// What is computed in front of a reduction, per element.
+    /// What is computed in front of a reduction, per element; in front of a product, per element of its
+    /// right operand, by its linear position.
     pub prologue: Option<Body>,
     /// What gives the stored element, from loads and from the anchor's result.
     pub body: Body,

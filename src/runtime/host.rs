@@ -259,11 +259,19 @@ fn compute(
         }
         RegionKind::Kernel { anchor } => {
             let node = &program.nodes[anchor];
-            let inputs = node
-                .inputs
+            let mut inputs = memory::kernel_inputs(program, region, anchor)
                 .iter()
                 .map(|&id| array(id).map(|a| (&program.nodes[id].spec, a)))
                 .collect::<Result<Vec<_>>>()?;
+            let unpacked = match (&region.prologue, node.inputs.get(1)) {
+                (Some(prologue), Some(&id)) => {
+                    let spec = &program.nodes[id].spec;
+                    let operands = operands(&prologue.operands)?;
+                    Some((spec, host_body::map(prologue, &operands, spec.clone())?))
+                }
+                _ => None,
+            };
+            inputs.extend(unpacked.as_ref().map(|(spec, array)| (*spec, array)));
             let result = host_kernels::compute(&node.op, &inputs, &node.spec)?;
             host_body::behind(body.0, &body.1, result, spec)
         }

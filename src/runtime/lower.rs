@@ -6,6 +6,7 @@ use crate::graph::ops::{Conv, ConvKind, MatMul, Pool, PoolMode};
 use crate::graph::{NodeId, Op};
 use crate::kernels::{self, Access, CONTRACTION_OPERAND, Epilogue, WINDOW_OPERAND, reduce};
 use crate::program::Program;
+use crate::program::pass::memory;
 use crate::program::region::{Region, RegionKind};
 
 /// A launch and the values it binds, in order; the output comes at `launch.first_output`.
@@ -67,7 +68,7 @@ fn kernel(
     access: &Access<'_>,
 ) -> Result<(Launch, Vec<NodeId>)> {
     let node = &program.nodes[anchor];
-    let mut reads = node.inputs.clone();
+    let mut reads = memory::kernel_inputs(program, region, anchor).to_vec();
     let mut epilogue = |first: usize| -> Result<Epilogue> {
         let (epilogue, more) = kernels::epilogue(&region.body, first, access)?;
         reads.extend(more);
@@ -76,7 +77,15 @@ fn kernel(
     let launch = match &node.op {
         Op::MatMul(op) => {
             let problem = matmul(program, op, &node.inputs)?;
-            kernels::choose_matmul(&problem, caps, &epilogue(CONTRACTION_OPERAND)?)?
+            let around = match &region.prologue {
+                None => epilogue(CONTRACTION_OPERAND)?,
+                Some(unpacking) => {
+                    let (around, more) = kernels::around_product(unpacking, &region.body, access)?;
+                    reads.extend(more);
+                    around
+                }
+            };
+            kernels::choose_matmul(&problem, caps, &around)?
         }
         Op::Conv(op) => kernels::choose_conv(&conv(op), caps, &epilogue(CONTRACTION_OPERAND)?)?,
         Op::Pool(op) => kernels::pool::launch(&pool(op), caps, &epilogue(WINDOW_OPERAND)?)?,

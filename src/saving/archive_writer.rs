@@ -5,8 +5,9 @@ use std::path::Path;
 
 use crate::base::error::quote;
 use crate::base::{Error, Result};
-use crate::saving::archive::{ASSETS, CONFIG, METADATA, WEIGHTS};
-use crate::saving::atomic::{self, AtomicFile};
+use crate::saving::archive::{ASSETS, CONFIG, METADATA, NPZ_WEIGHTS, WEIGHTS};
+use crate::saving::atomic::{AtomicFile, AtomicFolder, FolderForm};
+use crate::saving::file_system::{Disk, FileSystem};
 use crate::saving::h5::H5Writer;
 use crate::saving::json::{Json, to_python};
 use crate::saving::store::GroupPlan;
@@ -40,11 +41,19 @@ impl Default for WriteOptions {
     }
 }
 
+/// The files of the folder form.
+const FOLDER: FolderForm =
+    FolderForm { marker: CONFIG, names: &[METADATA, CONFIG, WEIGHTS, NPZ_WEIGHTS, ASSETS_FOLDER] };
+
+/// Keras makes it even when it stays empty.
+const ASSETS_FOLDER: &str = "assets";
+
 /// Writes a model file. Equal contents give equal bytes.
 ///
-/// An archive appears at `path` in one step, when it is complete; any failure leaves what was there
-/// before. A folder is made if it is missing; each of its files appears in one step, the
-/// configuration last.
+/// An archive or a folder appears at `path` in one step, when it is complete; any failure leaves what
+/// was there before. Folders on the way to a folder are made. In a folder that holds no model the
+/// files appear one by one, the configuration, which makes it a model, last; what else is in a folder
+/// stays there.
 ///
 /// `progress` is given the bytes of weights written so far and their total.
 ///
@@ -57,6 +66,17 @@ pub fn write_archive(
     options: &WriteOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<()> {
+    write_archive_on(&Disk, path, contents, options, progress)
+}
+
+/// [`write_archive`] on any file system.
+pub(super) fn write_archive_on(
+    files: &dyn FileSystem,
+    path: &Path,
+    contents: &Contents,
+    options: &WriteOptions,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<()> {
     // Everything that can fail without a file does so before there is one.
     check_assets(&contents.assets)?;
     let weights = H5Writer::new(&contents.groups)?;
@@ -64,13 +84,11 @@ pub fn write_archive(
     let mut progress = |done| progress(done, total);
     let members = Members { contents, weights };
     if options.zipped {
-        let mut file = AtomicFile::create(path, options.overwrite)?;
-        members
-            .write_zip(StoredZip::new(file.file()), &mut progress)
-            .map_err(|e| named(e, path))?;
+        let mut file = AtomicFile::create(files, path, options.overwrite)?;
+        file.write(|out| members.write_zip(StoredZip::new(out), &mut progress))?;
         return file.commit();
     }
-    members.write_folder(path, options.overwrite, &mut progress)
+    members.write_folder(files, path, options.overwrite, &mut progress)
 }
 
 /// Writes the archive form of a model to anything that takes bytes, from start to end. The checksum
@@ -88,16 +106,6 @@ pub fn write_archive_to(
     let total = weights.len();
     let members = Members { contents, weights };
     members.write_zip(StoredZip::streamed(out), &mut |done| progress(done, total))
-}
-
-/// Gives an error of a writer the path of its file.
-pub(super) fn named(error: Error, path: &Path) -> Error {
-    match error {
-        Error::Io { path: empty, source } if empty.as_os_str().is_empty() => {
-            Error::io(path, source)
-        }
-        other => other,
-    }
 }
 
 fn check_assets(assets: &[(String, Vec<u8>)]) -> Result<()> {
@@ -143,37 +151,26 @@ impl Members<'_> {
 
     fn write_folder(
         &self,
-        folder: &Path,
+        files: &dyn FileSystem,
+        path: &Path,
         overwrite: bool,
         progress: &mut dyn FnMut(u64),
     ) -> Result<()> {
-        if folder.extension().is_some_and(|ending| ending == "keras") {
+        if path.extension().is_some_and(|ending| ending == "keras") {
             return Err(Error::Invalid(format!(
                 "'{}' ends in .keras, which is for archives; name the folder otherwise",
-                folder.display()
+                path.display()
             )));
         }
-        if !overwrite && folder.join(CONFIG).exists() {
-            return Err(Error::Invalid(format!(
-                "'{}' holds a model, and overwriting was not asked for",
-                folder.display()
-            )));
-        }
-        let make =
-            |folder: &Path| std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e));
-        make(&folder.join(ASSETS))?;
-        let path = folder.join(WEIGHTS);
-        let mut file = AtomicFile::create(&path, true)?;
-        self.weights.write_to(file.file(), progress).map_err(|e| named(e, &path))?;
-        file.commit()?;
+        let mut folder = AtomicFolder::create(files, path, &FOLDER, overwrite)?;
+        folder.folder(ASSETS_FOLDER)?;
+        folder.file(WEIGHTS, |mut out| self.weights.write_to(&mut out, progress))?;
         for (name, bytes) in &self.contents.assets {
-            let path = folder.join(ASSETS).join(name);
-            path.parent().map_or(Ok(()), make)?;
-            atomic::write(&path, bytes, true)?;
+            folder.bytes(&format!("{ASSETS}{name}"), bytes)?;
         }
         for (name, text) in self.texts() {
-            atomic::write(&folder.join(name), text.as_bytes(), true)?;
+            folder.bytes(name, text.as_bytes())?;
         }
-        Ok(())
+        folder.commit()
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::{Error, Result};
 
@@ -27,6 +27,16 @@ pub trait ReadAt: Send + Sync {
 impl ReadAt for Vec<u8> {
     fn len(&self) -> u64 {
         self.as_slice().len() as u64
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        read_slice(self, offset, buf)
+    }
+}
+
+impl ReadAt for &'static [u8] {
+    fn len(&self) -> u64 {
+        <[u8]>::len(self) as u64
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
@@ -114,6 +124,36 @@ fn read_file(file: &File, mut offset: u64, mut buf: &mut [u8]) -> io::Result<()>
         }
     }
     Ok(())
+}
+
+/// Anything that can be read and has a position, as bytes at any offset. Reads from several threads
+/// wait for each other.
+pub struct Seekable<R> {
+    reader: Mutex<R>,
+    len: u64,
+}
+
+impl<R: io::Read + io::Seek> Seekable<R> {
+    /// All bytes of a reader, wherever its position is.
+    ///
+    /// # Errors
+    /// [`Error::Io`] with an empty path if the reader cannot say how many there are.
+    pub fn new(mut reader: R) -> Result<Seekable<R>> {
+        let len = reader.seek(io::SeekFrom::End(0)).map_err(|e| Error::io("", e))?;
+        Ok(Seekable { reader: Mutex::new(reader), len })
+    }
+}
+
+impl<R: io::Read + io::Seek + Send> ReadAt for Seekable<R> {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let sought = reader.seek(io::SeekFrom::Start(offset));
+        sought.and_then(|_| reader.read_exact(buf)).map_err(|e| Error::io("", e))
+    }
 }
 
 /// A part of other bytes, such as a stored member of an archive.

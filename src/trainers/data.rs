@@ -36,21 +36,11 @@ impl Data {
                 "class_weight needs one output and no sample_weight".into(),
             ));
         };
-        let rows = y.shape().first().copied().unwrap_or(0);
-        let width = y.len() / rows.max(1);
-        let values: Vec<f64> = y.iter_f64().collect();
-        let class = |row: &[f64]| match row {
-            [one] => *one as i64,
-            _ => {
-                let best = |a: (usize, f64), b: (usize, f64)| if b.1 > a.1 { b } else { a };
-                row.iter().copied().enumerate().reduce(best).map_or(0, |(i, _)| i as i64)
-            }
+        let classes = classes(y)?;
+        let weight = |class: &i64| {
+            weights.iter().find(|(c, _)| c == class).map_or(1.0, |(_, weight)| *weight) as f32
         };
-        let weight = |row: &[f64]| {
-            let class = class(row);
-            weights.iter().find(|(c, _)| *c == class).map_or(1.0, |(_, w)| *w) as f32
-        };
-        let all: Vec<f32> = values.chunks(width.max(1)).map(weight).collect();
+        let all: Vec<f32> = classes.iter().map(weight).collect();
         self.sample_weight = vec![Tensor::new([all.len()], &all)?];
         Ok(self)
     }
@@ -127,20 +117,25 @@ fn pick(tensor: &Tensor, rows: &[usize]) -> Result<Tensor> {
     Tensor::from_bytes(Spec::new(shape.with(0, rows.len()), tensor.dtype()), bytes)
 }
 
-/// The order of samples in an epoch: Fisher and Yates's shuffle by a small counter-based generator.
-pub(crate) fn shuffled(rows: usize, seed: u64, epoch: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..rows).collect();
-    let mut state = seed ^ (epoch as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    for i in (1..rows).rev() {
-        order.swap(i, (next(&mut state) % (i as u64 + 1)) as usize);
-    }
-    order
-}
-
-/// SplitMix64 (Steele et al., 2014).
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+/// The class of each sample: the only number in its row, or where the largest of them is.
+fn classes(y: &Tensor) -> Result<Vec<i64>> {
+    let shape = y.shape();
+    let width = match shape.rank() {
+        1 => 1,
+        2 => shape[1],
+        _ => {
+            let found = shape.to_string();
+            return Err(Error::shape("class_weight", found, "labels of one class for each sample"));
+        }
+    };
+    let values: Vec<f64> = y.iter_f64().collect();
+    let largest = |row: &[f64]| {
+        let best = |a: (usize, f64), b: (usize, f64)| if b.1 > a.1 { b } else { a };
+        row.iter().copied().enumerate().reduce(best).map_or(0, |(i, _)| i as i64)
+    };
+    let class = |row: &[f64]| match row {
+        [one] => one.round_ties_even() as i64,
+        _ => largest(row),
+    };
+    Ok(values.chunks(width.max(1)).map(class).collect())
 }

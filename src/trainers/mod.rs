@@ -5,19 +5,27 @@
 //! | what `compile` was given, as `compile_config` holds it | [`Compile`] |
 //! | losses and metrics of the outputs | `objectives` |
 //! | one step as one program: forward, loss, gradients, update, metrics | `step` |
-//! | batches, splits, weights of samples | `data` |
+//! | splits, weights of samples | `data` |
+//! | which samples come when | `batches` |
 //! | epochs | `fit` |
+//! | what is called on the way; Keras's own are in [`callbacks`](crate::callbacks) | [`Callback`] |
 
+mod batches;
 mod callback;
 mod compile;
 mod data;
 mod fit;
+mod history;
+mod learning_rate;
+mod model;
 mod objectives;
+mod options;
 mod step;
 mod weights;
 
-pub use callback::{Callback, Logs};
+pub use callback::{Callback, Logs, Params, Run};
 pub use compile::Compile;
 pub use data::Data;
-pub use fit::{EvaluateOptions, FitOptions, History};
+pub use history::History;
+pub use options::{EvaluateOptions, FitOptions, Frequency};
 pub(crate) use step::Training;

@@ -7,7 +7,7 @@ use crate::base::{Error, Result, Spec};
 use crate::graph::{Graph, Value};
 use crate::layers::config::Json;
 use crate::losses::{self, Loss, Weights};
-use crate::metrics::{self, Mean, Metric};
+use crate::metrics::{self, Direction, Mean, Metric};
 use crate::trainers::Compile;
 
 /// The losses and metrics of a compiled model, made for labels and predictions of given specs.
@@ -116,6 +116,13 @@ impl Objectives {
         Ok(all)
     }
 
+    /// Where the metric of a name goes when the model gets better, if that is known. As in Keras, the
+    /// name is the metric's own, without that of an output.
+    pub fn direction(&self, name: &str) -> Option<Direction> {
+        let named = self.metrics.iter().filter(|metric| metric.metric.base().name == name);
+        named.filter_map(|metric| metric.metric.base().direction).next_back()
+    }
+
     /// Forgets all batches.
     pub fn reset(&self) -> Result<()> {
         self.tracker.base().reset()?;
@@ -178,10 +185,10 @@ fn loss(identifier: &Json, specs: &(Option<Spec>, Spec)) -> Result<Arc<dyn Loss>
 
 fn metric(identifier: &Json, specs: &(Option<Spec>, Spec)) -> Result<Box<dyn Metric>> {
     let text = identifier.as_str();
+    let by_kind = |what: &str| Json::from(format!("{}_{what}", kind(specs)));
     let mut metric = match text.map(str::to_lowercase).as_deref() {
-        Some("accuracy" | "acc") => {
-            metrics::get(&Json::from(format!("{}_accuracy", kind(specs))), "metrics")?
-        }
+        Some("accuracy" | "acc") => metrics::get(&by_kind("accuracy"), "metrics")?,
+        Some("crossentropy" | "ce") => metrics::get(&by_kind("crossentropy"), "metrics")?,
         _ => metrics::get(identifier, "metrics")?,
     };
     if let Some(text) = text {

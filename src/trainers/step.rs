@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::{DType, Error, Result, Spec};
 use crate::graph::{Graph, Value};
 use crate::losses::Weights;
+use crate::metrics::Direction;
 use crate::models::Model;
 use crate::optimizers::{LossScaleOptimizer, SharedOptimizer, Step, Weight, registry};
 use crate::program::{Options, Program};
@@ -236,6 +237,11 @@ impl Training {
             weights: Weights { sample_weight: weight(i), mask: masks.get(i).copied().flatten() },
         };
         Ok(predictions.iter().enumerate().map(output).collect())
+    }
+
+    /// Where the metric of a name goes when the model gets better, if that is known.
+    pub fn direction(&self, name: &str) -> Option<Direction> {
+        self.objectives.as_ref()?.direction(name)
     }
 
     /// Forgets the metrics of earlier batches.

@@ -10,6 +10,7 @@ mod optimizer_case;
 mod report;
 mod schedule_case;
 mod suite;
+mod test_classes;
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};

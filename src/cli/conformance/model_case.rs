@@ -3,6 +3,7 @@
 use crate::base::{Error, Nested, Result};
 use crate::cli::conformance::compare::{Comparison, tolerance};
 use crate::cli::conformance::suite::{Area, Arrays, Case, Leaf};
+use crate::cli::conformance::test_classes;
 use crate::models::Model;
 use crate::runtime::Device;
 use crate::saving::json::Json;
@@ -13,7 +14,8 @@ use crate::tensor::Tensor;
 pub fn run(area: &Area, case: &Case, device: &Device) -> Result<Comparison> {
     let source = area.member(case.text("model_file")?)?;
     // Training settings may name objects of the test that made the case, and change no output.
-    let options = LoadOptions { compile: false, ..LoadOptions::default() };
+    let custom_objects = test_classes::custom_objects();
+    let options = LoadOptions { compile: false, custom_objects, ..LoadOptions::default() };
     let model = load_model_from(source, &options)?;
     let mut arrays = Arrays::new(area, case);
     let inputs = in_order(&arrays.structure(case.get("call"))?, &model)?;

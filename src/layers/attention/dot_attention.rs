@@ -150,6 +150,10 @@ fn widened(mask: Value<'_>, from_back: usize) -> Value<'_> {
 impl Layer for AttentionLayer {
     layer_base!();
 
+    fn memory(&self) -> Vec<Variable> {
+        vec![self.seed_generator.state().clone()]
+    }
+
     fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
         let shapes = inputs.input_shapes();
         let query =
@@ -204,6 +208,15 @@ impl Layer for AttentionLayer {
             return Ok(Nested::List(vec![Nested::Leaf(output), Nested::Leaf(shares)]));
         }
         Ok(output.into())
+    }
+
+    fn output_mask<'g>(
+        &self,
+        _: &Context<'g>,
+        _: &Args<'g>,
+        masks: &[Option<Value<'g>>],
+    ) -> Result<Option<Value<'g>>> {
+        Ok(masks.first().copied().flatten())
     }
 
     fn keywords(&self) -> &'static [&'static str] {

@@ -18,6 +18,7 @@ use crate::layers::{
     Arg, Args, CallArgs, Context, EinsumDense, Layer, LayerBase, LayerBuilder, Outputs,
     SymbolicSpec,
 };
+use crate::tensor::Variable;
 
 /// The attribute names of the projections of query, key, gate, value and output, in the order in which
 /// Keras makes them.
@@ -57,6 +58,9 @@ pub(super) struct Heads {
     use_bias: bool,
     use_gate: bool,
     sliding_window: Option<usize>,
+    /// Whether the query's mask is the one that rides along with it, whatever the call says; the call
+    /// then takes it away from the query, and those of value and key.
+    rides: bool,
     /// What all projections have in their configs.
     common: Vec<(&'static str, Json)>,
     projections: Vec<(&'static str, Arc<dyn Layer>)>,
@@ -82,9 +86,15 @@ impl Heads {
             use_bias: config.bool("use_bias")?,
             use_gate: config.bool("use_gate")?,
             sliding_window: config.optional_size("sliding_window")?,
+            rides: false,
             common: COMMON.iter().map(|&key| (key, config.get(key).clone())).collect(),
             projections: Vec::new(),
         })
+    }
+
+    /// The same, where the query's mask is only the one that rides along with it.
+    pub fn with_riding_mask(self) -> Heads {
+        Heads { rides: true, ..self }
     }
 }
 
@@ -152,6 +162,7 @@ impl Heads {
         args: &Args<'g>,
         query: Value<'g>,
         value: Value<'g>,
+        query_mask: Option<Value<'g>>,
     ) -> Result<Option<Value<'g>>> {
         let given = |position: usize, name: &str, axis: usize| {
             args.tensor(position, name).map(|mask| mask_at(mask, axis)).transpose()
@@ -168,7 +179,7 @@ impl Heads {
         });
         Ok(all_of([
             args.tensor(6, "attention_mask").map(|mask| mask.cast(DType::Bool)),
-            given(3, "query_mask", 2)?,
+            query_mask.map(|mask| mask_at(mask, 2)).transpose()?,
             given(4, "value_mask", 1)?,
             given(5, "key_mask", 1)?,
             causal,
@@ -234,6 +245,10 @@ impl Heads {
 impl Layer for Heads {
     layer_base!();
 
+    fn memory(&self) -> Vec<Variable> {
+        vec![self.seed_generator.state().clone()]
+    }
+
     fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
         let shape = |position: usize, name: &str| match inputs.get(position, name) {
             Some(Arg::Tensor(spec)) if spec.shape.rank() >= 3 => Ok(Some(spec.shape.clone())),
@@ -269,30 +284,22 @@ impl Layer for Heads {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        let needed = |what: &str| Error::shape("attention", format!("no {what}"), "a tensor");
-        let query = args.tensor(0, "query").ok_or_else(|| needed("query"))?;
-        let value = args.tensor(1, "value").ok_or_else(|| needed("value"))?;
-        let key = args.tensor(2, "key").unwrap_or(value);
-        let mask = self.mask(args, query, value)?;
-        let want_scores = flag(args, 7, "return_attention_scores");
-        let [query_dense, key_dense, gate_dense, value_dense, output_dense] = self.names;
-        let repeats = self.extents.heads / self.extents.shared_heads;
-        let shared = |x: Value<'g>| x.repeat(x.rank().saturating_sub(2), repeats);
-        let heads = [
-            self.call_projection(cx, query_dense, query)?,
-            shared(self.call_projection(cx, key_dense, key)?),
-            shared(self.call_projection(cx, value_dense, value)?),
-        ];
-        let (attended, scores) = self.attend(cx, heads, mask, want_scores)?;
-        let attended = match self.use_gate {
-            true => attended * self.call_projection(cx, gate_dense, query)?,
-            false => attended,
-        };
-        let output = self.call_projection(cx, output_dense, attended)?;
-        if want_scores {
-            return Ok(Nested::List(vec![Nested::Leaf(output), Nested::Leaf(scores)]));
-        }
-        Ok(output.into())
+        self.call_masked(cx, args, args.tensor(3, "query_mask").filter(|_| !self.rides))
+    }
+
+    fn call_with_masks<'g>(
+        &self,
+        cx: &Context<'g>,
+        args: &Args<'g>,
+        masks: &[Option<Value<'g>>],
+    ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
+        let riding = masks.first().copied().flatten();
+        let query_mask = if self.rides { riding } else { args.tensor(3, "query_mask") };
+        Ok((self.call_masked(cx, args, query_mask)?, vec![riding]))
+    }
+
+    fn takes_masks(&self) -> bool {
+        self.rides
     }
 
     fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
@@ -313,5 +320,39 @@ impl Layer for Heads {
             "return_attention_scores",
             "use_causal_mask",
         ]
+    }
+}
+
+impl Heads {
+    fn call_masked<'g>(
+        &self,
+        cx: &Context<'g>,
+        args: &Args<'g>,
+        query_mask: Option<Value<'g>>,
+    ) -> Result<Outputs<'g>> {
+        let needed = |what: &str| Error::shape("attention", format!("no {what}"), "a tensor");
+        let query = args.tensor(0, "query").ok_or_else(|| needed("query"))?;
+        let value = args.tensor(1, "value").ok_or_else(|| needed("value"))?;
+        let key = args.tensor(2, "key").unwrap_or(value);
+        let mask = self.mask(args, query, value, query_mask)?;
+        let want_scores = flag(args, 7, "return_attention_scores");
+        let [query_dense, key_dense, gate_dense, value_dense, output_dense] = self.names;
+        let repeats = self.extents.heads / self.extents.shared_heads;
+        let shared = |x: Value<'g>| x.repeat(x.rank().saturating_sub(2), repeats);
+        let heads = [
+            self.call_projection(cx, query_dense, query)?,
+            shared(self.call_projection(cx, key_dense, key)?),
+            shared(self.call_projection(cx, value_dense, value)?),
+        ];
+        let (attended, scores) = self.attend(cx, heads, mask, want_scores)?;
+        let attended = match self.use_gate {
+            true => attended * self.call_projection(cx, gate_dense, query)?,
+            false => attended,
+        };
+        let output = self.call_projection(cx, output_dense, attended)?;
+        if want_scores {
+            return Ok(Nested::List(vec![Nested::Leaf(output), Nested::Leaf(scores)]));
+        }
+        Ok(output.into())
     }
 }

@@ -56,6 +56,7 @@ impl MultiHeadAttention {
                 false => Some(config.ints("attention_axes")?),
             },
         };
-        Ok(Box::new(Heads::new("MultiHeadAttention", names, extents, config)?))
+        let heads = Heads::new("MultiHeadAttention", names, extents, config)?;
+        Ok(Box::new(heads.with_riding_mask()))
     }
 }

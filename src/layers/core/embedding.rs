@@ -59,7 +59,7 @@ impl Layer for EmbeddingLayer {
         &self,
         _: &Context<'g>,
         args: &Args<'g>,
-        _: Option<Value<'g>>,
+        _: &[Option<Value<'g>>],
     ) -> Result<Option<Value<'g>>> {
         Ok(self.table.mask(args.input()?))
     }

@@ -52,7 +52,7 @@ impl Layer for MaskingLayer {
         &self,
         _: &Context<'g>,
         args: &Args<'g>,
-        _: Option<Value<'g>>,
+        _: &[Option<Value<'g>>],
     ) -> Result<Option<Value<'g>>> {
         self.kept(args.input()?).map(Some)
     }

@@ -230,7 +230,7 @@ impl Layer for ReversibleEmbeddingLayer {
         &self,
         _: &Context<'g>,
         args: &Args<'g>,
-        _: Option<Value<'g>>,
+        _: &[Option<Value<'g>>],
     ) -> Result<Option<Value<'g>>> {
         if is_reverse(args) { Ok(None) } else { Ok(self.table.mask(args.input()?)) }
     }

@@ -18,7 +18,7 @@ mod text_vectorization;
 
 pub use category_encoding::CategoryEncoding;
 pub use discretization::Discretization;
-pub use feature_space::{TFDConcat, TFDIdentity};
+pub use feature_space::{FeatureSpace, TFDConcat, TFDIdentity};
 pub use hashed_crossing::HashedCrossing;
 pub use hashing::Hashing;
 pub(crate) use image::Resize;

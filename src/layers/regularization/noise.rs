@@ -11,6 +11,7 @@ use crate::layers::layer::layer_base;
 use crate::layers::seed_generator::SeedGenerator;
 use crate::layers::spatial::DataFormat;
 use crate::layers::{Args, Context, Layer, LayerBase, Outputs};
+use crate::tensor::Variable;
 
 macro_rules! noise {
     ($($(#[$doc:meta])* $name:ident ($required:ident) { $($key:ident : $default:tt),* } $kind:expr;)*) => { $(
@@ -165,6 +166,10 @@ impl NoiseLayer {
 
 impl Layer for NoiseLayer {
     layer_base!();
+
+    fn memory(&self) -> Vec<Variable> {
+        vec![self.seed_generator.state().clone()]
+    }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
         let x = args.input()?;

@@ -203,8 +203,8 @@ impl Layer for BidirectionalLayer {
         &self,
         _: &Context<'g>,
         _: &Args<'g>,
-        mask: Option<Value<'g>>,
+        masks: &[Option<Value<'g>>],
     ) -> Result<Option<Value<'g>>> {
-        Ok(mask.filter(|_| self.return_sequences))
+        Ok(masks.first().copied().flatten().filter(|_| self.return_sequences))
     }
 }

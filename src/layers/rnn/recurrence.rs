@@ -316,6 +316,10 @@ impl Layer for Recurrent {
         vec![("cell", Nested::Leaf(self.cell.clone()))]
     }
 
+    fn memory(&self) -> Vec<Variable> {
+        self.states.as_ref().map(Nested::flatten).unwrap_or_default().into_iter().cloned().collect()
+    }
+
     fn reset_state(&self) -> Result<()> {
         let states = self.states.as_ref().map(Nested::flatten).unwrap_or_default();
         let zeros = |spec: &Spec| Tensor::zeros(spec.clone());
@@ -330,9 +334,9 @@ impl Layer for Recurrent {
         &self,
         _: &Context<'g>,
         _: &Args<'g>,
-        mask: Option<Value<'g>>,
+        masks: &[Option<Value<'g>>],
     ) -> Result<Option<Value<'g>>> {
-        Ok(mask.filter(|_| self.return_sequences))
+        Ok(masks.first().copied().flatten().filter(|_| self.return_sequences))
     }
 }
 

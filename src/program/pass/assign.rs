@@ -3,13 +3,14 @@
 //! In reverse order, a value joins the region of its consumers when they all belong to one region
 //! and can take it as it is; otherwise it is stored, as the root of a region of its own. All
 //! consumers of a value that is not stored lie in the same regions, so regions never wait for each
-//! other in a circle.
+//! other in a circle. Weights of few bits join the regions of all products that read them.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::graph::eval::last_uses;
 use crate::graph::{FusionClass, NodeId, Op};
 use crate::program::Program;
+use crate::program::pass::packed::taken_by_products;
 
 /// Values that join one region at most: code is written by recursion, and longer code is cut anyway.
 const LARGEST: usize = 128;
@@ -38,6 +39,8 @@ struct Assigner<'a> {
     aligned: Vec<bool>,
     /// Whether a value is computed element by element from the result of a kernel.
     behind_a_kernel: Vec<bool>,
+    /// Whether a value is unpacked by the products that read it.
+    packed: Vec<bool>,
     /// Values that must be in a buffer because of who uses them.
     wanted: Vec<bool>,
     assignment: Assignment,
@@ -55,6 +58,7 @@ pub fn assign(program: &Program, fuse: bool, forced: &BTreeSet<NodeId>) -> Assig
         sizes: vec![0; n],
         aligned: vec![false; n],
         behind_a_kernel: behind_kernels(program),
+        packed: if fuse { taken_by_products(program) } else { vec![false; n] },
         wanted: vec![false; n],
         assignment: Assignment { stored: vec![false; n], ..Assignment::default() },
     };
@@ -77,7 +81,9 @@ impl Assigner<'_> {
                 return;
             }
             FusionClass::Anchor | FusionClass::Opaque => {
-                node.inputs.iter().for_each(|&i| self.wanted[i] = true);
+                for &input in &node.inputs {
+                    self.wanted[input] |= !self.packed[input];
+                }
             }
             _ => {}
         }
@@ -122,6 +128,9 @@ impl Assigner<'_> {
         }
         if regions.iter().any(|&root| self.sizes[root] >= LARGEST) {
             return false;
+        }
+        if self.packed[id] {
+            return true;
         }
         let takes = |c: NodeId| match self.program.nodes[c].op.def().fusion() {
             FusionClass::Map | FusionClass::View => true,

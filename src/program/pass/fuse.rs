@@ -99,13 +99,30 @@ fn region(
         Some((anchor, Op::Reduce(_) | Op::ArgReduce(_))) => RegionKind::Reduce { anchor },
         Some((anchor, _)) => RegionKind::Kernel { anchor },
     };
+    let unpacks = match kind {
+        RegionKind::Kernel { anchor } => unpacks(program, assignment, anchor),
+        _ => None,
+    };
     // What is stored is bound as well; a kernel's own operands are bound in front.
     let own = match kind {
-        RegionKind::Kernel { anchor } => program.nodes[anchor].inputs.len(),
+        RegionKind::Kernel { anchor } => {
+            program.nodes[anchor].inputs.len() - usize::from(unpacks.is_some())
+        }
         _ => 0,
     };
     let bindings = (BINDINGS - places).saturating_sub(own);
-    let puller = Puller { program, assignment, root, anchor, bindings };
+    let mut puller = Puller { program, assignment, root, anchor, bindings };
+    let mut prologue = None;
+    let mut unpacking = Vec::new();
+    if let Some((anchor, input)) = unpacks {
+        let inner = Puller { anchor: None, root: anchor, ..puller };
+        let space = Space::new(&[&[shape(input).len()]]);
+        let (code, members) =
+            splitting(space, |space| inner.body(input, space, &space.position(0..1)))?;
+        puller.bindings = puller.bindings.saturating_sub(code.operands.len());
+        prologue = Some(code);
+        unpacking = members;
+    }
     let groups: Vec<Vec<usize>> = match kind {
         RegionKind::Map | RegionKind::Loop => vec![shape(root).to_vec()],
         RegionKind::Reduce { anchor } => vec![shape(anchor).to_vec()],
@@ -116,7 +133,7 @@ fn region(
     let groups: Vec<&[usize]> = groups.iter().map(Vec::as_slice).collect();
     let (body, mut members) =
         splitting(Space::new(&groups), |space| puller.body(root, space, &space.position(0..3)))?;
-    let mut prologue = None;
+    members.extend(unpacking);
     if let RegionKind::Reduce { anchor } = kind {
         let room =
             Puller { bindings: puller.bindings.saturating_sub(body.operands.len()), ..puller };
@@ -128,6 +145,13 @@ fn region(
     members.sort_unstable();
     members.dedup();
     Ok(Region { root, kind, prologue, body, members })
+}
+
+/// The product and its right operand, when it unpacks that while it reads it.
+fn unpacks(program: &Program, assignment: &Assignment, anchor: NodeId) -> Option<(NodeId, NodeId)> {
+    let node = &program.nodes[anchor];
+    let right = *node.inputs.get(1).filter(|_| matches!(node.op, Op::MatMul(_)))?;
+    (!assignment.stored[right]).then_some((anchor, right))
 }
 
 /// Batch, row and column of an element as hand-written kernels count them.

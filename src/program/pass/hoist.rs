@@ -5,11 +5,15 @@ use crate::base::Result;
 use crate::graph::ops::Hoisted;
 use crate::graph::{FusionClass, NodeId, Op};
 use crate::program::Program;
+use crate::program::pass::packed::taken_by_products;
 use crate::program::rewrite::remove_unused;
 
 /// Runs the pass.
 pub fn run(program: &mut Program) -> Result<()> {
-    let fixed = depends_on_variables_only(program);
+    let packed = taken_by_products(program);
+    let mut fixed = depends_on_variables_only(program);
+    // What only a product unpacks stays packed until then.
+    fixed.iter_mut().zip(packed).for_each(|(fixed, packed)| *fixed &= !packed);
     let mut hoisted: Vec<NodeId> = Vec::new();
     let assigned = program.outputs.clone();
     for (id, node) in program.nodes.iter().enumerate().filter(|(id, _)| !fixed[*id]) {

@@ -96,19 +96,24 @@ fn take(free: &mut Vec<usize>, sizes: &mut Vec<usize>, bytes: usize) -> usize {
 pub fn reads(program: &Program, region: &Region) -> Vec<NodeId> {
     let mut all = region.operands();
     let own = match region.kind {
-        RegionKind::Kernel { anchor } => Some(anchor),
-        RegionKind::Loop => Some(region.root),
-        RegionKind::Map | RegionKind::Reduce { .. } => None,
+        RegionKind::Kernel { anchor } => kernel_inputs(program, region, anchor),
+        RegionKind::Loop => &program.nodes[region.root].inputs,
+        RegionKind::Map | RegionKind::Reduce { .. } => &[],
     };
-    if let Some(id) = own {
-        for &input in &program.nodes[id].inputs {
-            let id = storage_of(program, input);
-            if !all.contains(&id) {
-                all.push(id);
-            }
+    for &input in own {
+        let id = storage_of(program, input);
+        if !all.contains(&id) {
+            all.push(id);
         }
     }
     all
+}
+
+/// The operands that a region's kernel reads from buffers as they are: all of them, but for the right
+/// one of a product that computes it.
+pub fn kernel_inputs<'a>(program: &'a Program, region: &Region, anchor: NodeId) -> &'a [NodeId] {
+    let inputs = &program.nodes[anchor].inputs;
+    if region.prologue.is_some() { &inputs[..1] } else { inputs }
 }
 
 fn last_reads(program: &Program, regions: &[Region]) -> HashMap<NodeId, usize> {

@@ -6,6 +6,7 @@ pub mod fuse;
 pub mod hoist;
 mod loops;
 pub mod memory;
+mod packed;
 pub mod panels;
 mod pull;
 pub mod simplify;

@@ -23,7 +23,7 @@ pub(crate) const METADATA: &str = "metadata.json";
 pub(crate) const WEIGHTS: &str = "model.weights.h5";
 pub(crate) const ASSETS: &str = "assets/";
 /// Weights as an internal function of Keras can write them; Keras itself cannot load these.
-const NPZ_WEIGHTS: &str = "model.weights.npz";
+pub(crate) const NPZ_WEIGHTS: &str = "model.weights.npz";
 
 /// One member of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,6 +10,8 @@ mod write;
 
 pub use config::{legacy_model, modern_model};
 pub use training::{legacy_training, modern_training};
+#[cfg(test)]
+pub(super) use write::write_legacy_on;
 pub use write::{LegacyContents, LegacyWeight, write_legacy};
 
 use std::path::Path;

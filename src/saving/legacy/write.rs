@@ -8,8 +8,8 @@ use super::{
     WEIGHTS,
 };
 use crate::base::Result;
-use crate::saving::archive_writer::named;
 use crate::saving::atomic::AtomicFile;
+use crate::saving::file_system::{Disk, FileSystem};
 use crate::saving::h5::{Attribute, AttributeValue, H5Writer};
 use crate::saving::json::{Json, to_python};
 use crate::saving::store::GroupPlan;
@@ -44,10 +44,21 @@ pub fn write_legacy(
     overwrite: bool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<()> {
+    write_legacy_on(&Disk, path, contents, overwrite, progress)
+}
+
+/// [`write_legacy`] on any file system.
+pub(in crate::saving) fn write_legacy_on(
+    files: &dyn FileSystem,
+    path: &Path,
+    contents: LegacyContents,
+    overwrite: bool,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<()> {
     let writer = layout(contents)?;
-    let mut file = AtomicFile::create(path, overwrite)?;
+    let mut file = AtomicFile::create(files, path, overwrite)?;
     let mut progress = |done| progress(done, writer.len());
-    writer.write_to(file.file(), &mut progress).map_err(|e| named(e, path))?;
+    file.write(|mut out| writer.write_to(&mut out, &mut progress))?;
     file.commit()
 }
 

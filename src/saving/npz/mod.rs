@@ -11,9 +11,9 @@ use crate::base::error::quote;
 use crate::base::{DType, Error, Result, ResultExt};
 use crate::saving::Limits;
 use crate::saving::archive::Archive;
-use crate::saving::archive_writer::named;
 use crate::saving::atomic::AtomicFile;
 use crate::saving::bytes::{FileBytes, ReadAt};
+use crate::saving::file_system::Disk;
 use crate::saving::limits::check;
 use crate::saving::stored_zip::StoredZip;
 use crate::tensor::Tensor;
@@ -137,8 +137,8 @@ fn row_major(header: &Header, data: &[u8]) -> Vec<u8> {
 /// # Errors
 /// If two arrays have one name, or the file cannot be written.
 pub fn write_npz(path: &Path, arrays: &[(String, Tensor)]) -> Result<()> {
-    let mut file = AtomicFile::create(path, true)?;
-    write_arrays(file.file(), arrays).map_err(|e| named(e, path))?;
+    let mut file = AtomicFile::create(&Disk, path, true)?;
+    file.write(|out| write_arrays(out, arrays))?;
     file.commit()
 }
 

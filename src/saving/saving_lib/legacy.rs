@@ -16,7 +16,7 @@ use crate::saving::legacy::{
 };
 use crate::saving::load::{cast, load_into};
 use crate::saving::saving_lib::{KERAS_VERSION, LoadOptions, compile, keep};
-use crate::saving::{Group, GroupPlan, Json, Saved, Store};
+use crate::saving::{Group, GroupPlan, Json, KerasVersion, Saved, Store, profile};
 use crate::tensor::Variable;
 
 /// The path of the optimizer's own variables in a weights file.
@@ -219,15 +219,20 @@ fn set(values: Values) -> Result<()> {
 pub(super) fn save(
     model: &Model,
     path: &Path,
+    version: Option<KerasVersion>,
     overwrite: bool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<()> {
     let groups = model.saved_groups();
+    let config = model.config_for(version)?;
+    if let Some(version) = version {
+        profile::check_groups(&groups, &config, version)?;
+    }
     let optimizer = groups.iter().find(|group| group.path == OPTIMIZER);
     let contents = LegacyContents {
-        keras_version: KERAS_VERSION.into(),
-        config: legacy_model(&model.config)?,
-        training: model.config.get("compile_config").and_then(legacy_training),
+        keras_version: version.map_or(KERAS_VERSION.into(), |version| version.to_string()),
+        config: legacy_model(&config)?,
+        training: config.get("compile_config").and_then(legacy_training),
         layers: model.layers().iter().map(named_weights).collect(),
         optimizer: optimizer.map(optimizer_weights).unwrap_or_default(),
     };

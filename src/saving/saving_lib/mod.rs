@@ -5,6 +5,7 @@ mod legacy;
 mod save;
 mod weights;
 
+use std::io::{Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::base::error::quote;
 use crate::base::{Error, Result, ResultExt};
 use crate::models::{CustomObjects, Model, compile_config};
 use crate::saving::archive::ASSETS;
+use crate::saving::bytes::Seekable;
 use crate::saving::legacy::LegacyFile;
 use crate::saving::limits::check;
 use crate::saving::load::load_into;
@@ -87,7 +89,15 @@ fn is_hdf5(path: &Path) -> bool {
 const HDF5_SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
 
 /// Loads a model from the bytes of a `.keras` archive or of a file in the older format, wherever
-/// they are.
+/// they are: in memory, or within the program itself.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// static BYTES: &[u8] = &[]; // include_bytes!("model.keras")
+/// let options = keraunos::LoadOptions::default();
+/// let model = keraunos::load_model_from(Arc::new(BYTES), &options)?;
+/// # Ok::<(), keraunos::Error>(())
+/// ```
 ///
 /// # Errors
 /// As [`load_model_with`].
@@ -100,6 +110,18 @@ pub fn load_model_from(source: Arc<dyn ReadAt>, options: &LoadOptions) -> Result
         return legacy::load(&LegacyFile::from_source(source, &options.limits)?, options);
     }
     load_archive(&Archive::from_source(source, &options.limits)?, options)
+}
+
+/// Loads a model from anything that can be read from any position, such as a file within another one
+/// or a decoder; it is kept until the last weight has been read.
+///
+/// # Errors
+/// As [`load_model_with`]; errors of the reader come as [`Error::Io`] with an empty path.
+pub fn load_model_from_reader(
+    reader: impl Read + Seek + Send + 'static,
+    options: &LoadOptions,
+) -> Result<Model> {
+    load_model_from(Arc::new(Seekable::new(reader)?), options)
 }
 
 fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {

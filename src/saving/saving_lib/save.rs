@@ -11,7 +11,9 @@ use crate::models::{CustomObjects, Model};
 use crate::saving::archive_writer::write_archive_to;
 use crate::saving::json::{parse, to_python};
 use crate::saving::saving_lib::{KERAS_VERSION, is_hdf5, legacy};
-use crate::saving::{Contents, GroupPlan, Json, Limits, WriteOptions, walk, write_archive};
+use crate::saving::{
+    Contents, GroupPlan, Json, KerasVersion, Limits, WriteOptions, profile, walk, write_archive,
+};
 
 /// How to save a model; the defaults are Keras's.
 pub struct SaveOptions<'a> {
@@ -19,13 +21,16 @@ pub struct SaveOptions<'a> {
     pub overwrite: bool,
     /// A `.keras` archive, or a folder with the same members.
     pub zipped: bool,
+    /// Writes a file that this version of Keras and all later ones load; without one, what the newest
+    /// Keras writes.
+    pub keras_version: Option<KerasVersion>,
     /// Called with the bytes of weights written and their total.
     pub progress: Option<&'a mut dyn FnMut(u64, u64)>,
 }
 
 impl Default for SaveOptions<'_> {
     fn default() -> Self {
-        SaveOptions { overwrite: true, zipped: true, progress: None }
+        SaveOptions { overwrite: true, zipped: true, keras_version: None, progress: None }
     }
 }
 
@@ -49,12 +54,15 @@ impl Model {
     ///
     /// # Errors
     /// If the path ends otherwise (or in `.keras`, for the folder form), if it exists and must not be
-    /// replaced, or if the system refuses; the old file is then as it was.
+    /// replaced, if the version of Keras asked for lacks something that the model needs, or if the
+    /// system refuses; the old file is then as it was.
     pub fn save_with(&self, path: impl AsRef<Path>, options: &mut SaveOptions<'_>) -> Result<()> {
         let path = path.as_ref();
         let overwrite = options.overwrite;
         if is_hdf5(path) && options.zipped {
-            return legacy::save(self, path, overwrite, &mut |done, all| options.report(done, all));
+            let version = options.keras_version;
+            let mut report = |done, all| options.report(done, all);
+            return legacy::save(self, path, version, overwrite, &mut report);
         }
         let is_archive = path.extension().is_some_and(|e| e == "keras");
         if is_archive != options.zipped {
@@ -68,7 +76,7 @@ impl Model {
                 }
             )));
         }
-        let contents = self.contents();
+        let contents = self.contents(options.keras_version)?;
         let write = WriteOptions { overwrite, zipped: options.zipped };
         write_archive(path, &contents, &write, &mut |done, all| options.report(done, all))
     }
@@ -80,15 +88,37 @@ impl Model {
     /// # Errors
     /// If `out` refuses ([`Error::Io`] with an empty path), or the weights cannot be read.
     pub fn save_to(&self, out: impl Write) -> Result<()> {
-        write_archive_to(out, &self.contents(), &mut |_, _| {})
+        self.save_to_with(out, &mut SaveOptions::default())
     }
 
-    fn contents(&self) -> Contents {
-        Contents {
-            metadata: self.new_metadata(),
-            config: self.config.clone(),
-            groups: self.saved_groups(),
-            assets: self.assets.clone(),
+    /// Writes the model as [`save_to`](Model::save_to) does; of the options, those about paths have no
+    /// meaning here.
+    ///
+    /// # Errors
+    /// As [`save_to`](Model::save_to), or if the version of Keras asked for lacks something.
+    pub fn save_to_with(&self, out: impl Write, options: &mut SaveOptions<'_>) -> Result<()> {
+        let contents = self.contents(options.keras_version)?;
+        write_archive_to(out, &contents, &mut |done, all| options.report(done, all))
+    }
+
+    fn contents(&self, version: Option<KerasVersion>) -> Result<Contents> {
+        let mut metadata = self.new_metadata();
+        let groups = self.saved_groups();
+        if let Some(version) = version {
+            profile::check_groups(&groups, &self.config, version)?;
+            let fields = metadata.as_object().cloned().unwrap_or_default();
+            metadata = Json::Object(fields);
+            metadata["keras_version"] = version.to_string().into();
+        }
+        let (config, assets) = (self.config_for(version)?, self.assets.clone());
+        Ok(Contents { metadata, config, groups, assets })
+    }
+
+    /// The model's config for a version of Keras; as it is without one.
+    pub(super) fn config_for(&self, version: Option<KerasVersion>) -> Result<Json> {
+        match version {
+            Some(version) => profile::config_for(&self.config, version),
+            None => Ok(self.config.clone()),
         }
     }
 
@@ -117,6 +147,14 @@ impl Model {
     /// The model's architecture as text, without weights: what Keras's `model.to_json()` gives.
     pub fn to_json(&self) -> String {
         to_python(&self.config)
+    }
+
+    /// The model's architecture as text that a version of Keras, and all later ones, read.
+    ///
+    /// # Errors
+    /// If that version lacks something that the model needs.
+    pub fn to_json_for(&self, version: Option<KerasVersion>) -> Result<String> {
+        Ok(to_python(&self.config_for(version)?))
     }
 
     /// The model of a text that [`to_json`](Model::to_json), Keras's `model.to_json()` or a

@@ -9,7 +9,7 @@ use crate::saving::legacy::LegacyFile;
 use crate::saving::load::load_into;
 use crate::saving::saving_lib::{is_hdf5, legacy};
 use crate::saving::weights_file::{write_shards, write_weights};
-use crate::saving::{Archive, GroupPlan, Limits, Store, open_weights};
+use crate::saving::{Archive, GroupPlan, KerasVersion, Limits, Store, open_weights, profile};
 
 const WEIGHTS_H5: &str = ".weights.h5";
 const WEIGHTS_JSON: &str = ".weights.json";
@@ -21,13 +21,20 @@ pub struct SaveWeightsOptions<'a> {
     /// Spreads the weights over files of at most this many bytes, with an index beside them. Keras
     /// counts in GiB.
     pub max_shard_bytes: Option<u64>,
+    /// Writes a file that this version of Keras and all later ones load.
+    pub keras_version: Option<KerasVersion>,
     /// Called with the bytes written and their total.
     pub progress: Option<&'a mut dyn FnMut(u64, u64)>,
 }
 
 impl Default for SaveWeightsOptions<'_> {
     fn default() -> Self {
-        SaveWeightsOptions { overwrite: true, max_shard_bytes: None, progress: None }
+        SaveWeightsOptions {
+            overwrite: true,
+            max_shard_bytes: None,
+            keras_version: None,
+            progress: None,
+        }
     }
 }
 
@@ -56,7 +63,7 @@ impl Model {
     /// # Errors
     /// If the path does not end in `.weights.h5`, or, for shards, in `.weights.json` (Keras's
     /// `.weights.h5` stands for that too); if one variable is larger than a shard; if the model is
-    /// not built; if the system refuses.
+    /// not built; if the version of Keras asked for would read other weights; if the system refuses.
     pub fn save_weights_with(
         &self,
         path: impl AsRef<Path>,
@@ -66,6 +73,12 @@ impl Model {
         let name = path.to_string_lossy();
         self.check_built("save")?;
         let groups = self.saved_groups();
+        if let Some(version) = options.keras_version {
+            profile::check_groups(&groups, &self.config, version)?;
+            if options.max_shard_bytes.is_some() {
+                profile::check_shards(version)?;
+            }
+        }
         let overwrite = options.overwrite;
         let mut silent = |_, _| {};
         let progress: &mut dyn FnMut(u64, u64) = match &mut options.progress {

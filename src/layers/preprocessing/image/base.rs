@@ -10,6 +10,7 @@ use crate::layers::preprocessing::image::boxes::{BoxFormat, Boxes};
 use crate::layers::seed_generator::SeedGenerator;
 use crate::layers::spatial::DataFormat;
 use crate::layers::{Arg, Args, Context, Layer, LayerBase, Outputs};
+use crate::tensor::Variable;
 
 /// One call of a layer of images.
 pub(crate) struct Scene<'a, 'g> {
@@ -288,6 +289,10 @@ fn passed_on<'g>(parts: &[(String, Arg<Value<'g>>)]) -> Result<Outputs<'g>> {
 
 impl<A: Augment + 'static> Layer for ImageLayer<A> {
     layer_base!();
+
+    fn memory(&self) -> Vec<Variable> {
+        vec![self.seed_generator.state().clone()]
+    }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
         if let Some(Arg::Dict(items)) = args.get(0, "data") {

@@ -29,6 +29,10 @@ impl Layer for LookupLayer {
         Ok(self.lookup.finish(cx, found)?.into())
     }
 
+    fn vocabulary_size(&self) -> Option<usize> {
+        self.lookup.size()
+    }
+
     fn on_host(&self) -> bool {
         true
     }

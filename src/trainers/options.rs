@@ -1,0 +1,129 @@
+//! Arguments of `fit` and `evaluate`.
+
+use crate::base::{Error, Result};
+use crate::runtime::Device;
+use crate::trainers::{Callback, Data};
+
+/// How to train; the defaults are Keras's.
+pub struct FitOptions<'a> {
+    /// What computes; [`Device::default_device`] where nothing is said.
+    pub device: Device,
+    pub batch_size: usize,
+    /// The number of the last epoch plus 1.
+    pub epochs: usize,
+    /// The number of the first epoch, to go on after earlier ones.
+    pub initial_epoch: usize,
+    /// Batches in an epoch; all where nothing is said. The next epoch goes on where one ends.
+    pub steps_per_epoch: Option<usize>,
+    /// Whether samples come in another order each time.
+    pub shuffle: bool,
+    /// What the orders follow from.
+    pub seed: u64,
+    /// The part of the samples, from the last on, that are for validation.
+    pub validation_split: f64,
+    pub validation_data: Option<Data>,
+    /// Batches in a validation; all where nothing is said.
+    pub validation_steps: Option<usize>,
+    /// Rows of a batch of the validation; those of training where nothing is said.
+    pub validation_batch_size: Option<usize>,
+    /// The epochs that end with a validation.
+    pub validation_freq: Frequency,
+    pub callbacks: Vec<&'a mut (dyn Callback + 'a)>,
+}
+
+impl<'a> FitOptions<'a> {
+    /// The default options on a device.
+    pub fn on(device: Device) -> FitOptions<'a> {
+        FitOptions {
+            device,
+            batch_size: 32,
+            epochs: 1,
+            initial_epoch: 0,
+            steps_per_epoch: None,
+            shuffle: true,
+            seed: 0,
+            validation_split: 0.0,
+            validation_data: None,
+            validation_steps: None,
+            validation_batch_size: None,
+            validation_freq: Frequency::Every(1),
+            callbacks: Vec::new(),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        let batch_sizes = [Some(self.batch_size), self.validation_batch_size];
+        if batch_sizes.contains(&Some(0)) {
+            return Err(no_rows());
+        }
+        match self.validation_freq {
+            Frequency::Every(0) => {
+                Err(Error::Invalid("validation_freq is 0, expected at least 1".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The samples to train on, and those to validate with.
+    pub(super) fn parts(&self, data: &Data) -> Result<(Data, Option<Data>)> {
+        match &self.validation_data {
+            Some(validation) => Ok((data.clone(), Some(validation.clone()))),
+            None if self.validation_split != 0.0 => {
+                let (data, validation) = data.split(self.validation_split)?;
+                Ok((data, Some(validation)))
+            }
+            None => Ok((data.clone(), None)),
+        }
+    }
+
+    /// How a validation runs.
+    pub(super) fn validation(&self) -> EvaluateOptions {
+        EvaluateOptions {
+            device: self.device.clone(),
+            batch_size: self.validation_batch_size.unwrap_or(self.batch_size),
+            steps: self.validation_steps,
+        }
+    }
+}
+
+/// Which epochs: Keras's `validation_freq`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frequency {
+    /// Each so manieth.
+    Every(usize),
+    /// These, counted from 1.
+    At(Vec<usize>),
+}
+
+impl Frequency {
+    /// Whether an epoch, counted from 0, is one of them.
+    pub fn includes(&self, epoch: usize) -> bool {
+        match self {
+            Frequency::Every(n) => (epoch + 1).is_multiple_of(*n),
+            Frequency::At(epochs) => epochs.contains(&(epoch + 1)),
+        }
+    }
+}
+
+/// How to evaluate; the defaults are Keras's.
+pub struct EvaluateOptions {
+    pub device: Device,
+    pub batch_size: usize,
+    /// Batches; all where nothing is said.
+    pub steps: Option<usize>,
+}
+
+impl EvaluateOptions {
+    /// The default options on a device.
+    pub fn on(device: Device) -> EvaluateOptions {
+        EvaluateOptions { device, batch_size: 32, steps: None }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        if self.batch_size == 0 { Err(no_rows()) } else { Ok(()) }
+    }
+}
+
+fn no_rows() -> Error {
+    Error::Invalid("the batch size is 0, expected at least 1".into())
+}
