@@ -58,7 +58,8 @@ $(VENV)/installed: $(KERAS_SCRIPTS)/requirements.txt
 
 # Models too large to be committed; the small ones are in tests/models.
 ifneq ($(KERAUNOS_PYTHON),none)
-recordings: tests/models/manifest.json $(RECORDED)/applications $(RECORDED)/big.keras
+recordings: tests/models/manifest.json $(RECORDED)/applications $(RECORDED)/big.keras \
+	$(RECORDED)/trainings
 endif
 
 tests/models/manifest.json: | keras
@@ -70,3 +71,7 @@ $(RECORDED)/applications: $(KERAS_SCRIPTS)/make_applications.py | keras
 
 $(RECORDED)/big.keras: $(KERAS_SCRIPTS)/make_big.py | keras
 	"$(KERAUNOS_PYTHON)" $< $@
+
+$(RECORDED)/trainings: $(KERAS_SCRIPTS)/make_trainings.py $(KERAS_SCRIPTS)/relay.py | keras
+	"$(KERAUNOS_PYTHON)" $< $@
+	@touch $@

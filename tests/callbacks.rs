@@ -9,7 +9,8 @@ use std::time::Duration;
 use keraunos::base::Result;
 use keraunos::callbacks::{
     BackupAndRestore, CSVLogger, Callback, EarlyStopping, LambdaCallback, LearningRateScheduler,
-    Mode, ModelCheckpoint, ReduceLROnPlateau, SaveFreq, SwapEMAWeights, TerminateOnNaN,
+    Mode, ModelCheckpoint, ReduceLROnPlateau, SaveFreq, SwapEMAWeights, TensorBoard,
+    TerminateOnNaN, UpdateFreq,
 };
 use keraunos::layers::{BatchNormalization, Dense, Dropout};
 use keraunos::optimizers::{Adam, SGD};
@@ -190,6 +191,11 @@ fn rates_are_set_and_a_schedule_is_not_replaced() {
     assert_eq!(history.get("learning_rate").unwrap(), [0.5, 0.25, 0.125]);
     assert_eq!(bias(&model), 0.875);
     assert_eq!(model.learning_rates().unwrap(), [(None, 0.125)]);
+    // A file's config says the current rate, as Keras's does.
+    let mut file = Vec::new();
+    model.save_to(&mut file).unwrap();
+    let text = String::from_utf8_lossy(&file);
+    assert!(text.contains(r#""learning_rate": 0.125,"#));
 
     let (mut model, data) = counting();
     let decay = keraunos::optimizers::schedules::ExponentialDecay::new(0.5, 1, 0.5);
@@ -360,4 +366,55 @@ fn a_killed_process_goes_on_to_the_same_file_bit_for_bit() {
     assert!(kills > 0);
     assert!(!folder.path().join("parts").exists());
     assert!(fs::read(path("whole.keras")).unwrap() == fs::read(path("parts.keras")).unwrap());
+}
+
+/// What real TensorFlow reads from event files: tags, steps and values, one a line.
+const READ_EVENTS: &str = "
+import glob, os, sys
+import tensorflow as tf
+for name in sorted(glob.glob(os.path.join(sys.argv[1], '*', '*'))):
+    for event in tf.compat.v1.train.summary_iterator(name):
+        for value in event.summary.value:
+            array = tf.make_ndarray(value.tensor)
+            kind = value.metadata.plugin_data.plugin_name
+            part = os.path.basename(os.path.dirname(name))
+            text = f'{float(array):.3f}' if kind == 'scalars' else str(array.shape)
+            print(part, kind, value.tag, event.step, text)
+";
+
+#[test]
+fn tensorflow_reads_event_files() {
+    let python = std::env::var_os("KERAUNOS_PYTHON").filter(|python| python != "none");
+    let Some(python) = python else {
+        println!("skipped: KERAUNOS_PYTHON names no Python with TensorFlow");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (mut model, data) = counting();
+    let data = data.pick(&[0; 3]).unwrap();
+    let mut board =
+        TensorBoard::new(folder.path()).histogram_freq(1_usize).update_freq(UpdateFreq::Batches(2));
+    let mut options = FitOptions {
+        batch_size: 1,
+        validation_data: Some(data.clone()),
+        ..FitOptions::on(Device::Host)
+    };
+    options.callbacks.push(&mut board);
+    model.fit(&data, &mut options).unwrap();
+    let mut command = Command::new(python);
+    let output = command.args(["-c", READ_EVENTS]).arg(folder.path()).output().unwrap();
+    let found = String::from_utf8(output.stdout).unwrap();
+    let expected = "\
+train graph_keras_model keras 0 ()
+train scalars batch_loss 2 999.750
+train scalars batch_mae 2 999.750
+train scalars epoch_loss 0 999.500
+train scalars epoch_mae 0 999.500
+train scalars epoch_learning_rate 0 0.500
+train histograms dense/kernel/histogram 0 (30, 3)
+train histograms dense/bias/histogram 0 (30, 3)
+validation scalars epoch_loss 0 998.500
+validation scalars epoch_mae 0 998.500
+";
+    assert_eq!(found, expected, "{}", String::from_utf8_lossy(&output.stderr));
 }

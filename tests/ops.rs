@@ -130,6 +130,8 @@ kinds![
     Gather,
     RandomBits,
     SegmentReduce,
+    Factor,
+    TriangularSolve,
     SortStep,
     StopGradient,
     LoopOverTime,

@@ -8,7 +8,8 @@ use keraunos::DType;
 use keraunos::gpu::{Caps, shader};
 use keraunos::graph::Op;
 use keraunos::graph::ops::{
-    ArgReduce, BINARY, Reduce, ReduceKind, SegmentReduce, SortStep, Take, UNARY,
+    ArgReduce, BINARY, Factor, FactorKind, Reduce, ReduceKind, SegmentReduce, SortStep, Take,
+    TriangularSolve, UNARY,
 };
 use keraunos::kernels::*;
 use keraunos::program::region::{Body, Inst};
@@ -92,6 +93,20 @@ fn launches() -> Vec<Launch> {
     }
     all.push(map_of_every_function(&caps));
     all.extend(reductions(&caps));
+    for kind in [
+        FactorKind::Cholesky,
+        FactorKind::Lu,
+        FactorKind::Qr { columns: 4 },
+        FactorKind::Eigh,
+        FactorKind::Svd { columns: 0 },
+        FactorKind::Svd { columns: 4 },
+    ] {
+        all.push(factor::launch(&Factor { kind }, [3, 4, 4], &caps));
+    }
+    for flag in [false, true] {
+        let op = TriangularSolve { lower: flag, transpose: !flag, unit_diagonal: flag };
+        all.push(triangular_solve::launch(&op, [3, 4, 2], &caps));
+    }
     all.push(sort_step::launch(&SortStep { run: 1, group: 8 }, [2, 100], &caps));
     all.into_iter().collect::<Result<_, _>>().unwrap()
 }

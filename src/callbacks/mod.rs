@@ -36,6 +36,7 @@ mod progbar_logger;
 mod reduce_lr_on_plateau;
 mod save_freq;
 mod swap_ema_weights;
+mod tensor_board;
 
 mod terminate_on_nan;
 
@@ -50,6 +51,7 @@ pub use progbar_logger::ProgbarLogger;
 pub use reduce_lr_on_plateau::ReduceLROnPlateau;
 pub use save_freq::SaveFreq;
 pub use swap_ema_weights::SwapEMAWeights;
+pub use tensor_board::{TensorBoard, UpdateFreq};
 
 pub use terminate_on_nan::TerminateOnNaN;
 

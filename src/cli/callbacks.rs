@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use crate::base::{Error, Result};
 use crate::callbacks::{
-    BackupAndRestore, CSVLogger, Callback, EarlyStopping, ModelCheckpoint, TerminateOnNaN,
+    BackupAndRestore, CSVLogger, Callback, EarlyStopping, ModelCheckpoint, TensorBoard,
+    TerminateOnNaN,
 };
 use crate::trainers::{Logs, Run};
 
@@ -30,6 +31,9 @@ pub struct CallbackArgs {
     /// Write losses and metrics of every epoch to a file
     #[arg(long, value_name = "LOG.csv")]
     csv_log: Option<PathBuf>,
+    /// Write event files for TensorBoard below a folder
+    #[arg(long, value_name = "FOLDER")]
+    tensorboard: Option<PathBuf>,
     /// Keep the state in a folder, and go on from there when run again after an interruption
     #[arg(long, value_name = "FOLDER")]
     backup: Option<PathBuf>,
@@ -60,6 +64,9 @@ impl CallbackArgs {
         }
         if let Some(file) = &self.csv_log {
             all.push(Box::new(CSVLogger::new(file)));
+        }
+        if let Some(folder) = &self.tensorboard {
+            all.push(Box::new(TensorBoard::new(folder)));
         }
         Ok(all)
     }

@@ -9,7 +9,9 @@
 
 pub mod einsum;
 pub mod eval;
+mod factor;
 pub mod grad;
+mod linear;
 mod loop_body;
 mod loop_grad;
 mod loops;

@@ -72,4 +72,5 @@ ops! {
     MatMul, Conv, Pool, PoolGrad,
     Gather, RandomBits, SegmentReduce, SortStep, StopGradient,
     LoopOverTime, LoopResult,
+    Factor, TriangularSolve,
 }

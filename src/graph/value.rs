@@ -106,9 +106,16 @@ impl<'g> Value<'g> {
         }
         let span = f64::from(1u32 << (8 * dtype.size()));
         let low = if dtype.is_signed_int() { -span / 2.0 } else { 0.0 };
-        let wide = if self.dtype().is_float() { self } else { self.cast(DType::Int32) };
-        let (low, high) = (wide.scalar_like(low), wide.scalar_like(low + span - 1.0));
-        wide.maximum(low).minimum(high).cast(dtype)
+        let high = low + span - 1.0;
+        let unsigned = self.dtype().is_unsigned_int() || self.dtype() == DType::Bool;
+        let wide = match (self.dtype().is_float(), unsigned) {
+            (true, _) => self,
+            (false, true) => self.cast(DType::UInt32),
+            (false, false) => self.cast(DType::Int32),
+        };
+        // Nothing unsigned lies below a bound.
+        let low = wide.scalar_like(if unsigned { 0.0 } else { low });
+        wide.maximum(low).minimum(wide.scalar_like(high)).cast(dtype)
     }
 
     pub fn reshape(self, shape: impl Into<Shape>) -> Value<'g> {

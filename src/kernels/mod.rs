@@ -15,6 +15,7 @@ pub mod conv_filter_grad_split;
 pub mod conv_gemm;
 mod epilogue;
 mod expr;
+pub mod factor;
 pub mod map;
 mod matmul;
 pub mod matmul_block;
@@ -25,6 +26,7 @@ pub mod pool_grad;
 pub mod reduce;
 pub mod segment_reduce;
 pub mod sort_step;
+pub mod triangular_solve;
 
 pub use access::{Access, Rows};
 pub use build::fold;

@@ -126,7 +126,9 @@ impl<'g> Context<'g> {
         let base = layer.base();
         let name = quote(&base.name);
         for (keyword, arg) in &args.keyword {
-            let accepted = keyword == "inputs" || layer.keywords().contains(&keyword.as_str());
+            let accepted = keyword == "inputs"
+                || layer.takes_any_keyword()
+                || layer.keywords().contains(&keyword.as_str());
             if !accepted && !is_idle(keyword, arg) {
                 return Err(Error::Unsupported(format!(
                     "layer '{name}' ({}) called with argument '{}'",

@@ -100,6 +100,11 @@ pub trait Layer: Send + Sync {
         &[]
     }
 
+    /// Whether a call may have any other keyword too, whose names the layer's own arguments give.
+    fn takes_any_keyword(&self) -> bool {
+        false
+    }
+
     /// How many words a lookup knows, with the special ones; nothing for other layers. Keras's
     /// `vocabulary_size`.
     fn vocabulary_size(&self) -> Option<usize> {

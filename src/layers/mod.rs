@@ -17,7 +17,7 @@ mod masks;
 mod merging;
 mod normalization;
 pub(crate) mod numbers;
-mod pooling;
+pub(crate) mod pooling;
 mod preprocessing;
 pub mod registry;
 mod regularization;

@@ -59,6 +59,8 @@
 //! | files are read straight into mapped staging memory | into one chunk of 4 MiB, copied to staging | wgpu 30 hands out mapped memory for writing only, not as a slice that a file can be read into |
 //! | a host prefix and a device program; a host layer after device work is an error | layers of text work while a model is traced with its data, and what they give becomes inputs of the program; a value that the device must compute first is computed when such a layer asks for it | nested models, shared layers and masks need no second description; labels looked up behind an argmax work |
 //! | large variables paneled in buffers | also in the program: a product with a large matrix is a sum of products with its panels | no kernel needs to know; see [`program::pass::panels`](crate::program::pass::panels) |
+//! | Keras's files of a backup, `latest.weights.h5` and its epoch | weights under a name of their own, and one small file that names them, replaced in one step; random states in it | a process that dies between Keras's two files repeats an epoch, and masks of dropout would be others |
+//! | metrics are handed to callbacks after every batch | a callback asks for them | reading waits for the device |
 //!
 //! # Words
 //!

@@ -3,27 +3,35 @@
 //! An operation's config holds the arguments of its constructor; tensors and the scalars of a call are
 //! the call's arguments. An operation is a [`Layer`] without variables.
 
+mod attention;
 mod bits;
 mod borders;
 mod call;
+mod control;
 mod core;
 mod creation;
+mod ctc;
 mod diagonals;
 mod elementwise;
 pub(crate) mod formulas;
 mod image;
 pub(crate) mod indexing;
+mod linalg;
 pub(crate) mod linear;
 mod losses;
 mod math;
 pub(crate) mod nn;
+mod norm;
 mod patches;
 pub(crate) mod promotion;
+mod rearrange;
 mod reductions;
 mod scatter;
+mod segments;
 mod shapes;
 mod sorting;
 mod statistics;
+mod unique;
 
 use serde_json::Map;
 
@@ -42,6 +50,8 @@ pub struct OperationDef {
     pub class_name: &'static str,
     /// Names of the call's arguments, in order.
     pub arguments: &'static [&'static str],
+    /// The argument that stands for any other keyword of a call: `(arguments; this)` in a table.
+    pub keywords: Option<&'static str>,
     /// The constructor's defaults; required arguments are null.
     pub defaults: fn() -> Json,
     call: for<'a, 'g> fn(&Call<'a, 'g>) -> Result<Outputs<'g>>,
@@ -61,7 +71,19 @@ pub const OPERATIONS: &[(&str, &[OperationDef])] = &[
     ("keras.src.ops.numpy", sorting::SORTING),
     ("keras.src.ops.numpy", statistics::STATISTICS),
     ("keras.src.ops.math", sorting::LARGEST),
+    ("keras.src.ops.numpy", control::POSITIONS),
+    ("keras.src.ops.math", segments::SEGMENTS),
     ("keras.src.ops.core", scatter::SCATTER),
+    ("keras.src.ops.core", control::CONTROL),
+    ("keras.src.ops.linalg", control::DERIVATIVES),
+    ("keras.src.ops.einops", rearrange::EINOPS),
+    ("keras.src.ops.linalg", linalg::LINALG),
+    ("keras.src.ops.linalg", norm::NORM),
+    ("keras.src.ops.numpy", linalg::DETERMINANTS),
+    ("keras.src.ops.math", linalg::LOG_DETERMINANTS),
+    ("keras.src.ops.nn", attention::ATTENTION),
+    ("keras.src.ops.nn", ctc::CTC),
+    ("keras.src.ops.numpy", unique::UNIQUE),
     ("keras.src.ops.nn", losses::LOSSES),
     ("keras.src.ops.nn", nn::NN),
     ("keras.src.ops.math", math::MATH),
@@ -86,7 +108,7 @@ pub fn find(module: &str, class_name: &str) -> Option<&'static OperationDef> {
 /// The body gives a `Result` of a value or of several.
 macro_rules! operations {
     ($(#[$doc:meta])* $table:ident:
-        $($class:ident($($argument:ident),*) $({ $($key:ident : $default:tt),* })?
+        $($class:ident($($argument:ident),* $(; $open:ident)?) $({ $($key:ident : $default:tt),* })?
             |$c:ident| $body:expr;)*
     ) => {
         $(#[$doc])*
@@ -94,6 +116,7 @@ macro_rules! operations {
             $crate::operations::OperationDef {
                 class_name: stringify!($class),
                 arguments: &[$(stringify!($argument)),*],
+                keywords: [$(Some(stringify!($open)),)? None][0],
                 defaults: || serde_json::json!({ $($(stringify!($key): $default),*)? }),
                 call: |$c| Result::map($body, Into::into),
             }
@@ -158,5 +181,9 @@ impl Layer for Operation {
 
     fn keywords(&self) -> &'static [&'static str] {
         self.def.arguments
+    }
+
+    fn takes_any_keyword(&self) -> bool {
+        self.def.keywords.is_some()
     }
 }

@@ -6,6 +6,7 @@ use crate::graph::Value;
 use crate::graph::ops::PoolMode;
 use crate::layers::config::Json;
 use crate::layers::imaging::psnr;
+use crate::layers::pooling;
 use crate::layers::spatial::{DataFormat, Padding, Window, three};
 use crate::operations::call::Call;
 use crate::operations::operations;
@@ -165,6 +166,12 @@ operations! {
     AveragePool(inputs) { pool_size: null, strides: null, padding: "valid", data_format: null } |c| {
         pool(c, PoolMode::Average)
     };
+    AdaptiveMaxPool(inputs) { output_size: null, data_format: null } |c| {
+        adaptive_pool(c, PoolMode::Max)
+    };
+    AdaptiveAveragePool(inputs) { output_size: null, data_format: null } |c| {
+        adaptive_pool(c, PoolMode::Average)
+    };
 }
 
 /// The nearest distribution (Martins and Astudillo 2016): scores less a threshold that leaves a sum of
@@ -305,6 +312,13 @@ fn pool<'g>(c: &Call<'_, 'g>, mode: PoolMode) -> Result<Value<'g>> {
     let window = Window::new(rank, [&size, &stride, &vec![1; rank]], padding);
     let format = DataFormat::from_config(c.config)?;
     Ok(format.restore(window.pool(format.to_last(x), mode)?))
+}
+
+fn adaptive_pool<'g>(c: &Call<'_, 'g>, mode: PoolMode) -> Result<Value<'g>> {
+    let x = c.float(0)?;
+    let counts = pooling::counts(c.config, spatial_rank(c, x)?)?;
+    let format = DataFormat::from_config(c.config)?;
+    Ok(format.restore(pooling::adaptive_pool(format.to_last(x), &counts, mode)?))
 }
 
 fn spatial_rank(c: &Call<'_, '_>, x: Value<'_>) -> Result<usize> {

@@ -1,6 +1,6 @@
 //! `keras.ops.numpy`, that move elements without changing them.
 
-use crate::base::{Error, Result, Shape};
+use crate::base::{DType, Error, Result, Shape};
 use crate::graph::Value;
 use crate::layers::config::Json;
 use crate::operations::call::Call;
@@ -77,6 +77,9 @@ operations! {
         let values: Vec<Value> = values.into_iter().map(|v| v.reshape(with_axis(v))).collect();
         join(c, &values, axis as i64)
     };
+    Size(x) |c| count(c, c.value(0)?.shape().len());
+    Ndim(x) |c| count(c, c.value(0)?.rank());
+    ArraySplit(x) { indices_or_sections: null, axis: 0 } |c| array_split(c);
     Split(x) { indices_or_sections: null, axis: 0 } |c| split(c, c.config.int("axis")?);
     Hsplit(x) { indices_or_sections: null } |c| {
         split(c, i64::from(c.value(0)?.rank() > 1))
@@ -239,6 +242,25 @@ fn split<'g>(c: &Call<'_, 'g>, axis: i64) -> Result<Vec<Value<'g>>> {
     let piece =
         |(start, &end): (usize, &usize)| x.narrow(axis, start.min(end), end.saturating_sub(start));
     Ok(starts.zip(&ends).map(piece).collect())
+}
+
+/// A number that the shape gives, as Keras's int32 scalar.
+fn count<'g>(c: &Call<'_, 'g>, n: usize) -> Result<Value<'g>> {
+    Ok(c.cx.graph().scalar(n as f64, DType::Int32))
+}
+
+/// A number of pieces of extents that differ by at most one, the larger ones in front.
+fn array_split<'g>(c: &Call<'_, 'g>) -> Result<Vec<Value<'g>>> {
+    const KEY: &str = "indices_or_sections";
+    let x = c.value(0)?;
+    let axis = c.axis("axis", &x.shape())?;
+    let (extent, sections) = (x.extent(axis), c.config.size(KEY)?);
+    if !(1..=MAX_PIECES).contains(&sections) {
+        return Err(c.config.bad(KEY, &format!("1 to {MAX_PIECES}")));
+    }
+    let (small, larger) = (extent / sections, extent % sections);
+    let start = |i: usize| i * small + i.min(larger);
+    Ok((0..sections).map(|i| x.narrow(axis, start(i), start(i + 1) - start(i))).collect())
 }
 
 fn flip<'g>(c: &Call<'_, 'g>, axis: i64) -> Result<Value<'g>> {

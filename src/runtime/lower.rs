@@ -103,6 +103,14 @@ fn kernel(
             let shape = &program.nodes[anchor].spec.shape;
             kernels::sort_step::launch(op, [shape[0], shape[1]], caps)?
         }
+        Op::Factor(op) => {
+            let matrices = &program.nodes[node.inputs[0]].spec.shape;
+            kernels::factor::launch(op, [matrices[0], matrices[1], matrices[2]], caps)?
+        }
+        Op::TriangularSolve(op) => {
+            let shape = &program.nodes[anchor].spec.shape;
+            kernels::triangular_solve::launch(op, [shape[0], shape[1], shape[2]], caps)?
+        }
         Op::SegmentReduce(op) => {
             let values = &program.nodes[node.inputs[2]].spec;
             let [n, inner] = [values.shape[0], values.shape[1]];

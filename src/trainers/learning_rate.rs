@@ -6,6 +6,8 @@ use crate::models::Model;
 use crate::optimizers::{LearningRate, Optimizer, SharedOptimizer};
 use crate::program::{Options, Program};
 use crate::runtime::{Compiled, Device};
+use crate::saving::json::{Json, float, from_float};
+use crate::tensor::Variable;
 
 impl Model {
     /// The learning rate of the next step; of a schedule, what it gives for the iteration. Optimizers
@@ -39,6 +41,18 @@ impl Model {
         }
     }
 
+    /// The config with the current learning rates, as Keras writes them into a file. A rate that has not
+    /// changed is left as it was written.
+    pub(crate) fn current_config(&self) -> Result<Json> {
+        let mut config = self.config.clone();
+        if let (Some(record), Some(optimizer)) =
+            (config.pointer_mut("/compile_config/optimizer"), self.optimizer())
+        {
+            write_rates(record, optimizer)?;
+        }
+        Ok(config)
+    }
+
     fn some_optimizer(&self) -> Result<&dyn Optimizer> {
         let missing = || Error::Invalid("the model was compiled without an optimizer".into());
         self.optimizer().ok_or_else(missing)
@@ -70,4 +84,49 @@ fn current(optimizer: &dyn Optimizer) -> Result<f64> {
 fn innermost(optimizer: &dyn Optimizer) -> Option<SharedOptimizer> {
     let inner = optimizer.parts().into_iter().next()?;
     Some(innermost(inner.as_ref()).unwrap_or(inner))
+}
+
+/// Writes an optimizer's rate into its record, and those of its parts into theirs.
+fn write_rates(record: &mut Json, optimizer: &dyn Optimizer) -> Result<()> {
+    let parts = optimizer.parts();
+    let config = match record.get("class_name").and_then(Json::as_str) {
+        // A model of mixed precision wraps its optimizer without saying so in its config.
+        Some(name) if name != optimizer.class_name() => {
+            return parts.iter().try_for_each(|part| write_rates(record, part.as_ref()));
+        }
+        _ => record.get_mut("config"),
+    };
+    let Some(config) = config else { return Ok(()) };
+    if let Some(LearningRate::Variable(rate)) =
+        optimizer.learning_rate().filter(|_| parts.is_empty())
+    {
+        return write_rate(config, rate);
+    }
+    let mut records = part_records(config).into_iter().zip(&parts);
+    records.try_for_each(|(record, part)| write_rates(record, part.as_ref()))
+}
+
+/// The records of an optimizer's parts, in the parts' order.
+fn part_records(config: &mut Json) -> Vec<&mut Json> {
+    if config.get("inner_optimizer").is_some() {
+        return config.get_mut("inner_optimizer").into_iter().collect();
+    }
+    let map = config.pointer_mut("/optimizer_map/config").and_then(Json::as_object_mut);
+    let (mut default, mut records) = (None, Vec::new());
+    for (key, value) in map.into_iter().flatten() {
+        match key.as_str() {
+            "default_optimizer" => default = Some(value),
+            _ => records.extend(value.as_object_mut().into_iter().flatten().map(|(_, r)| r)),
+        }
+    }
+    records.into_iter().chain(default).collect()
+}
+
+fn write_rate(config: &mut Json, rate: &Variable) -> Result<()> {
+    let value = rate.value()?.iter_f64().next().unwrap_or(0.0);
+    let written = config.get("learning_rate").and_then(float);
+    if written.is_some_and(|written| written as f32 != value as f32) {
+        config["learning_rate"] = from_float(value);
+    }
+    Ok(())
 }

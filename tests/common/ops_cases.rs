@@ -240,6 +240,23 @@ impl Case {
             "loop" => self.recurrence(x),
             "gather" => x[0].gather(x[1], size("axis")),
             "random_bits" => graph.push(self.random_bits().into(), &[x[0].id()]),
+            "cholesky" => x[0].cholesky(),
+            "lu" => x[0].lu().0,
+            "lu_pivots" => x[0].lu().1,
+            "qr_q" => x[0].qr(flag("complete")).0,
+            "qr_r" => x[0].qr(flag("complete")).1,
+            "eigh_values" => x[0].eigh().0,
+            "eigh_vectors" => x[0].eigh().1,
+            "singular_values" => x[0].singular_values(),
+            "svd_product" => {
+                // Of the vectors only what their signs do not change.
+                let (u, s, vt) = x[0].svd(false);
+                let scaled = u * u * s.reshape([s.extent(0), 1, s.extent(1)]);
+                scaled.matmul(vt * vt)
+            }
+            "triangular_solve" => {
+                x[0].solve_triangle(x[1], flag("lower"), flag("transpose"), flag("unit"))
+            }
             "stop_gradient" => x[0].stop_gradient(),
             other => panic!("{}: no way to build '{other}'", self.name),
         }

@@ -497,6 +497,62 @@ def random():
         case(f"random_bits/{take}", f, key, tolerance="exact", shape=[4], take=take)
 
 
+def linear():
+    def diagonal(*shape):
+        """Matrices with large elements on the diagonal, in float32."""
+        a = noise(*shape)
+        a[..., range(min(shape[-2:])), range(min(shape[-2:]))] += 4
+        return a
+
+    t = lambda x: jnp.swapaxes(x, -1, -2)  # noqa: E731
+    symmetric = lambda x: (x + t(x)) / 2  # noqa: E731
+    vague = {"tolerance": "approximate"}
+    exact = diagonal(2, 4, 4)
+    even = np.round((exact + exact.swapaxes(-1, -2)) * 8) / 16
+    even = even.astype(np.float32)
+    case("cholesky", lambda x: jnp.linalg.cholesky(symmetric(x)), even, differences=False, **vague)
+    case("cholesky/indefinite", lambda x: jnp.full_like(x, jnp.nan), -even, grads=[], **vague)
+    for name, f in [("values", lambda x: jnp.linalg.eigh(x)[0]), ("vectors", lambda x: jnp.linalg.eigh(x)[1])]:
+        case(f"eigh_{name}", f, even, differences=False, **vague)
+        case(f"eigh_{name}/nan", lambda x, f=f: f(x) * jnp.nan, even[:1] * np.nan, grads=[], **vague)
+    case("eigh_values/one", lambda x: x[:, 0], np.array([[[-3.0]]], np.float32), **vague)
+    for m, n in [(4, 4), (5, 3), (3, 5), (1, 1)]:
+        a = diagonal(2, m, n)
+        lu = jax.lax.linalg.lu
+        case(f"lu/{m}x{n}", lambda x: lu(x)[0], a, **vague)
+        case(f"lu_pivots/{m}x{n}", lambda x: lu(x)[1], a[:, ::-1].copy(), grads=[], tolerance="exact")
+        for complete in [False, True]:
+            mode = "complete" if complete else "reduced"
+            q = lambda x: jnp.linalg.qr(x, mode=mode)[0]  # noqa: E731, B023
+            r = lambda x: jnp.linalg.qr(x, mode=mode)[1]  # noqa: E731, B023
+            # JAX has the gradients of tall matrices only.
+            grads = None if m >= n and not (complete and m > n) else []
+            case(f"qr_q/{mode}/{m}x{n}", q, a, complete=complete, grads=grads, **vague)
+            case(f"qr_r/{mode}/{m}x{n}", r, a, complete=complete, grads=grads, **vague)
+        case(f"singular_values/{m}x{n}", lambda x: jnp.linalg.svd(x, compute_uv=False), a, **vague)
+
+        def product(x):
+            u, s, v = jnp.linalg.svd(x, full_matrices=False)
+            return u * u * s[:, None, :] @ (v * v)
+
+        # Near singular values make the gradient of this one too sensitive for float32.
+        grads = [] if (m, n) == (4, 4) else None
+        case(f"svd_product/{m}x{n}", product, a, grads=grads, **vague)
+    case("svd_product/tall", product, noise(1, 7, 2), **vague)
+    case("singular_values/rank_one", lambda x: jnp.linalg.svd(x, compute_uv=False),
+         np.ones((1, 3, 2), np.float32), grads=[], **vague)
+    a, b = diagonal(2, 4, 4), noise(2, 4, 3)
+    for bits in range(8):
+        flags = {"lower": bool(bits & 1), "transpose": bool(bits & 2), "unit": bool(bits & 4)}
+
+        def solve(a, b, lower, transpose, unit):
+            return jax.lax.linalg.triangular_solve(
+                a, b, left_side=True, lower=lower, transpose_a=transpose, unit_diagonal=unit)
+
+        name = "".join(key[0] for key, flag in flags.items() if flag)
+        case(f"triangular_solve/{name}", lambda a, b: solve(a, b, **flags), a, b, **flags, **vague)  # noqa: B023
+
+
 def loops():
     """A recurrence, one result of it at a time: the outputs of all steps, or the last carry."""
     x, start = noise(3, 2, 3, low=-1, high=1), noise(2, 4, low=-1, high=1)
@@ -518,7 +574,7 @@ def loops():
 
 
 def main():
-    for write in (unary, binary, shapes, casts, reductions, contractions, pools, random, bits, orders,
+    for write in (unary, binary, shapes, casts, reductions, contractions, pools, random, bits, orders, linear,
                   loops):
         write()
     path = pathlib.Path(__file__).parent.parent / "models" / "ops.json"

@@ -197,7 +197,7 @@ impl Call {
         let keyword = self.keyword.iter().map(|(key, value)| (Some(key.as_str()), value));
         for (name, value) in positional.chain(keyword) {
             match name {
-                Some(name) if def.arguments.contains(&name) => {
+                Some(name) if def.arguments.contains(&name) || def.keywords.is_some() => {
                     args.keyword.push((name.into(), to_arg(value, input)));
                 }
                 Some(name) => {

@@ -55,21 +55,35 @@ fn adaptive(
     rank: usize,
     config: &Config,
 ) -> Result<Box<dyn Layer>> {
+    let counts = counts(config, rank)?;
+    let format = DataFormat::from_config(config)?;
+    stateless(class_name, config, move |_, args| {
+        Ok(format.restore(adaptive_pool(format.to_last(args.input()?), &counts, mode)?))
+    })
+}
+
+/// The number of windows along each spatial axis, under `output_size`.
+pub(crate) fn counts(config: &Config, rank: usize) -> Result<Vec<usize>> {
     let counts = config.sizes("output_size", rank)?;
     if counts.iter().any(|&count| count > MAX_WINDOWS) {
         return Err(config.bad("output_size", &format!("at most {MAX_WINDOWS}")));
     }
-    let format = DataFormat::from_config(config)?;
-    stateless(class_name, config, move |_, args| {
-        let x = format.to_last(args.input()?);
-        if x.rank() != rank + 2 || x.shape().is_empty() {
-            let expected = format!("a batch, {rank} spatial axes and channels, none empty");
-            return Err(Error::shape("adaptive pooling", x.shape().to_string(), expected));
-        }
-        let axes = counts.iter().enumerate();
-        let y = axes.into_iter().try_fold(x, |x, (i, &count)| along(x, rank, i, count, mode))?;
-        Ok(format.restore(y))
-    })
+    Ok(counts)
+}
+
+/// Pooling of `(batch, space…, channels)` to `counts` windows along the spatial axes.
+pub(crate) fn adaptive_pool<'g>(
+    x: Value<'g>,
+    counts: &[usize],
+    mode: PoolMode,
+) -> Result<Value<'g>> {
+    let rank = counts.len();
+    if x.rank() != rank + 2 || x.shape().is_empty() {
+        let expected = format!("a batch, {rank} spatial axes and channels, none empty");
+        return Err(Error::shape("adaptive pooling", x.shape().to_string(), expected));
+    }
+    let axes = counts.iter().enumerate();
+    axes.into_iter().try_fold(x, |x, (i, &count)| along(x, rank, i, count, mode))
 }
 
 /// Pooling to `count` windows along one spatial axis. Their extents differ by at most one, so all are

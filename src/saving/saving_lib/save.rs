@@ -114,11 +114,12 @@ impl Model {
         Ok(Contents { metadata, config, groups, assets })
     }
 
-    /// The model's config for a version of Keras; as it is without one.
+    /// The model's config for a version of Keras, with the learning rates of now.
     pub(super) fn config_for(&self, version: Option<KerasVersion>) -> Result<Json> {
+        let config = self.current_config()?;
         match version {
-            Some(version) => profile::config_for(&self.config, version),
-            None => Ok(self.config.clone()),
+            Some(version) => profile::config_for(&config, version),
+            None => Ok(config),
         }
     }
 
