@@ -59,7 +59,7 @@ $(VENV)/installed: $(KERAS_SCRIPTS)/requirements.txt
 # Models too large to be committed; the small ones are in tests/models.
 ifneq ($(KERAUNOS_PYTHON),none)
 recordings: tests/models/manifest.json $(RECORDED)/applications $(RECORDED)/big.keras \
-	$(RECORDED)/trainings
+	$(RECORDED)/gradients/manifest.json $(RECORDED)/trainings $(RECORDED)/random/made
 endif
 
 tests/models/manifest.json: | keras
@@ -69,8 +69,16 @@ $(RECORDED)/applications: $(KERAS_SCRIPTS)/make_applications.py | keras
 	"$(KERAUNOS_PYTHON)" $< $(@D)
 	@touch $@
 
+$(RECORDED)/random/made: $(KERAS_SCRIPTS)/random_models.py $(KERAS_SCRIPTS)/random_layers.py | keras
+	"$(KERAUNOS_PYTHON)" $< $(@D)
+	@touch $@
+
 $(RECORDED)/big.keras: $(KERAS_SCRIPTS)/make_big.py | keras
 	"$(KERAUNOS_PYTHON)" $< $@
+
+$(RECORDED)/gradients/manifest.json: $(KERAS_SCRIPTS)/make_gradients.py \
+		$(KERAS_SCRIPTS)/gradient_cases.py | keras
+	"$(KERAUNOS_PYTHON)" $< $(@D)
 
 $(RECORDED)/trainings: $(KERAS_SCRIPTS)/make_trainings.py $(KERAS_SCRIPTS)/relay.py | keras
 	"$(KERAUNOS_PYTHON)" $< $@

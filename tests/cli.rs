@@ -371,3 +371,34 @@ fn profile_tells_the_time_of_each_layer() {
         assert!((of_layers - of_dispatches).abs() < 1e-9);
     }
 }
+
+#[test]
+fn an_audit_says_what_is_unusual_and_what_is_dangerous() {
+    let clean = succeed(&["inspect", "--audit", &model(TWO)]);
+    assert_eq!(clean.trim(), "verdict: clean");
+    let folder = Folder::new();
+    let write = |name: &str, config: Json| {
+        let path = folder.0.path().join(name);
+        let contents =
+            Contents { metadata: json!({}), config, groups: Vec::new(), assets: Vec::new() };
+        write_archive(&path, &contents, &WriteOptions::default(), &mut |_, _| {}).unwrap();
+        path.display().to_string()
+    };
+    let code = json!({"module": "os", "class_name": "system", "config": {"command": "true"}});
+    let output = run(&["inspect", "--audit", "--json", &write("code.keras", code)]);
+    assert_eq!(output.status.code(), Some(2));
+    let report: Json = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["verdict"], "dangerous");
+    let what = report["findings"][0]["what"].as_str().unwrap();
+    assert!(what.contains("os.system"), "{what}");
+}
+
+#[test]
+fn limits_are_changed_by_name() {
+    let small = ["summary", "--limit", "config_bytes=1KiB", &model(TWO)];
+    assert!(fail(&small, 2).contains("config_bytes"));
+    succeed(&["summary", "--limit", "config_bytes=1GiB", &model(TWO)]);
+    let unknown = run(&["summary", "--limit", "colour=1", &model(TWO)]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("config_bytes"));
+}

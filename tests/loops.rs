@@ -139,7 +139,7 @@ fn losses_that_a_body_adds_are_summed_over_the_steps() {
     let x = tensor([3, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     expect(&[x], &[tensor([], &[21.0])], |graph, inputs| {
         graph.loop_over_time(3, false, inputs, &[], |x, _| {
-            graph.add_loss(x[0].sum(&[0]));
+            graph.add_loss(0, x[0].sum(&[0]));
             Ok((Vec::new(), Vec::new()))
         })?;
         Ok(graph.losses())

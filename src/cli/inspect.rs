@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use crate::base::error::quote;
 use crate::cli::failure::Outcome;
 use crate::cli::inspect_report::{Report, VariableLine, method};
-use crate::cli::{progress, text};
-use crate::saving::{Archive, Limits};
+use crate::cli::{audit, limits, progress, text};
+use crate::saving::Archive;
 
 /// Show what a model file holds: members, versions, layers, variables, the optimizer's state, and
 /// what is not supported
@@ -18,6 +18,10 @@ use crate::saving::{Archive, Limits};
 pub struct Args {
     /// A .keras file, or the folder form of one
     model: PathBuf,
+    /// Say only what is unusual, refused or dangerous in the file; the exit code is 0 if nothing is, 3 if
+    /// all of it is only unusual, and 2 otherwise
+    #[arg(long)]
+    audit: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -25,7 +29,10 @@ pub struct Args {
 
 impl Args {
     pub fn run(&self, out: &mut dyn Write) -> Outcome {
-        let archive = Archive::open(&self.model, &Limits::default())?;
+        if self.audit {
+            return audit::run(&self.model, self.json, out);
+        }
+        let archive = Archive::open(&self.model, &limits::current())?;
         let mut report = Report::of(&archive);
         // What loading finds comes last: it names a problem in the file by its place.
         if let Err(error) = progress::load(&self.model) {

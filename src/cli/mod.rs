@@ -5,6 +5,7 @@
 
 mod adapters;
 mod arrays;
+mod audit;
 mod bench;
 mod callbacks;
 mod compare;
@@ -18,6 +19,7 @@ mod failure;
 mod fit;
 mod inspect;
 mod inspect_report;
+mod limits;
 mod plan;
 mod predict;
 mod profile;
@@ -42,6 +44,10 @@ use failure::{Failure, Outcome};
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Allow files more, or less, than usual: a field of the library's Limits and its value, such as
+    /// config_bytes=128MiB
+    #[arg(long = "limit", global = true, value_name = "NAME=VALUE")]
+    limits: Vec<limits::Change>,
 }
 
 #[derive(Subcommand)]
@@ -67,7 +73,8 @@ pub fn run() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("off")).init();
     let cli = Cli::parse();
     let mut out = BufWriter::new(io::stdout().lock());
-    let outcome = cli.command.run(&mut out);
+    let limits = limits::change(&cli.limits).map_err(Failure::from);
+    let outcome = limits.and_then(|()| cli.command.run(&mut out));
     // What was found before a failure is shown before its reason.
     let flushed = out.flush().map_err(Failure::Output);
     match outcome.and_then(|code| flushed.map(|()| code)) {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::base::Result;
+use crate::cli::limits;
 use crate::models::Model;
-use crate::saving::saving_lib::load_model;
+use crate::saving::saving_lib::{LoadOptions, load_model_with};
 
 /// How often a bar is drawn while nothing is reported.
 const TICK: Duration = Duration::from_millis(100);
@@ -35,7 +36,8 @@ fn bar(label: &'static str, numbers: &str) -> ProgressBar {
 pub fn load(path: &Path) -> Result<Model> {
     let spinner = ProgressBar::new_spinner().with_message(format!("loading {}", path.display()));
     spinner.enable_steady_tick(TICK);
-    let model = load_model(path);
+    let options = LoadOptions { limits: limits::current(), ..LoadOptions::default() };
+    let model = load_model_with(path, &options);
     spinner.finish_and_clear();
     model
 }

@@ -3,7 +3,7 @@
 use crate::base::{Error, Result, Spec};
 use crate::graph::loop_body::Written;
 use crate::graph::ops::{LoopOutput, LoopOverTime, LoopResult, Placeholder, stacked};
-use crate::graph::{Graph, NodeId, Op, Value};
+use crate::graph::{Graph, LossOwner, NodeId, Op, Value};
 use crate::tensor::Variable;
 
 /// What a loop's body gives for one step, and what a loop gives as a whole: outputs and carries.
@@ -27,9 +27,10 @@ pub(super) struct StepInputs<'g> {
 
 /// A body that is being traced.
 pub(super) struct Frame {
-    /// How many assignments and losses the trace had before.
+    /// How many assignments the trace had before.
     assigns: usize,
-    losses: usize,
+    /// The losses that the trace had before.
+    losses: Vec<(LossOwner, NodeId)>,
     /// What stands for the variables that the body has read.
     reads: Vec<(Variable, NodeId)>,
 }
@@ -51,7 +52,7 @@ struct Effects {
     reads: Vec<(Variable, NodeId)>,
     /// The last value given to each variable.
     assigns: Vec<(Variable, NodeId)>,
-    losses: Vec<NodeId>,
+    losses: Vec<(LossOwner, NodeId)>,
 }
 
 /// What a traced body gives: outputs, each with whether the first step is the last row, and carries.
@@ -120,12 +121,12 @@ impl Graph {
             return Ok((outputs.iter().map(none).collect(), inputs.carries.to_vec()));
         }
         let wanted = (outputs.len(), next.len());
-        outputs.extend(effects.losses.iter().map(|&id| (self.value(id), false)));
+        outputs.extend(effects.losses.iter().map(|&(_, id)| (self.value(id), false)));
         let written = self.written(inputs, &given, &outputs, &next, &effects);
         let (operation, ids) = self.extract(&written);
         let (mut outputs, mut carries) = self.results_of(operation, &ids);
-        for loss in outputs.split_off(wanted.0) {
-            self.add_loss(loss.sum(&[0]));
+        for (&(owner, _), loss) in effects.losses.iter().zip(outputs.split_off(wanted.0)) {
+            self.add_loss(owner, loss.sum(&[0]));
         }
         for ((variable, _), last) in effects.assigns.iter().zip(carries.split_off(wanted.1)) {
             self.assign(variable, last);
@@ -135,7 +136,7 @@ impl Graph {
 
     fn enter_loop(&self) {
         let mut inner = self.inner.borrow_mut();
-        let (assigns, losses) = (inner.trace.assigns.len(), inner.trace.losses.len());
+        let (assigns, losses) = (inner.trace.assigns.len(), std::mem::take(&mut inner.losses));
         inner.loops.push(Frame { assigns, losses, reads: Vec::new() });
     }
 
@@ -144,7 +145,7 @@ impl Graph {
         let Some(frame) = inner.loops.pop() else {
             return Effects { reads: Vec::new(), assigns: Vec::new(), losses: Vec::new() };
         };
-        let losses = inner.trace.losses.split_off(frame.losses);
+        let losses = std::mem::replace(&mut inner.losses, frame.losses);
         let mut assigns: Vec<(Variable, NodeId)> = Vec::new();
         for (variable, id) in inner.trace.assigns.split_off(frame.assigns) {
             match assigns.iter_mut().find(|(v, _)| v.id() == variable.id()) {

@@ -42,6 +42,9 @@ const MAX_SCOPES: usize = 1 << 16;
 /// Index of a node; inputs of a node have smaller ids.
 pub type NodeId = usize;
 
+/// Who has added to the loss: the same number every time, another one for everyone else.
+pub type LossOwner = usize;
+
 /// One operation and what it gives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Node {
@@ -62,8 +65,6 @@ pub struct Trace {
     pub variables: HashMap<VariableId, Variable>,
     /// New values of variables, taken when the program has run.
     pub assigns: Vec<(Variable, NodeId)>,
-    /// Scalars that layers add to the loss.
-    pub losses: Vec<NodeId>,
 }
 
 #[derive(Default)]
@@ -77,6 +78,8 @@ struct Inner {
     opened: usize,
     /// Bodies of loops that are being traced, the innermost last.
     loops: Vec<loops::Frame>,
+    /// Scalars added to the loss, and by whom.
+    losses: Vec<(LossOwner, NodeId)>,
     error: Option<Error>,
 }
 
@@ -151,14 +154,19 @@ impl Graph {
     }
 
     /// Adds a scalar to the loss of a training step; Keras's `add_loss`.
-    pub fn add_loss(&self, loss: Value<'_>) {
-        self.inner.borrow_mut().trace.losses.push(loss.id());
+    pub fn add_loss(&self, owner: LossOwner, loss: Value<'_>) {
+        self.inner.borrow_mut().losses.push((owner, loss.id()));
+    }
+
+    /// Takes back what owners have added to the loss.
+    pub fn drop_losses(&self, dropped: impl Fn(LossOwner) -> bool) {
+        self.inner.borrow_mut().losses.retain(|(owner, _)| !dropped(*owner));
     }
 
     /// What has been added to the loss so far.
     pub fn losses(&self) -> Vec<Value<'_>> {
-        let ids = self.inner.borrow().trace.losses.clone();
-        ids.into_iter().map(|id| self.value(id)).collect()
+        let losses = self.inner.borrow().losses.clone();
+        losses.into_iter().map(|(_, id)| self.value(id)).collect()
     }
 
     /// A constant tensor.

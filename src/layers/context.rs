@@ -1,8 +1,10 @@
 //! What a layer's `call` may touch besides its inputs.
 
+use std::collections::HashSet;
+
 use crate::base::error::quote;
 use crate::base::{DType, Error, Result, ResultExt};
-use crate::graph::{Graph, Value};
+use crate::graph::{Graph, LossOwner, Value};
 use crate::layers::config::Json;
 use crate::layers::{Arg, Args, HostRun, Layer, Outputs};
 use crate::tensor::Variable;
@@ -15,6 +17,8 @@ pub struct Context<'g> {
     shapes_only: bool,
     /// Whether outputs add nothing to the loss.
     silent: bool,
+    /// Whether the call is within that of another layer.
+    inside: bool,
     compute: DType,
     host: Option<&'g dyn HostRun>,
     unknown: usize,
@@ -28,6 +32,7 @@ impl<'g> Context<'g> {
             training,
             shapes_only: false,
             silent: false,
+            inside: false,
             compute: DType::Float32,
             host: None,
             unknown: 1,
@@ -97,9 +102,14 @@ impl<'g> Context<'g> {
         variable.as_ref().map(|v| self.read(v)).ok_or_else(missing)
     }
 
-    /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype.
+    /// Calls a layer: opens its scope, checks keywords, casts floating inputs to its compute dtype,
+    /// adds the penalty on its outputs to the loss.
+    ///
+    /// As in Keras, a layer that is not within another one forgets what it and its parts have added to
+    /// the loss in earlier calls.
     pub fn call(&self, layer: &dyn Layer, args: &Args<'g>) -> Result<Outputs<'g>> {
-        self.called(layer, args, |inner, args| Ok((layer.call(inner, args)?, ()))).map(|(y, ())| y)
+        let call = |inner: &Context<'g>, args: &Args<'g>| Ok((layer.call(inner, args)?, ()));
+        self.penalized(layer, args, call).map(|(outputs, ())| outputs)
     }
 
     /// [`call`](Context::call) where `masks` come with the tensors of the first argument, and masks
@@ -110,7 +120,35 @@ impl<'g> Context<'g> {
         args: &Args<'g>,
         masks: &[Option<Value<'g>>],
     ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
-        self.called(layer, args, |inner, args| layer.call_with_masks(inner, args, masks))
+        self.penalized(layer, args, |inner, args| layer.call_with_masks(inner, args, masks))
+    }
+
+    /// [`call`](Context::call) that adds nothing for the layer's own outputs to the loss: what Keras
+    /// does where it calls a layer's `call`.
+    pub fn call_without_penalty(&self, layer: &dyn Layer, args: &Args<'g>) -> Result<Outputs<'g>> {
+        let call = |inner: &Context<'g>, args: &Args<'g>| Ok((layer.call(inner, args)?, ()));
+        self.called(layer, args, call).map(|(outputs, ())| outputs)
+    }
+
+    fn penalized<T>(
+        &self,
+        layer: &dyn Layer,
+        args: &Args<'g>,
+        call: impl FnOnce(&Context<'g>, &Args<'g>) -> Result<(Outputs<'g>, T)>,
+    ) -> Result<(Outputs<'g>, T)> {
+        let adds = !self.shapes_only && !self.silent;
+        if adds && !self.inside && !self.graph.losses().is_empty() {
+            let mut owners = HashSet::new();
+            collect_owners(layer, &mut owners);
+            self.graph.drop_losses(|owner| owners.contains(&owner));
+        }
+        let (outputs, more) = self.called(layer, args, call)?;
+        let rules = &layer.base().rules;
+        if adds && rules.activity.is_some() {
+            let penalize = |output: &Value<'g>| rules.add_activity_loss(owner(layer), *output);
+            self.within(layer, |_| outputs.flatten().into_iter().try_for_each(penalize))?;
+        }
+        Ok((outputs, more))
     }
 
     fn called<T>(
@@ -141,15 +179,7 @@ impl<'g> Context<'g> {
         let cast = |v: &Value<'g>| {
             Ok(if base.autocast && v.dtype().is_float() { v.cast(compute) } else { *v })
         };
-        self.within(layer, |inner| {
-            let (outputs, more) = call(inner, &args.try_map(&mut { cast })?)?;
-            if !self.shapes_only && !self.silent {
-                for output in outputs.flatten() {
-                    base.rules.add_activity_loss(*output)?;
-                }
-            }
-            Ok((outputs, more))
-        })
+        self.within(layer, |inner| call(inner, &args.try_map(&mut { cast })?))
     }
 
     /// Runs `f` inside of a layer: in its scope and with its compute dtype. For layers that use a part
@@ -160,8 +190,22 @@ impl<'g> Context<'g> {
         f: impl FnOnce(&Context<'g>) -> Result<T>,
     ) -> Result<T> {
         let name = quote(&layer.base().name);
-        let inner = Context { compute: layer.base().policy.compute, ..*self };
+        let inner = Context { compute: layer.base().policy.compute, inside: true, ..*self };
         self.graph.scope(&name, || f(&inner)).at(|| format!("layer '{name}'"))
+    }
+}
+
+/// What stands for a layer as the owner of losses.
+fn owner(layer: &dyn Layer) -> LossOwner {
+    std::ptr::from_ref(layer.base()).addr()
+}
+
+/// The owners that a layer and its parts are.
+fn collect_owners(layer: &dyn Layer, owners: &mut HashSet<LossOwner>) {
+    if owners.insert(owner(layer)) {
+        for (_, nested) in layer.children() {
+            nested.flatten().into_iter().for_each(|part| collect_owners(part.as_ref(), owners));
+        }
     }
 }
 

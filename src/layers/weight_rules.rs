@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::Result;
 use crate::constraints::{self, Constraint};
-use crate::graph::Value;
+use crate::graph::{LossOwner, Value};
 use crate::layers::config::Config;
 use crate::regularizers::{self, Regularizer};
 
@@ -48,15 +48,15 @@ impl WeightRules {
         self.constraints.iter().find(|(key, _)| is_of(key, weight)).map(|(_, rule)| rule)
     }
 
-    /// Adds the penalty on an output to the loss: the mean over the batch.
+    /// Adds the penalty on an output of `owner` to the loss: the mean over the batch.
     ///
     /// # Errors
     /// If the regularizer cannot be put on an output of this shape.
-    pub fn add_activity_loss(&self, output: Value<'_>) -> Result<()> {
+    pub fn add_activity_loss(&self, owner: LossOwner, output: Value<'_>) -> Result<()> {
         if let Some(rule) = &self.activity {
             let loss = rule.call(output)?;
             let batch = if output.rank() == 0 { 1 } else { output.extent(0) };
-            output.graph().add_loss(loss / batch as f64);
+            output.graph().add_loss(owner, loss / batch as f64);
         }
         Ok(())
     }

@@ -2,5 +2,6 @@
 
 pub mod architecture;
 pub mod formats;
+pub mod gradients;
 pub mod numerics;
 pub mod performance;

@@ -1,18 +1,18 @@
-//! Sums and means over samples, and means of functions of labels and predictions.
+//! Sums and means over samples, and means of functions and losses of labels and predictions.
 //!
 //! | metric | variables |
 //! | --- | --- |
 //! | `Sum` | total |
-//! | `Mean`, `MeanMetricWrapper` | total, count |
+//! | `Mean`, `MeanMetricWrapper`, losses | total, count |
 
 use std::sync::Arc;
 
 use crate::base::{DType, Result};
 use crate::graph::{Graph, Value};
 use crate::layers::config::Config;
-use crate::losses::{Function, Reduction, Weights, apply_mask, same_rank};
+use crate::losses::{Function, Loss, Reduction, Weights, apply_mask, same_rank};
 use crate::metrics::metric::{assign_add, metric_base, pair, wrong_count};
-use crate::metrics::{Metric, MetricBase};
+use crate::metrics::{Direction, Metric, MetricBase};
 use crate::operations::formulas::{self, divide_no_nan, sum_all};
 use crate::tensor::Variable;
 
@@ -137,6 +137,48 @@ impl Metric for MeanMetric {
         let sample_weight = apply_mask(weights, self.mean.base.dtype, Reduction::Sum);
         let weights = Weights { sample_weight, mask: samples.mask };
         self.mean.update_values(graph, samples.values, weights);
+        Ok(())
+    }
+
+    fn result<'g>(&self, graph: &'g Graph) -> Result<Value<'g>> {
+        self.mean.result(graph)
+    }
+}
+
+/// The mean of a loss: what `compile` makes of one among its metrics. A loss that is reduced already
+/// counts once for each batch.
+pub struct MeanLoss {
+    mean: Mean,
+    loss: Arc<dyn Loss>,
+}
+
+impl MeanLoss {
+    /// The mean of a loss under its name, in float32.
+    pub fn new(loss: Arc<dyn Loss>) -> Result<MeanLoss> {
+        let base = MetricBase::named(loss.name());
+        MeanLoss::with_base(base, loss)
+    }
+
+    pub(crate) fn with_base(mut base: MetricBase, loss: Arc<dyn Loss>) -> Result<MeanLoss> {
+        base.direction = Some(Direction::Down);
+        Ok(MeanLoss { mean: Mean::with_base(base)?, loss })
+    }
+}
+
+impl Metric for MeanLoss {
+    metric_base!(mean.base);
+
+    fn update<'g>(
+        &self,
+        graph: &'g Graph,
+        inputs: &[Value<'g>],
+        weights: Weights<'g>,
+    ) -> Result<()> {
+        let (y_true, y_pred) = pair(inputs)?;
+        let mask_only = Weights { sample_weight: None, mask: weights.mask };
+        let values = self.loss.compute(y_true, y_pred, mask_only);
+        let sample_weight = apply_mask(weights, self.mean.base.dtype, Reduction::Sum);
+        self.mean.update_values(graph, values, Weights { sample_weight, mask: None });
         Ok(())
     }
 

@@ -18,6 +18,6 @@ mod registry;
 mod regression;
 
 pub use direction::Direction;
-pub use mean::{Mean, MeanMetric, Sum};
+pub use mean::{Mean, MeanLoss, MeanMetric, Sum};
 pub use metric::{Metric, MetricBase};
 pub use registry::{METRICS, MetricDef, get};

@@ -9,7 +9,7 @@ use crate::base::naming::snake_case;
 use crate::base::{Error, Result};
 use crate::layers::config::{Config, Json};
 use crate::losses::registry::only;
-use crate::losses::{FunctionDef, function as loss_function};
+use crate::losses::{self, FunctionDef, function as loss_function};
 use crate::metrics::accuracy::ACCURACY;
 use crate::metrics::auc::Auc;
 use crate::metrics::confusion::Condition;
@@ -19,7 +19,7 @@ use crate::metrics::f_score::FBetaScore;
 use crate::metrics::iou::{IoU, Targets};
 use crate::metrics::operating_point::{OperatingPoint, Share};
 use crate::metrics::regression::{R2Score, RootMeanSquaredError};
-use crate::metrics::{Direction, Mean, MeanMetric, Metric, MetricBase, Sum};
+use crate::metrics::{Direction, Mean, MeanLoss, MeanMetric, Metric, MetricBase, Sum};
 
 /// What the table says of a class of `keras.metrics`.
 pub struct MetricDef {
@@ -295,6 +295,9 @@ fn from_record(record: &Map<String, Json>, owner: &str) -> Result<Box<dyn Metric
         metric.base_mut().direction = direction_of(def);
         return Ok(Box::new(metric));
     }
+    if is_loss(record) {
+        return Ok(Box::new(MeanLoss::new(losses::get(&record.clone().into(), owner)?)?));
+    }
     let config = match record.get("config") {
         Some(Json::Object(config)) if is_keras(module) => config.clone(),
         None if is_keras(module) => Map::new(),
@@ -309,6 +312,12 @@ fn from_record(record: &Map<String, Json>, owner: &str) -> Result<Box<dyn Metric
 
 fn is_keras(module: &str) -> bool {
     module.is_empty() || module == "keras" || module.starts_with("keras.")
+}
+
+/// Whether a record is of a loss, some of which are called as metrics are.
+fn is_loss(record: &Map<String, Json>) -> bool {
+    let text = |key: &str| record.get(key).and_then(Json::as_str).unwrap_or("");
+    text("module").starts_with("keras.losses") || text("module").starts_with("keras.src.losses")
 }
 
 fn record_function(record: &Map<String, Json>) -> Option<&'static FunctionDef> {
@@ -349,6 +358,12 @@ fn make(def: &MetricDef, config: Map<String, Json>, owner: String) -> Result<Box
 fn wrapper(mut config: Map<String, Json>, owner: &str) -> Result<Box<dyn Metric>> {
     let owner = format!("MeanMetricWrapper in {owner}");
     let def = match config.remove("fn") {
+        Some(Json::Object(record)) if is_loss(&record) => {
+            let config = Config::new(owner.clone(), config, Json::Null);
+            let base = MetricBase::new(&config, "mean_metric_wrapper")?;
+            config.finish()?;
+            return Ok(Box::new(MeanLoss::with_base(base, losses::get(&record.into(), &owner)?)?));
+        }
         Some(Json::Object(record)) => record_function(&record),
         Some(Json::String(name)) => function(&name),
         _ => None,

@@ -35,6 +35,8 @@ pub struct InputSpec {
 pub struct Model {
     pub(crate) form: Form,
     pub(crate) config: Json,
+    /// Where losses and metrics of the user's own come from.
+    pub(crate) custom: CustomObjects,
     pub(crate) metadata: Option<Json>,
     /// Groups of the file that belong to no layer, such as the optimizer's.
     pub(crate) kept_groups: Vec<GroupPlan>,
@@ -70,6 +72,7 @@ impl Model {
         let mut model = Model {
             form,
             config,
+            custom: custom.clone(),
             metadata: None,
             kept_groups: Vec::new(),
             assets: Vec::new(),
@@ -242,10 +245,7 @@ impl Model {
             Form::Sequential(model) => model.call_with_masks(&cx, &args, &[])?,
             Form::Single(model) => cx.call_with_masks(model.layer.as_ref(), &args, &[])?,
         };
-        let root = self.root();
-        let outputs: Vec<Value<'g>> = outputs.flatten().into_iter().copied().collect();
-        outputs.iter().try_for_each(|output| root.base().rules.add_activity_loss(*output))?;
-        Ok((outputs, masks))
+        Ok((outputs.flatten().into_iter().copied().collect(), masks))
     }
 
     /// Moves all weights to a device now, instead of when they are first computed with.

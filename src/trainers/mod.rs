@@ -8,6 +8,7 @@
 //! | splits, weights of samples | `data` |
 //! | which samples come when | `batches` |
 //! | epochs | `fit` |
+//! | gradients of a model's outputs, without a loss | [`Gradients`] |
 //! | what is called on the way; Keras's own are in [`callbacks`](crate::callbacks) | [`Callback`] |
 
 mod batches;
@@ -15,6 +16,7 @@ mod callback;
 mod compile;
 mod data;
 mod fit;
+mod gradients;
 mod history;
 mod learning_rate;
 mod model;
@@ -26,6 +28,7 @@ mod weights;
 pub use callback::{Callback, Logs, Params, Run};
 pub use compile::Compile;
 pub use data::Data;
+pub use gradients::Gradients;
 pub use history::History;
 pub use options::{EvaluateOptions, FitOptions, Frequency};
 pub(crate) use step::Training;

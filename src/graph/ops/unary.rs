@@ -51,7 +51,10 @@ const fn row(
 /// All functions of one element.
 pub const UNARY: &[UnaryRow] = &[
     row("neg", Number, "neg_LANE(x)", |x| -x, |g, _, _| Some(-g)),
-    row("abs", Number, "abs(x)", f64::abs, |g, x, _| Some(g * x.unary("sign"))),
+    row("abs", Number, "abs(x)", f64::abs, |g, x, _| {
+        // At 0, as in JAX, the slope is 1.
+        Some(x.binary("lt", x.like(0.0)).select(-g, g))
+    }),
     row("sign", Number, "sign_LANE(x)", math::sign, |_, _, _| None),
     row("floor", Float, "floor(x)", f64::floor, |_, _, _| None),
     row("ceil", Float, "ceil(x)", f64::ceil, |_, _, _| None),

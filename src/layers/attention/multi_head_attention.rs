@@ -56,7 +56,9 @@ impl MultiHeadAttention {
                 false => Some(config.ints("attention_axes")?),
             },
         };
-        let heads = Heads::new("MultiHeadAttention", names, extents, config)?;
+        let mut heads = Heads::new("MultiHeadAttention", names, extents, config)?;
+        // The penalty is on the outputs of the projections, which take the key over.
+        heads.base_mut().rules.activity = None;
         Ok(Box::new(heads.with_riding_mask()))
     }
 }

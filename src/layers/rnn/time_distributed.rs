@@ -76,15 +76,10 @@ impl Layer for TimeDistributedLayer {
         let mask = self.mask(args, x)?;
         let sequences: Vec<Value<'g>> = [x.move_axis(1, 0)].into_iter().chain(mask).collect();
         let one = |x: &[Value<'g>]| {
-            let layer = self.layer.as_ref();
-            // As Keras, which asks for the layer's computation and not for its activity loss.
-            let outputs = cx.within(layer, |cx| {
-                let casts = layer.base().autocast && x[0].dtype().is_float();
-                let input = if casts { x[0].cast(cx.compute_dtype()) } else { x[0] };
-                let mut call = CallArgs::one(Arg::Tensor(input));
-                call.keyword.extend(x.get(1).map(|mask| ("mask".into(), Arg::Tensor(*mask))));
-                layer.call(cx, &call)
-            })?;
+            let mut call = CallArgs::one(Arg::Tensor(x[0]));
+            call.keyword.extend(x.get(1).map(|mask| ("mask".into(), Arg::Tensor(*mask))));
+            // Keras calls the layer's `call`, so a penalty on its outputs has no effect.
+            let outputs = cx.call_without_penalty(self.layer.as_ref(), &call)?;
             let several =
                 || Error::Unsupported("TimeDistributed of a layer with several outputs".into());
             outputs.leaf().copied().ok_or_else(several)

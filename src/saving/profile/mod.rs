@@ -7,6 +7,7 @@
 //! refused.
 
 mod names;
+mod quirks;
 mod record;
 mod table;
 mod version;

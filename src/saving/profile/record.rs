@@ -3,7 +3,7 @@
 use serde_json::Map;
 
 use super::version::KerasVersion;
-use super::{names, table};
+use super::{names, quirks, table};
 use crate::base::error::quote;
 use crate::base::{Error, Result};
 use crate::saving::json::{Json, float, to_python};
@@ -71,10 +71,16 @@ impl Writer {
         if let Some(name) = names::policy_name(class, config, self.version) {
             return Ok(name);
         }
+        if let Some(what) = quirks::misread(&full, config, self.version) {
+            return Err(self.refuse(&place, what));
+        }
+        let corrected = quirks::corrected(&full, config, self.version);
+        let config = corrected.as_ref().unwrap_or(config);
         let mut out = Map::new();
         for (key, value) in fields {
             match key.as_str() {
                 "shared_object_id" => {}
+                "build_config" if quirks::is_built_by_call(&full, self.version) => {}
                 "compile_config" if is_empty(value) && self.before(EMPTY_SETTINGS) => {}
                 "class_name" => {
                     let name = names::class_name(module, class, self.version).unwrap_or(class);
