@@ -10,7 +10,7 @@ mod call;
 mod control;
 mod core;
 mod creation;
-mod ctc;
+pub(crate) mod ctc;
 mod diagonals;
 mod elementwise;
 pub(crate) mod formulas;
