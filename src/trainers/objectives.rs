@@ -185,10 +185,10 @@ fn loss(identifier: &Json, specs: &(Option<Spec>, Spec)) -> Result<Arc<dyn Loss>
 
 fn metric(identifier: &Json, specs: &(Option<Spec>, Spec)) -> Result<Box<dyn Metric>> {
     let text = identifier.as_str();
-    let by_kind = |what: &str| Json::from(format!("{}_{what}", kind(specs)));
     let mut metric = match text.map(str::to_lowercase).as_deref() {
-        Some("accuracy" | "acc") => metrics::get(&by_kind("accuracy"), "metrics")?,
-        Some("crossentropy" | "ce") => metrics::get(&by_kind("crossentropy"), "metrics")?,
+        Some("accuracy" | "acc") => {
+            metrics::get(&Json::from(format!("{}_accuracy", kind(specs))), "metrics")?
+        }
         _ => metrics::get(identifier, "metrics")?,
     };
     if let Some(text) = text {
