@@ -16,6 +16,7 @@ mod loss;
 mod overlap;
 pub(crate) mod registry;
 pub(crate) mod regression;
+mod sequence;
 pub(crate) mod weighting;
 
 pub use function::{Function, FunctionDef, Samples};

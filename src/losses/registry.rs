@@ -11,6 +11,7 @@ use crate::losses::cross_entropy::CROSS_ENTROPY;
 use crate::losses::hinge::HINGE;
 use crate::losses::overlap::OVERLAP;
 use crate::losses::regression::REGRESSION;
+use crate::losses::sequence::SEQUENCE;
 use crate::losses::{Function, FunctionDef, FunctionLoss, Loss};
 
 /// What the table says of a class of `keras.losses`.
@@ -93,6 +94,7 @@ pub const LOSSES: &[LossDef] = &[
     class("LogCosh", "log_cosh", "log_cosh", &[]),
     class("Tversky", "tversky", "tversky", &["alpha", "beta", "axis"]),
     class("Dice", "dice", "dice", &["axis"]),
+    class("CTC", "ctc", "ctc", &[]),
     class("Hinge", "hinge", "hinge", &[]),
     class("SquaredHinge", "squared_hinge", "squared_hinge", &[]),
     class("CategoricalHinge", "categorical_hinge", "categorical_hinge", &[]),
@@ -118,7 +120,7 @@ const ALIASES: &[(&str, &str)] = &[
 const UNNAMED: &[&str] =
     &["CategoricalGeneralizedCrossEntropy", "categorical_generalized_cross_entropy"];
 
-const TABLES: &[&[FunctionDef]] = &[REGRESSION, HINGE, CROSS_ENTROPY, OVERLAP];
+const TABLES: &[&[FunctionDef]] = &[REGRESSION, HINGE, CROSS_ENTROPY, OVERLAP, SEQUENCE];
 
 /// The function of this name.
 pub fn function(name: &str) -> Option<&'static FunctionDef> {

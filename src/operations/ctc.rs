@@ -10,7 +10,14 @@ use crate::operations::promotion::{Kind, result_type};
 operations! {
     /// Sequences of labels without an alignment.
     CTC:
-    CTCLoss(target, output, target_length, output_length) { mask_index: 0 } |c| loss(c);
+    CTCLoss(target, output, target_length, output_length) { mask_index: 0 } |c| {
+        let output = scores(c, 1)?;
+        let (batch, labels) = (output.extent(0), c.value(0)?.shape().get(1).copied());
+        let labels = labels.ok_or_else(|| c.bad(0, "labels (batch, labels)"))?;
+        let target = whole(c, 0, &[batch, labels])?;
+        let lengths = [whole(c, 2, &[batch])?, whole(c, 3, &[batch])?];
+        ctc_loss(target, output, lengths, blank(c, output)?)
+    };
     CTCDecode(inputs, sequence_lengths)
         { strategy: "greedy", beam_width: 100, top_paths: 1, merge_repeated: true, mask_index: 0 } |c| {
         let inputs = scores(c, 0)?;
@@ -79,16 +86,17 @@ fn with_added<'g>(phi: Value<'g>, more: Value<'g>) -> Value<'g> {
     phi.graph().concat(&[phi.narrow(1, 0, 1), rest], 1)
 }
 
-/// The negative logarithm of each target's probability, (batch,): target (batch, labels), output
-/// (batch, steps, classes). Two states for each label are carried over the steps, having emitted it
+/// The negative logarithm of each target's probability, (batch,): target (batch, labels) and
+/// lengths (batch,) of targets and outputs in int32, output (batch, steps, classes). Two states for each label are carried over the steps, having emitted it
 /// (`emit`) and having seen a blank after it (`phi`), as optax and Keras do it.
-fn loss<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
-    let output = scores(c, 1)?;
-    let (batch, steps, blank) = (output.extent(0), output.extent(1), blank(c, output)?);
-    let labels = c.value(0)?.extent(1);
-    let target = whole(c, 0, &[batch, labels])?;
-    let (target_length, output_length) = (whole(c, 2, &[batch])?, whole(c, 3, &[batch])?);
-    let graph = c.cx.graph();
+pub(crate) fn ctc_loss<'g>(
+    target: Value<'g>,
+    output: Value<'g>,
+    [target_length, output_length]: [Value<'g>; 2],
+    blank: usize,
+) -> Result<Value<'g>> {
+    let (batch, steps, labels) = (output.extent(0), output.extent(1), target.extent(1));
+    let graph = output.graph();
     let log = output.log_softmax(&[2]);
     let hot = one_hot_of(target, output.extent(2), 2).cast(log.dtype());
     let emitted = log.matmul_flags(hot, false, true).transpose(&[1, 0, 2]);

@@ -10,7 +10,7 @@ mod call;
 mod control;
 mod core;
 mod creation;
-mod ctc;
+pub(crate) mod ctc;
 mod ctc_beam;
 mod diagonals;
 mod elementwise;
@@ -30,6 +30,7 @@ mod reductions;
 mod scatter;
 mod segments;
 mod shapes;
+mod signal;
 mod sorting;
 mod statistics;
 mod unique;
@@ -88,6 +89,7 @@ pub const OPERATIONS: &[(&str, &[OperationDef])] = &[
     ("keras.src.ops.nn", losses::LOSSES),
     ("keras.src.ops.nn", nn::NN),
     ("keras.src.ops.math", math::MATH),
+    ("keras.src.ops.math", signal::SIGNAL),
     ("keras.src.ops.core", core::CORE),
     ("keras.src.ops.image", image::IMAGE),
     ("keras.src.ops.image", borders::BORDERS),
