@@ -59,13 +59,17 @@ $(VENV)/installed: $(KERAS_SCRIPTS)/requirements.txt
 # Models too large to be committed; the small ones are in tests/models.
 ifneq ($(KERAUNOS_PYTHON),none)
 recordings: tests/models/manifest.json $(RECORDED)/applications $(RECORDED)/big.keras \
-	$(RECORDED)/gradients/manifest.json $(RECORDED)/trainings
+	$(RECORDED)/gradients/manifest.json $(RECORDED)/trainings $(RECORDED)/random/made
 endif
 
 tests/models/manifest.json: | keras
 	"$(KERAUNOS_PYTHON)" $(KERAS_SCRIPTS)/make_models.py $(@D)
 
 $(RECORDED)/applications: $(KERAS_SCRIPTS)/make_applications.py | keras
+	"$(KERAUNOS_PYTHON)" $< $(@D)
+	@touch $@
+
+$(RECORDED)/random/made: $(KERAS_SCRIPTS)/random_models.py $(KERAS_SCRIPTS)/random_layers.py | keras
 	"$(KERAUNOS_PYTHON)" $< $(@D)
 	@touch $@
 

@@ -1,8 +1,21 @@
 //! Layers of the user's own in the place of what a file holds.
 
+mod common;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use common::{assert_close, gpu};
+use keraunos::base::{Nested, Spec};
+use keraunos::graph::{Graph, Value};
+use keraunos::initializers::Initializer;
 use keraunos::layers::config::Config;
-use keraunos::layers::{Args, Context, Layer, LayerBase, Outputs};
-use keraunos::{CustomObjects, Device, Model, Result, Tensor};
+use keraunos::layers::{Args, CallArgs, Cell, Context, Layer, LayerBase, Outputs, SymbolicSpec};
+use keraunos::losses::{Function, Samples, Weights};
+use keraunos::metrics::{Metric, MetricBase};
+use keraunos::saving::npz::read_npz;
+use keraunos::trainers::{Data, EvaluateOptions};
+use keraunos::{CustomObjects, DType, Device, LoadOptions, Model, Result, Tensor, load_model_with};
 use serde_json::json;
 
 struct Doubled(LayerBase);
@@ -56,4 +69,158 @@ fn a_layer_stands_for_a_lambda_by_its_name() {
     let x = Tensor::new([1, 2], &[1f32, -3.0]).unwrap();
     let y = with_lambda(&custom).unwrap().call(&[x], &Device::Host).unwrap();
     assert_eq!(y[0].to_vec::<f32>().unwrap(), [2.0, -6.0]);
+}
+
+/// `my_package>Scaled` of `tests/keras/make_custom.py`.
+struct Scaled(LayerBase, f64);
+
+impl Layer for Scaled {
+    fn base(&self) -> &LayerBase {
+        &self.0
+    }
+
+    fn base_mut(&mut self) -> &mut LayerBase {
+        &mut self.0
+    }
+
+    fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
+        let channels = inputs.input_shape()?.known(-1)?;
+        self.0.add_weight("gain", [channels], &Initializer::ONES).map(drop)
+    }
+
+    fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
+        Ok((args.input()? * cx.read(&self.0.variables[0]) * self.1).into())
+    }
+}
+
+/// `my_package>Leaky`: a cell of which half the state leaks away.
+struct Leaky(LayerBase, usize);
+
+impl Layer for Leaky {
+    fn base(&self) -> &LayerBase {
+        &self.0
+    }
+
+    fn base_mut(&mut self) -> &mut LayerBase {
+        &mut self.0
+    }
+
+    fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
+        let shape = [inputs.input_shape()?.known(-1)?, self.1];
+        self.0.add_weight("kernel", shape, &Initializer::GLOROT_UNIFORM).map(drop)
+    }
+
+    fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
+        let states = args.get(1, "states").and_then(|states| states.nested());
+        let states = states.unwrap_or(Nested::None);
+        let state = *states.flatten()[0];
+        let h = args.input()?.dot(cx.read(&self.0.variables[0])).tanh() + state * 0.5;
+        Ok(vec![h, h].into())
+    }
+
+    fn cell(&self) -> Option<&dyn Cell> {
+        Some(self)
+    }
+}
+
+impl Cell for Leaky {
+    fn state_size(&self) -> Vec<usize> {
+        vec![self.1]
+    }
+}
+
+/// `my_package>Farthest`: the largest difference seen.
+struct Farthest(MetricBase);
+
+impl Metric for Farthest {
+    fn base(&self) -> &MetricBase {
+        &self.0
+    }
+
+    fn base_mut(&mut self) -> &mut MetricBase {
+        &mut self.0
+    }
+
+    fn build(&mut self, _: &[Spec]) -> Result<()> {
+        self.0.add_variable("largest", [], DType::Float32).map(drop)
+    }
+
+    fn update<'g>(&self, graph: &'g Graph, inputs: &[Value<'g>], _: Weights<'g>) -> Result<()> {
+        let largest = &self.0.variables[0];
+        let apart = (inputs[0] - inputs[1]).abs();
+        let axes: Vec<usize> = (0..apart.rank()).collect();
+        graph.assign(largest, graph.read(largest).maximum(apart.max(&axes)));
+        Ok(())
+    }
+
+    fn result<'g>(&self, graph: &'g Graph) -> Result<Value<'g>> {
+        Ok(graph.read(&self.0.variables[0]))
+    }
+}
+
+fn apart<'g>(y_true: Value<'g>, y_pred: Value<'g>) -> Samples<'g> {
+    let apart = (y_true - y_pred).abs();
+    let cubes = apart * apart * apart;
+    cubes.mean(&[cubes.rank() - 1]).into()
+}
+
+fn my_package() -> CustomObjects {
+    CustomObjects::new()
+        .layer("my_package>Scaled", |config| {
+            let base = LayerBase::new("Scaled", config)?;
+            Ok(Box::new(Scaled(base, config.float("factor")?)))
+        })
+        .layer("my_package>Leaky", |config| {
+            Ok(Box::new(Leaky(LayerBase::new("Leaky", config)?, config.size("units")?)))
+        })
+        .operation("my_package>Cubed", |config| {
+            let shift = config.float("shift")?;
+            Ok(Box::new(move |args| {
+                let x = args.input()?;
+                Ok((x * x * x + shift).into())
+            }))
+        })
+        .activation("my_package>bent", |x| (x * x + 1.0).sqrt() - 1.0 + x)
+        .initializer("my_package>Threes", |config| {
+            Ok(Initializer::Constant(config.float("value")?))
+        })
+        .loss("my_package>apart", |_| Ok(Arc::new(apart) as Arc<dyn Function>))
+        .metric("my_package>Farthest", |config| {
+            Ok(Box::new(Farthest(MetricBase::new(config, "farthest")?)))
+        })
+}
+
+/// What Keras recorded under a name.
+fn recorded(name: &str) -> Tensor {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/custom/custom.npz");
+    read_npz(&path).unwrap().into_iter().find(|(n, _)| n == name).unwrap().1
+}
+
+fn custom_model(custom_objects: CustomObjects) -> Result<Model> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/custom/custom.keras");
+    load_model_with(path, &LoadOptions { custom_objects, ..LoadOptions::default() })
+}
+
+#[test]
+fn objects_of_a_package_give_what_they_give_in_keras() {
+    for device in [Device::Host, gpu()] {
+        let mut model = custom_model(my_package()).unwrap();
+        let y = model.call(&[recorded("x")], &device).unwrap();
+        assert_close(&y[0], &recorded("y"), 1e-5, "custom");
+        let data = Data::new(&[recorded("x")], &[recorded("labels")]);
+        let options = EvaluateOptions::on(device);
+        let logs = model.evaluate(&data, &options).unwrap();
+        for name in ["loss", "apart", "farthest"] {
+            let found =
+                logs.iter().find(|(n, _)| n == name).unwrap_or_else(|| panic!("{logs:?}")).1;
+            let expected = recorded(name).iter_f64().next().unwrap();
+            assert!((found - expected).abs() < 1e-5, "{name}: {found}, expected {expected}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_registered_is_refused_by_name() {
+    let message = custom_model(CustomObjects::new()).err().unwrap().to_string();
+    assert!(message.contains("my_package>apart") && message.contains("register"), "{message}");
 }

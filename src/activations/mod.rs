@@ -76,6 +76,11 @@ const ALIASES: &[(&str, &str)] = &[
 impl Activation {
     pub const LINEAR: Activation = ACTIVATIONS[0];
 
+    /// A function of the user's own.
+    pub fn custom(name: &'static str, apply: for<'g> fn(Value<'g>) -> Value<'g>) -> Activation {
+        Activation { name, apply }
+    }
+
     /// The activation called `name`.
     pub fn named(name: &str) -> Option<Activation> {
         let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, n)| n);
@@ -88,17 +93,26 @@ impl Activation {
             kind: "activation",
             name: quote(name),
             module: quote(module),
-            hint: format!("in {} ({key}); expected a name of keras.activations", config.owner()),
+            hint: format!(
+                "in {} ({key}); expected a name of keras.activations, or one registered with \
+                 CustomObjects::activation",
+                config.owner()
+            ),
         };
         let value = config.get(key);
         match value {
             Json::Null => Ok(Activation::LINEAR),
-            Json::String(name) => Activation::named(name).ok_or_else(|| unknown(name, "")),
+            Json::String(name) => Activation::named(name)
+                .or_else(|| config.custom_activation(name))
+                .ok_or_else(|| unknown(name, "")),
             record => {
                 let text = |k: &str| record.get(k).and_then(Json::as_str).unwrap_or("");
                 let function = text("class_name") == "function" && text("module") == "builtins";
-                match Activation::named(text("config")).filter(|_| function) {
+                let found = Activation::named(text("config"))
+                    .or_else(|| config.custom_activation(text("config")));
+                match found.filter(|_| function) {
                     Some(activation) => Ok(activation),
+                    None if function => Err(unknown(text("config"), text("module"))),
                     None => Err(unknown(text("class_name"), text("module"))),
                 }
             }

@@ -196,6 +196,11 @@ fn class_of(name: &str) -> &str {
     ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, class)| class)
 }
 
+/// The class names that configs may hold.
+pub fn class_names() -> impl Iterator<Item = &'static str> {
+    INITIALIZERS.iter().map(|row| row.0)
+}
+
 /// The row of a class name or of a name such as `glorot_uniform`.
 fn row_named(name: &str) -> Option<&'static Row> {
     let name = class_of(name);
@@ -224,7 +229,13 @@ impl Initializer {
                 let row = row.ok_or_else(|| config.bad(key, "the name of a Keras initializer"))?;
                 (row.3)(&Config::new(owner(), serde_json::Map::new(), (row.2)()))
             }
-            Json::Object(record) => Initializer::from_record(owner(), record),
+            Json::Object(record) => {
+                let name = record.get("registered_name").and_then(Json::as_str);
+                match name.and_then(|name| config.custom_initializer(name)) {
+                    Some(new) => construct(owner(), record, Json::Null, |config| new(config)),
+                    None => Initializer::from_record(owner(), record),
+                }
+            }
             _ => Err(config.bad(key, "an initializer")),
         }
     }
@@ -234,18 +245,18 @@ impl Initializer {
         let class = class_of(text("class_name"));
         let known = text("module").is_empty() || text("module").starts_with("keras.");
         let row = INITIALIZERS.iter().find(|r| known && r.0 == class);
-        let (Some(row), Some(Json::Object(config))) = (row, record.get("config")) else {
+        let Some(row) = row.filter(|_| record.get("config").is_some_and(Json::is_object)) else {
             return Err(Error::UnknownClass {
                 kind: "initializer",
                 name: quote(class),
                 module: quote(text("module")),
-                hint: format!("in {owner}; expected a class of keras.initializers"),
+                hint: format!(
+                    "in {owner}; expected a class of keras.initializers, or one registered with \
+                     CustomObjects::initializer"
+                ),
             });
         };
-        let config = Config::new(owner, config.clone(), (row.2)());
-        let initializer = (row.3)(&config)?;
-        config.finish()?;
-        Ok(initializer)
+        construct(owner, record, (row.2)(), row.3)
     }
 
     /// The elements of a weight of this shape, computed when read.
@@ -266,6 +277,20 @@ impl Initializer {
         };
         Ok(Arc::new(RandomSource::new(spec, distribution, seed.unwrap_or_else(fresh_seed))))
     }
+}
+
+/// The initializer of a record, every key of whose config must be known to its constructor.
+fn construct(
+    owner: String,
+    record: &serde_json::Map<String, Json>,
+    defaults: Json,
+    new: impl Fn(&Config) -> Result<Initializer>,
+) -> Result<Initializer> {
+    let given = record.get("config").and_then(Json::as_object).cloned().unwrap_or_default();
+    let config = Config::new(owner, given, defaults);
+    let initializer = new(&config)?;
+    config.finish()?;
+    Ok(initializer)
 }
 
 fn identity(shape: &Shape, gain: f64) -> Result<Distribution> {

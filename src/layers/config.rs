@@ -2,11 +2,14 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value as JsonValue};
 
+use crate::activations::Activation;
 use crate::base::error::quote;
 use crate::base::{Error, Result};
+use crate::initializers::Initializer;
 use crate::layers::Layer;
 
 /// A JSON value, as configs hold them.
@@ -19,7 +22,16 @@ pub trait LayerReader {
     /// # Errors
     /// If the record is none, or its class is not known.
     fn layer(&self, record: &Json) -> Result<Box<dyn Layer>>;
+
+    /// The user's activation that is registered under a name.
+    fn activation(&self, registered_name: &str) -> Option<Activation>;
+
+    /// The constructor of the user's initializer that is registered under a name.
+    fn initializer(&self, registered_name: &str) -> Option<NewInitializer>;
 }
+
+/// Makes an initializer from its config.
+pub type NewInitializer = Arc<dyn Fn(&Config) -> Result<Initializer> + Send + Sync>;
 
 /// The `config` of one object, with the constructor's defaults behind it.
 ///
@@ -47,6 +59,16 @@ impl<'a> Config<'a> {
     #[must_use]
     pub fn with_layers(self, layers: &'a dyn LayerReader) -> Config<'a> {
         Config { layers: Some(layers), ..self }
+    }
+
+    /// The user's activation of a name.
+    pub(crate) fn custom_activation(&self, registered_name: &str) -> Option<Activation> {
+        self.layers?.activation(registered_name)
+    }
+
+    /// The constructor of the user's initializer of a name.
+    pub(crate) fn custom_initializer(&self, registered_name: &str) -> Option<NewInitializer> {
+        self.layers?.initializer(registered_name)
     }
 
     /// The layer whose record stands under a key, as wrappers have one.

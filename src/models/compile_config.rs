@@ -6,6 +6,7 @@
 use crate::base::error::quote;
 use crate::base::{Error, Result};
 use crate::layers::config::Json;
+use crate::models::custom::CustomObjects;
 use crate::models::deserialize::refuse_code;
 
 /// Functions of `keras.losses` and `keras.metrics`, which records name without their module.
@@ -44,29 +45,30 @@ const FUNCTIONS: &[&str] = &[
 /// Checks the training settings of a model and of the models in it.
 ///
 /// Python code is refused always; classes and functions from outside Keras only with `compile`, so
-/// that a model with a loss of its own can be loaded for prediction.
-pub fn check(config: &Json, compile: bool) -> Result<()> {
+/// that a model with a loss of its own can be loaded for prediction. Those of `custom` are known.
+pub fn check(config: &Json, compile: bool, custom: &CustomObjects) -> Result<()> {
     match config {
-        Json::Array(items) => items.iter().try_for_each(|item| check(item, compile)),
+        Json::Array(items) => items.iter().try_for_each(|item| check(item, compile, custom)),
         Json::Object(map) => map.iter().try_for_each(|(key, value)| match key.as_str() {
-            "compile_config" => check_settings(value, compile),
-            _ => check(value, compile),
+            "compile_config" => check_settings(value, compile, custom),
+            _ => check(value, compile, custom),
         }),
         _ => Ok(()),
     }
 }
 
-fn check_settings(settings: &Json, compile: bool) -> Result<()> {
+fn check_settings(settings: &Json, compile: bool, custom: &CustomObjects) -> Result<()> {
+    let check = |item| check_settings(item, compile, custom);
     match settings {
-        Json::Array(items) => items.iter().try_for_each(|item| check_settings(item, compile)),
+        Json::Array(items) => items.iter().try_for_each(check),
         Json::Object(map) => {
             if let Some(class_name) = map.get("class_name").and_then(Json::as_str) {
                 refuse_code(class_name)?;
-                if compile && !is_known(class_name, map) {
+                if compile && !is_known(class_name, map) && !custom.has_objective(settings) {
                     return Err(foreign(class_name, map));
                 }
             }
-            map.values().try_for_each(|value| check_settings(value, compile))
+            map.values().try_for_each(check)
         }
         _ => Ok(()),
     }
@@ -97,8 +99,10 @@ fn foreign(class_name: &str, record: &serde_json::Map<String, Json>) -> Error {
         kind: "object of the compile configuration",
         name: quote(name),
         module: quote(module),
-        hint: "nothing is imported; load with compile = false to leave training settings out"
-            .into(),
+        hint:
+            "nothing is imported; register it with CustomObjects, or load with compile = false to \
+               leave training settings out"
+                .into(),
     }
 }
 
@@ -121,7 +125,7 @@ mod tests {
             json!({"module": "builtins", "class_name": "function", "config": "mean_squared_error",
                    "registered_name": "function"}),
         ] {
-            check(&compiled(&loss), true).unwrap();
+            check(&compiled(&loss), true, &CustomObjects::new()).unwrap();
         }
     }
 
@@ -135,9 +139,9 @@ mod tests {
             json!({"module": 5, "class_name": "Huber"}),
         ] {
             let nested = json!({"config": {"layers": [compiled(&loss)]}});
-            let message = check(&nested, true).unwrap_err().to_string();
+            let message = check(&nested, true, &CustomObjects::new()).unwrap_err().to_string();
             assert!(message.contains("compile = false"), "{message}");
-            check(&nested, false).unwrap();
+            check(&nested, false, &CustomObjects::new()).unwrap();
         }
     }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Map;
 
+use crate::activations::Activation;
 use crate::base::error::quote;
 use crate::base::{DType, Error, Result, ResultExt, SymbolicShape};
-use crate::layers::config::{Config, Json, LayerReader};
-
+use crate::layers::config::{Config, Json, LayerReader, NewInitializer};
 use crate::layers::{Arg, CallArgs, FeatureSpace, Layer, SymbolicSpec, registry};
 use crate::models::custom::CustomObjects;
 use crate::models::functional::Functional;
@@ -170,6 +170,14 @@ struct Inner<'a>(&'a Reader<'a>);
 impl LayerReader for Inner<'_> {
     fn layer(&self, record: &Json) -> Result<Box<dyn Layer>> {
         self.0.deeper("layers")?.layer(record)
+    }
+
+    fn activation(&self, registered_name: &str) -> Option<Activation> {
+        self.0.custom.find_activation(registered_name)
+    }
+
+    fn initializer(&self, registered_name: &str) -> Option<NewInitializer> {
+        self.0.custom.find_initializer(registered_name)
     }
 }
 

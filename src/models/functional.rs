@@ -176,7 +176,7 @@ fn pending_layers(
             return Err(fail(format!("two layers are called '{}'", quote(name))));
         }
         let is_functional = layer.base().class_name == "Functional";
-        let is_layer = !parsed.module.starts_with("keras.src.ops");
+        let is_layer = layer.kind() != Kind::Operation;
         let nodes = inbound_nodes(nodes).at(|| format!("layer '{}'", quote(name)))?;
         pending.push(Pending {
             layer,

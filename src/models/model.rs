@@ -35,6 +35,8 @@ pub struct InputSpec {
 pub struct Model {
     pub(crate) form: Form,
     pub(crate) config: Json,
+    /// Where losses and metrics of the user's own come from.
+    pub(crate) custom: CustomObjects,
     pub(crate) metadata: Option<Json>,
     /// Groups of the file that belong to no layer, such as the optimizer's.
     pub(crate) kept_groups: Vec<GroupPlan>,
@@ -70,6 +72,7 @@ impl Model {
         let mut model = Model {
             form,
             config,
+            custom: custom.clone(),
             metadata: None,
             kept_groups: Vec::new(),
             assets: Vec::new(),

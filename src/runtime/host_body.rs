@@ -327,7 +327,7 @@ impl<'a> Machine<'a> {
                     for (j, (out, &word)) in pairs.enumerate() {
                         let row = if unsigned { i64::from(word) } else { i64::from(word as i32) };
                         let row = row.clamp(0, extent - 1);
-                        *out = data[(first + j as i64 * step + row * stride) as usize];
+                        *out = element(data, first + j as i64 * step + row * stride);
                     }
                 });
             }
@@ -384,6 +384,12 @@ impl<'a> Machine<'a> {
     }
 }
 
+/// An element of a stored value; any number for a position outside it, which what surrounds the
+/// access discards.
+fn element(data: &[u32], i: i64) -> u32 {
+    usize::try_from(i).ok().and_then(|i| data.get(i)).copied().unwrap_or(0)
+}
+
 /// Elements of a stored value. Positions outside it are those a surrounding pad discards.
 fn load(data: &[u32], first: i64, step: i64, out: &mut [u32]) {
     let last = first + (out.len() as i64 - 1) * step;
@@ -391,7 +397,7 @@ fn load(data: &[u32], first: i64, step: i64, out: &mut [u32]) {
     if !inside(first) || !inside(last) {
         for (j, out) in out.iter_mut().enumerate() {
             let i = first + j as i64 * step;
-            *out = usize::try_from(i).ok().and_then(|i| data.get(i)).copied().unwrap_or(0);
+            *out = element(data, i);
         }
         return;
     }

@@ -8,6 +8,7 @@ use crate::graph::{Graph, Value};
 use crate::layers::config::Json;
 use crate::losses::{self, Loss, Weights};
 use crate::metrics::{self, Direction, Mean, Metric};
+use crate::models::CustomObjects;
 use crate::trainers::Compile;
 
 /// The losses and metrics of a compiled model, made for labels and predictions of given specs.
@@ -43,6 +44,7 @@ impl Objectives {
     /// predictions, output by output.
     pub fn new(
         compile: &Compile,
+        custom: &CustomObjects,
         names: &[String],
         specs: &[(Option<Spec>, Spec)],
     ) -> Result<Objectives> {
@@ -52,7 +54,7 @@ impl Objectives {
         for ((identifier, factor), spec) in identifiers.iter().zip(&factors).zip(specs) {
             losses.push(match identifier {
                 Json::Null => None,
-                identifier => Some((loss(identifier, spec)?, factor.as_f64())),
+                identifier => Some((loss(identifier, custom, spec)?, factor.as_f64())),
             });
         }
         let several = losses.iter().flatten().count() > 1;
@@ -62,7 +64,7 @@ impl Objectives {
             .collect::<Result<_>>()?;
         let mut metrics = Vec::new();
         for (key, weighted) in [("metrics", false), ("weighted_metrics", true)] {
-            add_metrics((key, compile.get(key), weighted), names, specs, &mut metrics)?;
+            add_metrics((key, compile.get(key), weighted), custom, names, specs, &mut metrics)?;
         }
         Ok(Objectives { losses, tracker: Mean::new("loss")?, trackers, metrics })
     }
@@ -174,7 +176,14 @@ fn kind(specs: &(Option<Spec>, Spec)) -> &'static str {
     }
 }
 
-fn loss(identifier: &Json, specs: &(Option<Spec>, Spec)) -> Result<Arc<dyn Loss>> {
+fn loss(
+    identifier: &Json,
+    custom: &CustomObjects,
+    specs: &(Option<Spec>, Spec),
+) -> Result<Arc<dyn Loss>> {
+    if let Some(loss) = custom.find_loss(identifier)? {
+        return Ok(loss);
+    }
     match identifier.as_str().map(str::to_lowercase).as_deref() {
         Some("crossentropy" | "ce") => {
             losses::get(&Json::from(format!("{}_crossentropy", kind(specs))), "loss")
@@ -183,13 +192,19 @@ fn loss(identifier: &Json, specs: &(Option<Spec>, Spec)) -> Result<Arc<dyn Loss>
     }
 }
 
-fn metric(identifier: &Json, specs: &(Option<Spec>, Spec)) -> Result<Box<dyn Metric>> {
+fn metric(
+    identifier: &Json,
+    custom: &CustomObjects,
+    specs: &(Option<Spec>, Spec),
+) -> Result<Box<dyn Metric>> {
     let text = identifier.as_str();
     let by_kind = |what: &str| Json::from(format!("{}_{what}", kind(specs)));
-    let mut metric = match text.map(str::to_lowercase).as_deref() {
-        Some("accuracy" | "acc") => metrics::get(&by_kind("accuracy"), "metrics")?,
-        Some("crossentropy" | "ce") => metrics::get(&by_kind("crossentropy"), "metrics")?,
-        _ => metrics::get(identifier, "metrics")?,
+    let own = custom.find_metric(identifier)?;
+    let mut metric = match (own, text.map(str::to_lowercase).as_deref()) {
+        (Some(own), _) => own,
+        (None, Some("accuracy" | "acc")) => metrics::get(&by_kind("accuracy"), "metrics")?,
+        (None, Some("crossentropy" | "ce")) => metrics::get(&by_kind("crossentropy"), "metrics")?,
+        (None, _) => metrics::get(identifier, "metrics")?,
     };
     if let Some(text) = text {
         metric.base_mut().name = text.to_owned();
@@ -202,6 +217,7 @@ fn metric(identifier: &Json, specs: &(Option<Spec>, Spec)) -> Result<Box<dyn Met
 /// Adds the metrics under one of the two keys of `compile`.
 fn add_metrics(
     (key, given, weighted): (&str, &Json, bool),
+    custom: &CustomObjects,
     names: &[String],
     specs: &[(Option<Spec>, Spec)],
     all: &mut Vec<OutputMetric>,
@@ -209,7 +225,7 @@ fn add_metrics(
     let lists = metric_lists(key, given, names)?;
     for (output, (list, specs)) in lists.iter().zip(specs).enumerate() {
         for identifier in list {
-            let metric = metric(identifier, specs)?;
+            let metric = metric(identifier, custom, specs)?;
             let own = &metric.base().name;
             let name = match names.len() {
                 1 => own.clone(),

@@ -158,7 +158,7 @@ impl Training {
             let of = |o: &Output<'g>| (o.y_true.map(Value::spec), o.y_pred.spec());
             let specs: Vec<_> = outputs.iter().map(of).collect();
             let names: Vec<String> = model.outputs().into_iter().map(|o| o.name).collect();
-            self.objectives = Some(Objectives::new(&self.compile, &names, &specs)?);
+            self.objectives = Some(Objectives::new(&self.compile, &model.custom, &names, &specs)?);
         }
         let Some(objectives) = &self.objectives else { return Ok(()) };
         let mut losses: Vec<Value<'g>> = objectives.loss(graph, &outputs)?.into_iter().collect();

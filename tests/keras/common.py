@@ -26,6 +26,9 @@ from keras.src.saving import saving_lib  # noqa: E402
 # Written into the files instead of the time of day, so that a second run gives equal files.
 FIXED_TIME = datetime.datetime(2026, 1, 1)
 
+STEPS = 5  # the extent of an open axis of an input
+SMALL = 5  # integers of inputs are less
+
 
 def generator(name):
     """A random generator that depends on `name` alone."""
@@ -65,9 +68,16 @@ def random_weight(variable, rng):
 
 
 def random_inputs(model, rng, batch):
-    """One standard normal array per model input, in the order of `model.inputs`."""
-    shapes = [(batch, *leaf.shape[1:]) for leaf in model.inputs]
-    return [rng.normal(0.0, 1.0, shape).astype("float32") for shape in shapes]
+    """One array per model input, in the order of `model.inputs`: normal numbers, small integers, or
+    booleans. An open extent becomes `STEPS`."""
+    return [random_input(leaf, rng, batch) for leaf in model.inputs]
+
+
+def random_input(leaf, rng, batch):
+    shape = (batch, *(STEPS if extent is None else extent for extent in leaf.shape[1:]))
+    if "float" in leaf.dtype:
+        return rng.normal(0.0, 1.0, shape).astype("float32")
+    return rng.integers(0, 2 if leaf.dtype == "bool" else SMALL, shape).astype(leaf.dtype)
 
 
 def predict(model, flat_inputs):

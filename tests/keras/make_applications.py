@@ -36,6 +36,9 @@ RANGES = {
     ],
 }  # fmt: skip
 
+# Larger images take longer and show nothing more.
+LARGEST = 240
+
 NETWORKS = {name: pixels for pixels, names in RANGES.items() for name in names}
 
 RECORDED = {
@@ -93,8 +96,12 @@ def build(architecture, activation, seed):
     rng = common.generator(seed)
     pixels = NETWORKS[architecture]
     constructor = getattr(keras.applications, architecture)
-    model = constructor(weights=None, classifier_activation=activation)
-    extents = model.input_shape[1:]
+    settings = {"weights": None, "classifier_activation": activation}
+    model = constructor(**settings)
+    extents = tuple(min(extent or LARGEST, LARGEST) for extent in model.input_shape[1:])
+    if extents != model.input_shape[1:]:
+        common.fresh(seed)
+        model = constructor(input_shape=extents, **settings)
     randomize(model, rng, images(rng, (CALIBRATION, *extents), *pixels))
     return model, images(rng, (BATCH, *extents), *pixels)
 

@@ -36,7 +36,7 @@ impl Discretization {
         if boundaries.as_ref().is_some_and(|b| b.shape().rank() != 1) {
             return Err(config.bad("bin_boundaries", "a list of numbers"));
         }
-        stateless("Discretization", config, move |cx, args| {
+        let mut layer = stateless("Discretization", config, move |cx, args| {
             let Some(boundaries) = &boundaries else {
                 let what = "a discretization without bin_boundaries; adapt it in Keras first";
                 return Err(Error::Invalid(what.into()));
@@ -47,7 +47,10 @@ impl Discretization {
             };
             let bins = digitize(args.input()?.cast(DType::Float32), boundaries);
             Ok(mode.encode(bins, boundaries.len() + 1, dtype, None))
-        })
+        })?;
+        // Whatever the policy, numbers are compared with the boundaries as they came.
+        layer.base_mut().autocast = false;
+        Ok(layer)
     }
 }
 

@@ -199,6 +199,18 @@ impl Layer for BidirectionalLayer {
         &["sequences", "initial_state", "mask"]
     }
 
+    fn call_with_masks<'g>(
+        &self,
+        cx: &Context<'g>,
+        args: &Args<'g>,
+        masks: &[Option<Value<'g>>],
+    ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
+        let mask = self.output_mask(cx, args, masks)?;
+        // Outputs that stay apart have the same mask.
+        let count = if matches!(self.merge, Merge::Both) { 2 } else { 1 };
+        Ok((self.call(cx, args)?, vec![mask; count]))
+    }
+
     fn output_mask<'g>(
         &self,
         _: &Context<'g>,

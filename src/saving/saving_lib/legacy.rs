@@ -29,7 +29,8 @@ pub(super) fn load(file: &LegacyFile, options: &LoadOptions) -> Result<Model> {
     let mut config = modern_model(&file.config()?).at(|| "model_config".into())?;
     let training = if options.compile { file.training_config()? } else { None };
     config["compile_config"] = training.as_ref().map_or_else(|| json!({}), modern_training);
-    compile_config::check(&config, options.compile).at(|| "training_config".into())?;
+    compile_config::check(&config, options.compile, &options.custom_objects)
+        .at(|| "training_config".into())?;
     let mut model =
         Model::from_config(config, &options.custom_objects).at(|| "model_config".into())?;
     model.predict_bytes = options.limits.predict_bytes;

@@ -126,7 +126,8 @@ pub fn load_model_from_reader(
 
 fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
     let config = archive.config()?;
-    compile_config::check(&config, options.compile).at(|| "config.json".into())?;
+    compile_config::check(&config, options.compile, &options.custom_objects)
+        .at(|| "config.json".into())?;
     let mut model =
         Model::from_config(config, &options.custom_objects).at(|| "config.json".into())?;
     model.metadata = archive.metadata()?;

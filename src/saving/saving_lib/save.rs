@@ -166,7 +166,7 @@ impl Model {
     pub fn from_json(text: &str, custom: &CustomObjects) -> Result<Model> {
         const NAME: &str = "the model's JSON";
         let config = parse(text.as_bytes(), NAME, &Limits::default())?;
-        crate::models::compile_config::check(&config, true)?;
+        crate::models::compile_config::check(&config, true, custom)?;
         Model::from_config(config, custom)
     }
 }

@@ -1,0 +1,79 @@
+"""Models that came out of what `random_models.py` found wrong, made small."""
+
+from keras import Input, Model, Sequential, layers, ops
+from models import example
+
+
+def tokens(steps=6, dtype="int32"):
+    return Input((steps,), dtype=dtype, name="tokens")
+
+
+@example
+def masked_block():
+    """Masks on tensors, not in the file: MultiHeadAttention takes them off before the residual sum."""
+    x = tokens()
+    embedded = layers.Embedding(5, 4, mask_zero=True)(x)
+    attended = layers.MultiHeadAttention(2, 3)(embedded, embedded, use_causal_mask=True)
+    summed = layers.LayerNormalization()(layers.Add()([embedded, attended]))
+    other = layers.Multiply()([attended, summed])
+    return Model(x, [layers.LSTM(3)(attended), layers.GRU(3)(other), summed])
+
+
+@example
+def masked_attention():
+    """Attention, AdditiveAttention and GroupQueryAttention with masks of query and value."""
+    x = tokens()
+    query = layers.Embedding(5, 4, mask_zero=True)(x)
+    value = layers.Embedding(3, 4, mask_zero=True)(x % 3)
+    plain = layers.Attention(use_scale=True)([query, value])
+    additive = layers.AdditiveAttention()([query, value, query], use_causal_mask=True)
+    grouped = layers.GroupQueryAttention(3, 4, 2)(query, value)
+    return Model(x, [layers.GRU(2)(y) for y in (plain, additive, grouped)])
+
+
+@example
+def masked_merging():
+    """What masks do to merging layers: products, extremes and joins leave out what does not count."""
+    x = tokens()
+    a = layers.Embedding(5, 3, mask_zero=True)(x)
+    b = layers.Embedding(3, 3, mask_zero=True)(x % 3)
+    kinds = [layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum]
+    merged = [kind()([a, b]) for kind in [*kinds, layers.Minimum, layers.Concatenate]]
+    merged.append(layers.Maximum()([a, layers.Dense(3)(b), a]))
+    merged.append(layers.Concatenate(axis=1)([a, layers.UnitNormalization()(b)]))
+    merged.append(layers.Multiply()([a, ops.tanh(b)]))
+    return Model(x, [*merged, *(layers.GlobalAveragePooling1D()(y) for y in merged)])
+
+
+@example
+def masked_nested():
+    """Masks into and out of nested models, and around layers that are given a state."""
+    x = tokens()
+    inner = Input((6, 3))
+    hidden = layers.Dense(3, "tanh")(inner)
+    functional = Model(inner, [layers.LSTM(2)(hidden), hidden])
+    sequential = Sequential([layers.Dropout(0.2), layers.Dense(3), layers.GlobalAveragePooling1D()])
+    embedded = layers.Embedding(5, 3, mask_zero=True)(x)
+    last, steps = functional(embedded)
+    state = layers.Dense(2)(last)
+    outputs = [last, sequential(embedded), layers.GRU(2)(steps)]
+    outputs.append(layers.GRU(2, return_sequences=True)(steps, initial_state=state))
+    both = layers.Bidirectional(layers.LSTM(2, return_sequences=True), merge_mode=None)(steps)
+    outputs += [layers.SimpleRNN(2)(y) for y in both]
+    return Model(x, [*outputs, layers.TimeDistributed(layers.Dense(2))(steps)])
+
+
+@example
+def joined_rows():
+    """Rows of a table joined with themselves: half of the picks lie outside and are thrown away."""
+    x = tokens(dtype="uint8")
+    embedded = layers.Embedding(12, 3)(x)
+    return Model(x, [layers.Concatenate()([embedded, embedded]), layers.ZeroPadding1D(1)(embedded)])
+
+
+@example
+def half_boundaries():
+    """Discretization under a float16 policy compares the numbers as they came."""
+    x = Input((4,))
+    layer = layers.Discretization([-1.0002, 0.1, 0.9], output_mode="int", dtype="float16")
+    return Model(x, [layer(x), layer(x * 0.001 + 0.0999)])
