@@ -1,5 +1,6 @@
 //! The manual: chapters that explain how things are done here, kept beside the code.
 
+pub mod applications;
 pub mod architecture;
 pub mod formats;
 pub mod gradients;

@@ -2,11 +2,12 @@
 
 Each network is made with random weights, without its last activation, and predicted by Keras and by
 keraunos on the host and on the GPU. TABLE is a Markdown file with the largest difference of each, as
-a part of the largest output; rows of networks that are not named stay as they are. Exits with 1 when
+a part of the largest output, and the day; rows of networks that are not named stay as they are. Exits with 1 when
 a difference is above the bar.
 """
 
 import argparse
+import datetime
 import pathlib
 import subprocess
 import sys
@@ -19,8 +20,8 @@ import numpy as np
 BAR = 1e-3
 DEVICES = ("host", "gpu")
 HEAD = (
-    "| network | parameters | input | images differ by | host | GPU |\n"
-    "| --- | --- | --- | --- | --- | --- |\n"
+    "| network | parameters | input | images differ by | host | GPU | judged |\n"
+    "| --- | --- | --- | --- | --- | --- | --- |\n"
 )
 
 
@@ -41,6 +42,7 @@ def judge(name, binary, directory):
     extents = "×".join(str(extent) for extent in model.input_shape[1:])
     cells = [name, f"{model.count_params():,}", extents, f"{applications.differ(expected):.2f}"]
     cells += [f"{difference:.1e}" for difference in differences]
+    cells.append(datetime.date.today().isoformat())
     for path in directory.iterdir():
         path.unlink()
     return f"| {' | '.join(cells)} |", max(differences)
