@@ -212,6 +212,10 @@ fn what_a_version_cannot_express_is_refused_with_its_place() {
         "layers": [{"class_name": "Functional", "name": "inner", "config": {"name": "inner"}}],
         "input_layers": ["x", 0, 0], "output_layers": ["inner", 1, 0]}, "compile_config": {}});
     assert!(config_for(&model, "3.0").unwrap_err().contains("another call"));
+    let frozen = json!({"module": "keras", "class_name": "Sequential", "registered_name": null,
+        "config": {"name": "base", "trainable": false, "layers": []}});
+    assert!(config_for(&frozen, "3.0").unwrap_err().contains("thaws"));
+    assert_eq!(config_for(&frozen, "3.3").unwrap(), frozen);
     let old = config_for(&model, "3.3").unwrap();
     assert_eq!(old["config"]["output_layers"], json!([["inner", 1, 0]]));
     assert!(old.get("compile_config").is_none() && old["config"].get("trainable").is_none());

@@ -4,7 +4,10 @@
 //! model that is loaded from a file never computes its initial values. Every element depends only on
 //! the seed and its position, so pieces can be read in any order.
 
+mod computed;
+mod orthogonal;
 mod random;
+mod stft;
 
 use std::sync::Arc;
 
@@ -13,15 +16,20 @@ use serde_json::json;
 use crate::base::error::quote;
 use crate::base::{DType, Error, Result, Shape, Source, Spec};
 use crate::layers::config::{Config, Json};
+use crate::tensor::Tensor;
 
+use computed::ComputedSource;
 use random::RandomSource;
 pub(crate) use random::{Distribution, fresh_seed};
+pub use stft::{Scaling, StftKernel};
 
 /// What the elements of a new weight are.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Initializer {
     /// `Zeros`, `Ones`, `Constant`.
     Constant(f64),
+    /// `Constant` of an array, which is repeated to the weight's shape.
+    Array(Tensor),
     /// `Identity`: ones on the diagonal of a matrix, times a gain.
     Identity(f64),
     /// The random initializers with fixed bounds.
@@ -32,7 +40,14 @@ pub enum Initializer {
         mode: FanMode,
         distribution: ScaledDistribution,
         seed: Option<u64>,
+        /// The axes whose extents are counted, in and out; without them, the last two axes are in and out and the
+        /// others a window.
+        axes: Option<[Vec<i64>; 2]>,
     },
+    /// `Orthogonal`.
+    Orthogonal { gain: f64, seed: Option<u64> },
+    /// `STFT`.
+    Stft(StftKernel),
     /// A name of Keras's table that this version cannot compute; files load, new weights fail.
     Named(&'static str),
 }
@@ -58,8 +73,10 @@ type Row = (&'static str, &'static str, fn() -> Json, fn(&Config) -> Result<Init
 fn seed(config: &Config) -> Result<Option<u64>> {
     match config.get("seed") {
         Json::Null => Ok(None),
-        // A SeedGenerator record: its state is not saved by Keras, so a fresh one is as good.
-        Json::Object(_) => Ok(None),
+        // The record of a SeedGenerator: its state is not saved, so it starts again from its seed.
+        Json::Object(record) => {
+            Ok(record.get("config").and_then(|c| c.get("seed")?.as_i64()).map(|s| s as u64))
+        }
         value => {
             value.as_i64().map(|s| Some(s as u64)).ok_or_else(|| config.bad("seed", "an integer"))
         }
@@ -76,7 +93,12 @@ fn scaled(
     mode: FanMode,
     distribution: ScaledDistribution,
 ) -> Result<Initializer> {
-    Ok(Initializer::VarianceScaling { scale, mode, distribution, seed: seed(config)? })
+    let listed = |key: &str| match config.get(key) {
+        Json::Null => Ok(None),
+        _ => config.ints(key).map(Some),
+    };
+    let axes = listed("input_axes")?.zip(listed("output_axes")?).map(|(a, b)| [a, b]);
+    Ok(Initializer::VarianceScaling { scale, mode, distribution, seed: seed(config)?, axes })
 }
 
 fn variance_scaling(config: &Config) -> Result<Initializer> {
@@ -92,7 +114,7 @@ fn variance_scaling(config: &Config) -> Result<Initializer> {
 }
 
 fn seeded() -> Json {
-    json!({"seed": null})
+    json!({"seed": null, "input_axes": null, "output_axes": null})
 }
 
 fn normal(config: &Config) -> Result<(f64, f64)> {
@@ -108,7 +130,9 @@ const INITIALIZERS: &[Row] = &[
         "constant",
         || json!({"value": 0.0}),
         |c| match c.get("value") {
-            Json::Object(_) | Json::Array(_) => Ok(Initializer::Named("Constant of an array")),
+            Json::Object(_) | Json::Array(_) => {
+                Ok(Initializer::Array(crate::layers::numbers::numbers(c, "value")?))
+            }
             _ => Ok(Initializer::Constant(c.float("value")?)),
         },
     ),
@@ -148,7 +172,7 @@ const INITIALIZERS: &[Row] = &[
     (
         "VarianceScaling",
         "variance_scaling",
-        || json!({"scale": 1.0, "mode": "fan_in", "distribution": "truncated_normal", "seed": null}),
+        || json!({"scale": 1.0, "mode": "fan_in", "distribution": "truncated_normal", "seed": null, "input_axes": null, "output_axes": null}),
         variance_scaling,
     ),
     ("GlorotUniform", "glorot_uniform", seeded, |c| {
@@ -173,11 +197,13 @@ const INITIALIZERS: &[Row] = &[
         "Orthogonal",
         "orthogonal",
         || json!({"gain": 1.0, "seed": null}),
-        |c| {
-            c.float("gain")?;
-            seed(c)?;
-            Ok(Initializer::Named("Orthogonal"))
-        },
+        |c| Ok(Initializer::Orthogonal { gain: c.float("gain")?, seed: seed(c)? }),
+    ),
+    (
+        "STFT",
+        "stft",
+        || json!({"side": "real", "window": "hann", "scaling": "density", "periodic": false}),
+        |c| StftKernel::from_config(c).map(Initializer::Stft),
     ),
 ];
 
@@ -185,6 +211,7 @@ const INITIALIZERS: &[Row] = &[
 const ALIASES: &[(&str, &str)] = &[
     ("OrthogonalInitializer", "Orthogonal"),
     ("IdentityInitializer", "Identity"),
+    ("STFTInitializer", "STFT"),
     ("normal", "RandomNormal"),
     ("uniform", "RandomUniform"),
     ("one", "Ones"),
@@ -214,6 +241,7 @@ impl Initializer {
         mode: FanMode::Average,
         distribution: ScaledDistribution::Uniform,
         seed: None,
+        axes: None,
     };
 
     pub const ZEROS: Initializer = Initializer::Constant(0.0);
@@ -260,22 +288,53 @@ impl Initializer {
     }
 
     /// The elements of a weight of this shape, computed when read.
+    ///
+    /// # Errors
+    /// If the initializer has no weight of this shape.
     pub fn source(&self, shape: Shape, dtype: DType) -> Result<Arc<dyn Source>> {
         let spec = Spec::new(shape, dtype);
         let distribution = match self {
             Initializer::Constant(value) => Distribution::Constant(*value),
             Initializer::Identity(gain) => identity(&spec.shape, *gain)?,
             Initializer::Random { distribution, .. } => *distribution,
-            Initializer::VarianceScaling { scale, mode, distribution, .. } => {
-                scaled_distribution(&spec.shape, *scale, *mode, *distribution)
+            Initializer::VarianceScaling { scale, mode, distribution, axes, .. } => {
+                let fans = fans(&spec.shape, axes.as_ref())?;
+                scaled_distribution(fans, *scale, *mode, *distribution)
             }
             Initializer::Named(name) => Distribution::Unsupported(name),
+            Initializer::Array(_) | Initializer::Orthogonal { .. } | Initializer::Stft(_) => {
+                return self.computed(spec);
+            }
         };
         let seed = match self {
             Initializer::Random { seed, .. } | Initializer::VarianceScaling { seed, .. } => *seed,
             _ => Some(0),
         };
         Ok(Arc::new(RandomSource::new(spec, distribution, seed.unwrap_or_else(fresh_seed))))
+    }
+
+    /// The source of a weight that is computed as a whole.
+    fn computed(&self, spec: Spec) -> Result<Arc<dyn Source>> {
+        let make: computed::Make = match self.clone() {
+            Initializer::Array(values) => {
+                if spec.shape.broadcast(values.shape())? != spec.shape {
+                    let found = format!("an array {} for {}", values.shape(), spec.shape);
+                    return Err(Error::shape("constant initializer", found, "one that broadcasts"));
+                }
+                Box::new(move |spec| computed::broadcast(&values, spec))
+            }
+            Initializer::Orthogonal { gain, seed } => {
+                orthogonal::extents(&spec.shape)?;
+                let seed = seed.unwrap_or_else(fresh_seed);
+                Box::new(move |spec| orthogonal::orthogonal(spec, gain, seed))
+            }
+            Initializer::Stft(kernel) => {
+                StftKernel::extents(&spec.shape)?;
+                Box::new(move |spec| kernel.kernel(spec))
+            }
+            other => return Err(Error::Internal(format!("{other:?} is not computed as a whole"))),
+        };
+        Ok(Arc::new(ComputedSource::new(spec, make)))
     }
 }
 
@@ -300,25 +359,32 @@ fn identity(shape: &Shape, gain: f64) -> Result<Distribution> {
     }
 }
 
-/// Fans of a weight as Keras counts them: the last two axes are in and out, the others a window.
-fn fans(shape: &Shape) -> (f64, f64) {
-    match shape.as_slice() {
+/// Fans of a weight as Keras counts them: the last two axes are in and out, the others a window; or the
+/// extents of the axes that are named.
+fn fans(shape: &Shape, axes: Option<&[Vec<i64>; 2]>) -> Result<(f64, f64)> {
+    if let Some(axes) = axes {
+        let count = |axes: &Vec<i64>| -> Result<f64> {
+            let extents = axes.iter().map(|&axis| Ok(shape[shape.axis(axis)?] as f64));
+            Ok(extents.collect::<Result<Vec<f64>>>()?.into_iter().product())
+        };
+        return Ok((count(&axes[0])?, count(&axes[1])?));
+    }
+    Ok(match shape.as_slice() {
         [] => (1.0, 1.0),
         [n] => (*n as f64, *n as f64),
         [window @ .., fan_in, fan_out] => {
             let window = window.iter().product::<usize>() as f64;
             (*fan_in as f64 * window, *fan_out as f64 * window)
         }
-    }
+    })
 }
 
 fn scaled_distribution(
-    shape: &Shape,
+    (fan_in, fan_out): (f64, f64),
     scale: f64,
     mode: FanMode,
     distribution: ScaledDistribution,
 ) -> Distribution {
-    let (fan_in, fan_out) = fans(shape);
     let fan = match mode {
         FanMode::In => fan_in,
         FanMode::Out => fan_out,
@@ -359,8 +425,13 @@ mod tests {
             ScaledDistribution::UntruncatedNormal,
         ] {
             let mode = FanMode::Average;
-            let initializer =
-                Initializer::VarianceScaling { scale: 2.0, mode, distribution, seed: Some(7) };
+            let initializer = Initializer::VarianceScaling {
+                scale: 2.0,
+                mode,
+                distribution,
+                seed: Some(7),
+                axes: None,
+            };
             let x = values(&initializer, &[200, 300]);
             let mean = x.iter().sum::<f64>() / x.len() as f64;
             let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / x.len() as f64;

@@ -1,9 +1,13 @@
-//! Random elements by position: a counter-based generator (SplitMix64, Steele et al. 2014).
+//! Random elements by position, as Keras draws them on JAX: a seed is a Threefry key, and the element at a
+//! position is made of the block of that position.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use crate::base::{Error, Result, Source, Spec};
+use crate::base::{DType, Error, Result, Source, Spec};
+use crate::graph::math;
+use crate::graph::ops::{Take, threefry};
 use crate::tensor::Tensor;
+use crate::tensor::convert::round_f32;
 
 /// A distribution of independent elements.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,7 +26,7 @@ pub enum Distribution {
         mean: f64,
         stddev: f64,
     },
-    /// A normal whose draws beyond two standard deviations are drawn again.
+    /// A normal whose draws lie within two standard deviations.
     TruncatedNormal {
         mean: f64,
         stddev: f64,
@@ -35,7 +39,7 @@ pub enum Distribution {
 pub struct RandomSource {
     spec: Spec,
     distribution: Distribution,
-    seed: u64,
+    key: [u32; 2],
 }
 
 /// A seed that differs from run to run.
@@ -43,31 +47,50 @@ pub fn fresh_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-fn mix(mut z: u64) -> u64 {
-    z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-/// The uniform double in (0, 1) of a position and a draw.
-fn uniform(seed: u64, position: u64, draw: u64) -> f64 {
-    let bits = mix(mix(seed ^ mix(position)).wrapping_add(draw));
-    ((bits >> 11) as f64 + 0.5) / (1u64 << 53) as f64
-}
-
-/// A standard normal by Box and Muller.
-fn normal(seed: u64, position: u64, draw: u64) -> f64 {
-    let (u, v) = (uniform(seed, position, 2 * draw), uniform(seed, position, 2 * draw + 1));
-    (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+/// Bits of a draw, and how many of them become steps between 0 and 1, as JAX draws floats of a dtype.
+fn widths(dtype: DType) -> (u32, u32) {
+    match dtype {
+        DType::Float16 => (16, 10),
+        DType::BFloat16 => (8, 7),
+        _ => (32, 23),
+    }
 }
 
 impl RandomSource {
+    /// Elements of a distribution, the same for every source with the low 32 bits of this seed.
     pub fn new(spec: Spec, distribution: Distribution, seed: u64) -> RandomSource {
-        RandomSource { spec, distribution, seed }
+        RandomSource { spec, distribution, key: [seed as u32, 0] }
+    }
+
+    /// A number from `low` on, below `high`.
+    fn uniform(&self, position: u64, low: f32, high: f32) -> f32 {
+        let (width, bits) = widths(self.spec.dtype);
+        let block = threefry(self.key, [(position >> 32) as u32, position as u32]);
+        let unit = Take::Mixed { width, bits }.of(block) as f32 / (1u32 << bits) as f32;
+        let round = |x: f32| round_f32(self.spec.dtype, x);
+        let [low, high] = [low, high].map(round);
+        round(round(unit * round(high - low)) + low).max(low)
+    }
+
+    fn normal(&self, position: u64) -> f32 {
+        let ulp = (1.0 + f64::from(widths(self.spec.dtype).1)).exp2().recip();
+        self.probit(self.uniform(position, (ulp - 1.0) as f32, 1.0))
+    }
+
+    fn truncated(&self, position: u64) -> f32 {
+        let bound = math::erf(std::f64::consts::SQRT_2) as f32;
+        let nearest = 2.0 - f32::EPSILON;
+        self.probit(self.uniform(position, -bound, bound)).clamp(-nearest, nearest)
+    }
+
+    /// The normal deviate that as large a share of draws lies within, with its sign.
+    fn probit(&self, share: f32) -> f32 {
+        let deviate = round_f32(self.spec.dtype, math::erfinv(f64::from(share)) as f32);
+        std::f32::consts::SQRT_2 * deviate
     }
 
     fn element(&self, position: u64) -> f64 {
+        let moved = |z: f32, mean: f64, stddev: f64| f64::from(z * stddev as f32 + mean as f32);
         match self.distribution {
             Distribution::Constant(value) => value,
             Distribution::Diagonal { gain, columns } => {
@@ -76,12 +99,11 @@ impl RandomSource {
                 if inside && position.is_multiple_of(columns + 1) { gain } else { 0.0 }
             }
             Distribution::Uniform { low, high } => {
-                low + (high - low) * uniform(self.seed, position, 0)
+                f64::from(self.uniform(position, low as f32, high as f32))
             }
-            Distribution::Normal { mean, stddev } => mean + stddev * normal(self.seed, position, 0),
+            Distribution::Normal { mean, stddev } => moved(self.normal(position), mean, stddev),
             Distribution::TruncatedNormal { mean, stddev } => {
-                let mut draws = (0..64).map(|draw| normal(self.seed, position, draw));
-                mean + stddev * draws.find(|z| z.abs() <= 2.0).unwrap_or(0.0)
+                moved(self.truncated(position), mean, stddev)
             }
             Distribution::Unsupported(_) => 0.0,
         }

@@ -25,8 +25,10 @@ mod reshaping;
 mod rnn;
 mod seed_generator;
 mod settings;
+pub(crate) mod signal;
 pub(crate) mod spatial;
 mod stateless;
+pub(crate) mod symbolic;
 pub mod weight_rules;
 
 pub use activations::*;

@@ -46,7 +46,7 @@
 //! cannot express is an error: a class, an argument or a function that came later; 4-bit weights before
 //! 3.14, which are packed along another axis; layers in lists within lists before 3.15; the state of
 //! Nadam, and averages together with accumulated gradients, before 3.10, whose order changed; shards
-//! before 3.10. A Muon optimizer is refused before 3.13, where its rule was another one.
+//! before 3.10; what versions before 3.3 take wrongly themselves, such as frozen sequential models. A Muon optimizer is refused before 3.13, where its rule was another one.
 //!
 //! The table of what came when is made from the sources of nine versions; a version between two of
 //! them counts as the older of the two.

@@ -10,6 +10,7 @@ use crate::base::{Error, Nested, Result, ResultExt};
 use crate::graph::Value;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
+use crate::layers::symbolic::output_specs;
 use crate::layers::{
     Arg, Args, CallArgs, Context, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec,
 };
@@ -17,7 +18,6 @@ use crate::models::calls::{History, inbound_nodes, structure};
 use crate::models::deserialize::{Names, Reader, Record};
 use crate::models::flow::{Flow, masks_of_inputs, with_unchanged};
 use crate::models::order::by_depth;
-use crate::models::symbolic::output_specs;
 use crate::saving::Kind;
 
 /// Output `output` of call `call`.

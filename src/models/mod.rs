@@ -16,7 +16,6 @@ mod saveable;
 mod sequential;
 mod single;
 mod summary;
-mod symbolic;
 pub(crate) mod weights;
 
 pub use builder::{

@@ -152,6 +152,15 @@ operations! {
     Conj(x) |c| c.value(0);
     Conjugate(x) |c| c.value(0);
     Real(x) |c| c.value(0);
+    Imag(x) |c| {
+        let x = c.value(0)?;
+        Ok(x.like(0.0))
+    };
+    Angle(x) |c| {
+        // Of a real number: half a turn where it is negative.
+        let x = c.float(0)?;
+        Ok(x.like(0.0).binary("atan2", x))
+    };
     ZerosLike(x) { dtype: null } |c| filled(c, Operand::Int(0));
     OnesLike(x) { dtype: null } |c| filled(c, Operand::Int(1));
     EmptyLike(x) { dtype: null } |c| filled(c, Operand::Int(0));

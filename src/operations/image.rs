@@ -5,7 +5,7 @@ use crate::graph::Value;
 use crate::initializers::fresh_seed;
 use crate::layers::config::Json;
 use crate::layers::imaging::interpolation::Interpolation;
-use crate::layers::imaging::{self, Along, Fill, Sampling, Ssim};
+use crate::layers::imaging::{self, Along, Elastic, Fill, Sampling, Ssim};
 use crate::layers::spatial::DataFormat;
 use crate::layers::{Arg, Resize as Settings};
 use crate::operations::call::Call;
@@ -66,9 +66,11 @@ operations! {
         data_format: null
     } |c| {
         let sampling = Sampling::from_config(c.config)?;
-        let settings = [c.config.float("alpha")?, c.config.float("sigma")?];
+        let (alpha, sigma) = (c.config.float("alpha")?, c.config.float("sigma")?);
+        let scalar = |x: f64| c.cx.graph().scalar(x, DType::Float32);
+        let elastic = Elastic { alpha: scalar(alpha), sigma: scalar(sigma), most: sigma };
         let key = seed(c)?;
-        batched(c, 2, |x| imaging::elastic_transform(x, key, settings, sampling))
+        batched(c, 2, |x| imaging::elastic_transform(x, key, elastic, sampling))
     };
     ScaleAndTranslate(images, output_shape, scale, translation)
         { spatial_dims: null, method: null, antialias: true } |c| scale_and_translate(c);

@@ -29,6 +29,7 @@ mod reductions;
 mod scatter;
 mod segments;
 mod shapes;
+mod signal;
 mod sorting;
 mod statistics;
 mod unique;
@@ -87,6 +88,7 @@ pub const OPERATIONS: &[(&str, &[OperationDef])] = &[
     ("keras.src.ops.nn", losses::LOSSES),
     ("keras.src.ops.nn", nn::NN),
     ("keras.src.ops.math", math::MATH),
+    ("keras.src.ops.math", signal::SIGNAL),
     ("keras.src.ops.core", core::CORE),
     ("keras.src.ops.image", image::IMAGE),
     ("keras.src.ops.image", borders::BORDERS),

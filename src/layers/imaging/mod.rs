@@ -11,7 +11,7 @@ mod similarity;
 mod transform;
 
 pub(crate) use color::{hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv, split_channels};
-pub(crate) use elastic::elastic_transform;
+pub(crate) use elastic::{Elastic, elastic_transform};
 pub(crate) use filter::{depthwise, gaussian_blur, sobel_edges};
 pub(crate) use patches::{Sliding, extract_patches};
 pub(crate) use perspective::perspective_transform;

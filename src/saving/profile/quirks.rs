@@ -60,6 +60,10 @@ pub(super) fn misread(
     if version.minor() < FIXED && gives_inner_output(config) {
         return Some("that version takes the output of a model within the model from another call");
     }
+    let is_frozen = config.get("trainable") == Some(&Json::Bool(false));
+    if version.minor() < FIXED && full == "keras.Sequential" && is_frozen {
+        return Some("that version thaws a sequential model that it loads");
+    }
     None
 }
 

@@ -18,14 +18,14 @@ builder! {
     }
 }
 
-struct Stretch([f64; 2]);
+pub(super) struct Stretch([f64; 2]);
 
 impl AutoContrast {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
         ImageLayer::boxed("AutoContrast", config, AutoContrast::augment(config)?)
     }
 
-    fn augment(config: &Config) -> Result<Stretch> {
+    pub(super) fn augment(config: &Config) -> Result<Stretch> {
         sorted_range(config).map(Stretch)
     }
 }

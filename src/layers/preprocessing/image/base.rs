@@ -80,6 +80,8 @@ impl<'g> Scene<'_, 'g> {
 #[derive(Default)]
 pub(crate) struct Draw<'g> {
     pub values: Vec<Value<'g>>,
+    /// What the parts of a layer of several changes have drawn.
+    pub parts: Vec<Draw<'g>>,
 }
 
 impl<'g> Draw<'g> {
@@ -88,11 +90,17 @@ impl<'g> Draw<'g> {
         let wrong = |_| Error::Internal(format!("{} draws, expected {N}", self.values.len()));
         <[Value<'g>; N]>::try_from(self.values.clone()).map_err(wrong)
     }
+
+    /// What one part has drawn.
+    pub fn part(&self, index: usize) -> Result<&Draw<'g>> {
+        let none = || Error::Internal(format!("{} parts of a draw, no {index}", self.parts.len()));
+        self.parts.get(index).ok_or_else(none)
+    }
 }
 
 impl<'g> From<Vec<Value<'g>>> for Draw<'g> {
     fn from(values: Vec<Value<'g>>) -> Draw<'g> {
-        Draw { values }
+        Draw { values, parts: Vec::new() }
     }
 }
 

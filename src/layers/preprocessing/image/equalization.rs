@@ -20,7 +20,7 @@ builder! {
     }
 }
 
-struct Equalize {
+pub(super) struct Equalize {
     bins: usize,
     range: [f64; 2],
 }
@@ -30,7 +30,7 @@ impl Equalization {
         ImageLayer::boxed("Equalization", config, Equalization::augment(config)?)
     }
 
-    fn augment(config: &Config) -> Result<Equalize> {
+    pub(super) fn augment(config: &Config) -> Result<Equalize> {
         Ok(Equalize { bins: config.size("bins")?, range: sorted_range(config)? })
     }
 }

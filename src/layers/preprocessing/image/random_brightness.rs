@@ -19,7 +19,7 @@ builder! {
     }
 }
 
-struct Brighten {
+pub(super) struct Brighten {
     factor: [f64; 2],
     range: [f64; 2],
 }
@@ -29,7 +29,7 @@ impl RandomBrightness {
         ImageLayer::boxed("RandomBrightness", config, RandomBrightness::augment(config)?)
     }
 
-    fn augment(config: &Config) -> Result<Brighten> {
+    pub(super) fn augment(config: &Config) -> Result<Brighten> {
         let factor = factor(config, "factor", [-1.0, 1.0])?;
         Ok(Brighten { factor, range: sorted_range(config)? })
     }

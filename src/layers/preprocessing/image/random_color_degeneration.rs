@@ -20,7 +20,7 @@ builder! {
     }
 }
 
-struct Degenerate {
+pub(super) struct Degenerate {
     factor: [f64; 2],
     range: [f64; 2],
 }
@@ -31,7 +31,7 @@ impl RandomColorDegeneration {
         ImageLayer::boxed("RandomColorDegeneration", config, augment)
     }
 
-    fn augment(config: &Config) -> Result<Degenerate> {
+    pub(super) fn augment(config: &Config) -> Result<Degenerate> {
         let factor = factor(config, "factor", [-1.0, 1.0])?;
         Ok(Degenerate { factor, range: sorted_range(config)? })
     }

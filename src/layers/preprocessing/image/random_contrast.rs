@@ -20,7 +20,7 @@ builder! {
     }
 }
 
-struct Contrast {
+pub(super) struct Contrast {
     factor: [f64; 2],
     range: [f64; 2],
 }
@@ -30,7 +30,7 @@ impl RandomContrast {
         ImageLayer::boxed("RandomContrast", config, RandomContrast::augment(config)?)
     }
 
-    fn augment(config: &Config) -> Result<Contrast> {
+    pub(super) fn augment(config: &Config) -> Result<Contrast> {
         let factor = factor(config, "factor", [0.0, 1.0])?;
         Ok(Contrast { factor, range: value_range(config)? })
     }

@@ -20,7 +20,7 @@ builder! {
     }
 }
 
-struct Hue {
+pub(super) struct Hue {
     factor: [f64; 2],
     range: [f64; 2],
 }
@@ -30,7 +30,7 @@ impl RandomHue {
         ImageLayer::boxed("RandomHue", config, RandomHue::augment(config)?)
     }
 
-    fn augment(config: &Config) -> Result<Hue> {
+    pub(super) fn augment(config: &Config) -> Result<Hue> {
         let factor = factor(config, "factor", [0.0, 1.0])?;
         Ok(Hue { factor, range: value_range(config)? })
     }

@@ -19,7 +19,7 @@ builder! {
     }
 }
 
-struct Posterize {
+pub(super) struct Posterize {
     bits: [f64; 2],
     range: [f64; 2],
 }
@@ -30,7 +30,7 @@ impl RandomPosterization {
         ImageLayer::boxed("RandomPosterization", config, augment)
     }
 
-    fn augment(config: &Config) -> Result<Posterize> {
+    pub(super) fn augment(config: &Config) -> Result<Posterize> {
         let bits = factor(config, "factor", [1.0, 8.0])?;
         Ok(Posterize { bits, range: sorted_range(config)? })
     }

@@ -20,7 +20,7 @@ builder! {
     }
 }
 
-struct Saturate {
+pub(super) struct Saturate {
     factor: [f64; 2],
     range: [f64; 2],
 }
@@ -33,7 +33,7 @@ impl RandomSaturation {
         ImageLayer::boxed("RandomSaturation", config, RandomSaturation::augment(config)?)
     }
 
-    fn augment(config: &Config) -> Result<Saturate> {
+    pub(super) fn augment(config: &Config) -> Result<Saturate> {
         let factor = factor(config, "factor", [-1.0, 1.0])?;
         Ok(Saturate { factor, range: sorted_range(config)? })
     }

@@ -21,7 +21,7 @@ builder! {
     }
 }
 
-struct Sharpen {
+pub(super) struct Sharpen {
     factor: [f64; 2],
     range: [f64; 2],
 }
@@ -31,7 +31,7 @@ impl RandomSharpness {
         ImageLayer::boxed("RandomSharpness", config, RandomSharpness::augment(config)?)
     }
 
-    fn augment(config: &Config) -> Result<Sharpen> {
+    pub(super) fn augment(config: &Config) -> Result<Sharpen> {
         let factor = factor(config, "factor", [0.0, 1.0])?;
         Ok(Sharpen { factor, range: sorted_range(config)? })
     }

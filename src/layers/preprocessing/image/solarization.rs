@@ -24,7 +24,7 @@ builder! {
     }
 }
 
-struct Solarize {
+pub(super) struct Solarize {
     addition: [f64; 2],
     threshold: [f64; 2],
     range: [f64; 2],
@@ -35,7 +35,7 @@ impl Solarization {
         ImageLayer::boxed("Solarization", config, Solarization::augment(config)?)
     }
 
-    fn augment(config: &Config) -> Result<Solarize> {
+    pub(super) fn augment(config: &Config) -> Result<Solarize> {
         let factor = |key: &str| -> Result<[f64; 2]> {
             let [low, high] = strict_factor(config, key, [0.0, 1.0])?;
             // One number stands for 0 to it.

@@ -1,0 +1,11 @@
+//! The mathematics of signals that layers and `keras.ops` share.
+
+mod fourier;
+mod frames;
+mod stft;
+mod window;
+
+pub(crate) use fourier::{Complex, fft, ifft, irfft, rfft};
+pub(crate) use frames::frames;
+pub(crate) use stft::Stft;
+pub(crate) use window::SignalWindow;
