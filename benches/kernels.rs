@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use common::{Options, Times, describe};
 use keraunos::base::{Error, Result};
-use keraunos::gpu::{Buffer, Caps, Gpu, Recording, Step};
+use keraunos::gpu::{self, Buffer, Caps, Gpu, Recording, Step};
 use keraunos::kernels::*;
 use keraunos::program::Cost;
 use keraunos::runtime::{Device, Rates};
@@ -157,7 +157,7 @@ fn time(gpu: &Gpu, launch: Launch, work: &Work) -> Result<Times> {
     let mut buffers =
         work.inputs.iter().map(|&len| filled(gpu, len)).collect::<Result<Vec<_>>>()?;
     buffers.push(gpu.create_buffer(work.output as u64 * 4, "out")?);
-    let recording = Recording::new(gpu, vec![Step { launch, buffers }])?;
+    let recording = Recording::new(gpu, vec![gpu::Work::Step(Step { launch, buffers })])?;
     Times::of(SPAN, || {
         recording.run()?;
         gpu.wait()

@@ -28,5 +28,5 @@ fn main(
             at = r;
         }
     }
-    out[i] = value(i32(at), i);
+    store(i, value(i32(at), i));
 }

@@ -41,6 +41,6 @@ fn main(
         }
     }
     for (var j = 0u; j < 4u; j++) {
-        out[i * 4u + j] = epilogue(sum[j], 0u, index, quad * 4u + j);
+        store(i * 4u + j, epilogue(sum[j], 0u, index, quad * 4u + j));
     }
 }

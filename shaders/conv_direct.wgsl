@@ -51,5 +51,5 @@ fn main(
             }
         }
     }
-    out[i] = epilogue(sum, 0u, index, channel);
+    store(i, epilogue(sum, 0u, index, channel));
 }

@@ -19,5 +19,5 @@ fn main(
     if i >= u32(ep[0].x) {
         return;
     }
-    out[i] = value(i);
+    store(i, value(i));
 }

@@ -78,6 +78,6 @@ fn main(
         for (var s = 0u; s < SLICES; s++) {
             total += sums[s][lane % COLS][row];
         }
-        out[(batch * params.m + row) * params.n + at] = epilogue(total, batch, row, at);
+        store((batch * params.m + row) * params.n + at, epilogue(total, batch, row, at));
     }
 }

@@ -48,5 +48,5 @@ fn main(
     let extent = vec3(params.out_d, params.out_h, params.out_w);
     let at = place_of(i, extent);
     let value = pooled(at.n, at.position, at.channel);
-    out[i] = epilogue(value, 0u, i / params.channels, at.channel);
+    store(i, epilogue(value, 0u, i / params.channels, at.channel));
 }

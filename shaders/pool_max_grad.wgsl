@@ -60,5 +60,5 @@ fn main(
         return;
     }
     let at = place_of(i, input_extent());
-    out[i] = epilogue(gathered(at, i), 0u, i / params.channels, at.channel);
+    store(i, epilogue(gathered(at, i), 0u, i / params.channels, at.channel));
 }

@@ -29,5 +29,5 @@ fn main(
         }
         total = combine(total, run);
     }
-    out[i] = value(total, i);
+    store(i, value(total, i));
 }

@@ -35,6 +35,6 @@ fn main(
         workgroupBarrier();
     }
     if lane == 0u && i < u32(ep[0].x) {
-        out[i] = value(partial[0], i);
+        store(i, value(partial[0], i));
     }
 }

@@ -10,7 +10,9 @@ use keraunos::base::{Nested, Spec};
 use keraunos::graph::{Graph, Value};
 use keraunos::initializers::Initializer;
 use keraunos::layers::config::Config;
-use keraunos::layers::{Args, CallArgs, Cell, Context, Layer, LayerBase, Outputs, SymbolicSpec};
+use keraunos::layers::{
+    Arg, Args, CallArgs, Cell, Context, Layer, LayerBase, Outputs, SymbolicSpec,
+};
 use keraunos::losses::{Function, Samples, Weights};
 use keraunos::metrics::{Metric, MetricBase};
 use keraunos::saving::npz::read_npz;
@@ -111,7 +113,7 @@ impl Layer for Leaky {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        let states = args.get(1, "states").and_then(|states| states.nested());
+        let states = args.get(1, "states").and_then(Arg::nested);
         let states = states.unwrap_or(Nested::None);
         let state = *states.flatten()[0];
         let h = args.input()?.dot(cx.read(&self.0.variables[0])).tanh() + state * 0.5;

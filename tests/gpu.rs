@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keraunos::base::{DType, Error, Result, Source, Spec};
 use keraunos::gpu::{
-    Buffer, Choice, DeviceTensor, Gpu, Kind, Launch, Recording, Step, adapters, shader,
+    Buffer, Choice, DeviceTensor, Gpu, Kind, Launch, Loop, Recording, Step, Work, adapters, shader,
 };
 use keraunos::tensor::Tensor;
 
@@ -148,6 +148,7 @@ fn launch(source: &str, outputs: usize) -> Launch {
         source: shader::compose("test", "", &[("test", source)]).unwrap(),
         params: Vec::new(),
         extra: Vec::new(),
+        steps: false,
         grid: [1, 1, 1],
         bindings: 1,
         first_output: 0,
@@ -167,7 +168,7 @@ fn a_bad_shader_is_an_error_with_file_and_line() {
         [("\n@compute @workgroup_size(1) fn main() { let x = y; }", 2), ("fn f( {", 1)]
     {
         let step = Step { launch: launch(bad, 1), buffers: vec![buffer.clone()] };
-        let message = match Recording::new(&gpu, vec![step]) {
+        let message = match Recording::new(&gpu, vec![Work::Step(step)]) {
             Err(Error::Device(message)) => message,
             other => panic!("{other:?}"),
         };
@@ -181,13 +182,13 @@ fn steps_that_contradict_themselves_are_refused() {
     let Some((gpu, _turn)) = gpu() else { return };
     let buffer = gpu.create_buffer(4, "out").unwrap();
     let none = Step { launch: launch(COUNT, 1), buffers: Vec::new() };
-    assert!(matches!(Recording::new(&gpu, vec![none]), Err(Error::Internal(_))));
+    assert!(matches!(Recording::new(&gpu, vec![Work::Step(none)]), Err(Error::Internal(_))));
     let two = Launch { bindings: 2, ..launch(COUNT, 1) };
     let twice = Step { launch: two, buffers: vec![buffer.clone(), buffer.clone()] };
-    assert!(matches!(Recording::new(&gpu, vec![twice]), Err(Error::Internal(_))));
+    assert!(matches!(Recording::new(&gpu, vec![Work::Step(twice)]), Err(Error::Internal(_))));
     let wide = Launch { grid: [gpu.caps().max_groups + 1, 1, 1], ..launch(COUNT, 1) };
     let wide = Step { launch: wide, buffers: vec![buffer] };
-    assert!(matches!(Recording::new(&gpu, vec![wide]), Err(Error::Limit { .. })));
+    assert!(matches!(Recording::new(&gpu, vec![Work::Step(wide)]), Err(Error::Limit { .. })));
 }
 
 #[test]
@@ -198,6 +199,7 @@ fn steps_run_in_order_and_recordings_run_again() {
     let step = || Step { launch: launch(COUNT, 1), buffers: vec![buffer.clone()] };
     let mut steps: Vec<Step> = (0..2_500).map(|_| step()).collect();
     steps[7].launch.grid = [0, 1, 1];
+    let steps = steps.into_iter().map(Work::Step).collect();
     let recording = Recording::new(&gpu, steps).unwrap();
     assert_eq!(recording.len(), 2_499);
     recording.run().unwrap();
@@ -206,10 +208,29 @@ fn steps_run_in_order_and_recordings_run_again() {
 }
 
 #[test]
+fn loops_take_turns_and_tell_their_kernels_the_step() {
+    const ADD: &str = "@group(0) @binding(0) var<storage, read_write> out: array<u32>;\n\
+        @group(1) @binding(2) var<uniform> loop_step: vec4<i32>;\n\
+        @compute @workgroup_size(1) fn main() { out[0] = out[0] * 10u + u32(loop_step.x); }\n";
+    let Some((gpu, _turn)) = gpu() else { return };
+    let buffers = ["first", "last", "other"].map(|label| gpu.create_buffer(4, label).unwrap());
+    let launch = Launch { steps: true, ..launch(ADD, 1) };
+    let turns = buffers.each_ref().map(|buffer| {
+        let launch = launch.clone();
+        vec![Work::Step(Step { launch, buffers: vec![buffer.clone()] })]
+    });
+    let recording = Recording::new(&gpu, vec![Work::Loop(Loop { steps: 6, turns })]).unwrap();
+    assert_eq!(recording.len(), 6);
+    recording.run().unwrap();
+    let found = buffers.map(|buffer| words_of(&gpu, &buffer).unwrap()[0]);
+    assert_eq!(found, [0, 135, 24]);
+}
+
+#[test]
 fn a_device_that_went_away_says_so_everywhere() {
     let Some((gpu, _turn)) = gpu() else { return };
     let buffer = gpu.create_buffer(4, "out").unwrap();
-    let step = || Step { launch: launch(COUNT, 1), buffers: vec![buffer.clone()] };
+    let step = || Work::Step(Step { launch: launch(COUNT, 1), buffers: vec![buffer.clone()] });
     let recording = Recording::new(&gpu, vec![step()]).unwrap();
     gpu.destroy();
     let lost =

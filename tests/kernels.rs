@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 
 use keraunos::base::Result;
-use keraunos::gpu::{Caps, Choice, Gpu, Kind, Recording, Step};
+use keraunos::gpu::{Caps, Choice, Gpu, Kind, Recording, Step, Work};
 use keraunos::kernels::*;
 
 /// The device all tests share.
@@ -54,7 +54,7 @@ fn run(
     for data in own {
         buffers.push(upload(data)?);
     }
-    Recording::new(gpu, vec![Step { launch, buffers }])?.run()?;
+    Recording::new(gpu, vec![Work::Step(Step { launch, buffers })])?.run()?;
     let mut result = Vec::with_capacity(output);
     gpu.download(&out, 0, output as u64 * 4, &mut |bytes| {
         result.extend_from_slice(&bytemuck::pod_collect_to_vec::<u8, f32>(bytes));
@@ -195,11 +195,12 @@ fn an_epilogue_sees_its_coordinates_and_operands() {
             @group(1) @binding(1) var<uniform> ep: array<vec4<i32>, 1>;\n\
             fn epilogue(acc: f32, b: u32, row: u32, col: u32) -> Out {\n\
                 return acc + bias[col] + f32(ep[0].y) * f32(row) + f32(ep[0].z) * f32(b);\n\
-            }\n"
-        .into(),
+            }\n\
+            fn store(i: u32, value: Out) { out[i] = value; }\n"
+            .into(),
         operands: 1,
         params: vec![0, 10, 1000, 0],
-        computes_b: false,
+        ..Epilogue::none()
     };
     let (p, bias) = (plain(2, 3, 9, 5), noise(9, 3));
     let (a, b) = (noise(2 * 3 * 5, 1), noise(2 * 5 * 9, 2));

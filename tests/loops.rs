@@ -3,14 +3,16 @@
 mod common;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use common::{assert_close, gpu};
-use keraunos::Device;
 use keraunos::base::{DType, Result, Spec};
 use keraunos::graph::{Graph, Value};
+use keraunos::layers::SimpleRNN;
 use keraunos::program::{Options, Program};
 use keraunos::runtime::Compiled;
 use keraunos::tensor::{Tensor, Variable};
+use keraunos::{Device, Sequential};
 
 /// Traces a graph over `inputs` and runs it on a device.
 fn run_on(
@@ -100,6 +102,113 @@ fn carries_of_every_lane_pass_from_step_to_step() {
         });
         Ok(steps?.1)
     });
+}
+
+#[test]
+fn variables_that_a_body_assigns_have_the_value_of_the_last_step() {
+    let x = tensor([3, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    for device in [Device::Host, gpu()] {
+        let start = || Arc::new(tensor([2], &[8.0, 16.0]));
+        let (state, other) =
+            (Variable::new("state", false, start()), Variable::new("other", false, start()));
+        let found = run_on(&device, std::slice::from_ref(&x), |graph, inputs| {
+            graph.assign(&state, graph.read(&state) * 0.5);
+            let steps = graph.loop_over_time(3, false, inputs, &[], |x, _| {
+                let before = graph.read(&state);
+                graph.assign(&state, before + x[0]);
+                graph.assign(&state, graph.read(&state) + 1.0);
+                graph.assign(&other, x[0] * 2.0);
+                Ok((vec![before * graph.read(&other)], Vec::new()))
+            });
+            Ok(vec![steps?.0[0], graph.read(&state)])
+        });
+        let found = found.unwrap();
+        let rows = tensor([3, 2], &[8.0, 32.0, 36.0, 88.0, 100.0, 192.0]);
+        let last = tensor([2], &[16.0, 23.0]);
+        assert_close(&found[0], &rows, 1e-6, &device.to_string());
+        for found in [&found[1], &state.value().unwrap()] {
+            assert_close(found, &last, 1e-6, &device.to_string());
+        }
+        let other = other.value().unwrap();
+        assert_close(&other, &tensor([2], &[10.0, 12.0]), 1e-6, &device.to_string());
+    }
+}
+
+#[test]
+fn losses_that_a_body_adds_are_summed_over_the_steps() {
+    let x = tensor([3, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    expect(&[x], &[tensor([], &[21.0])], |graph, inputs| {
+        graph.loop_over_time(3, false, inputs, &[], |x, _| {
+            graph.add_loss(0, x[0].sum(&[0]));
+            Ok((Vec::new(), Vec::new()))
+        })?;
+        Ok(graph.losses())
+    });
+}
+
+#[test]
+fn loops_inside_of_loops_see_rows_carries_and_variables_of_both() {
+    let x = tensor([2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let (scale, count) = (tensor([], &[2.0]), tensor([], &[0.0]));
+    let scale = Variable::new("scale", true, Arc::new(scale));
+    for device in [Device::Host, gpu()] {
+        let count = Variable::new("count", false, Arc::new(count.clone()));
+        let found = run_on(&device, std::slice::from_ref(&x), |graph, inputs| {
+            let start = graph.scalar(1.0, DType::Float32);
+            graph
+                .loop_over_time(2, false, inputs, &[start], |row, outer| {
+                    let (inner, last) = graph.loop_over_time(3, true, row, outer, |x, sum| {
+                        graph.assign(&count, graph.read(&count) + 1.0);
+                        let sum = sum[0] + x[0] * graph.read(&scale) * outer[0];
+                        Ok((vec![sum], vec![sum]))
+                    })?;
+                    Ok((vec![inner[0] + row[0]], last))
+                })
+                .map(|(outputs, carries)| vec![outputs[0], carries[0]])
+        });
+        let found = found.unwrap();
+        // 1 + 2 · 3, + 2 · 2, + 2 · 1; then 13 + 26 · 6, + 26 · 5, + 26 · 4.
+        let rows = tensor([2, 3], &[8.0, 13.0, 16.0, 173.0, 304.0, 409.0]);
+        assert_close(&found[0], &rows, 1e-6, &device.to_string());
+        assert_close(&found[1], &tensor([], &[403.0]), 1e-6, &device.to_string());
+        assert_close(&count.value().unwrap(), &tensor([], &[6.0]), 0.0, &device.to_string());
+    }
+}
+
+/// A recurrent network over this many steps, in double precision.
+fn recurrence(x: &[f32], [w, u]: [f64; 2]) -> f32 {
+    x.iter().fold(0.0, |h: f64, &x| (w * f64::from(x) + u * h).tanh()) as f32
+}
+
+#[test]
+fn a_plan_is_as_large_for_2000_steps_as_for_two() {
+    let model = |steps: usize| {
+        let layer = SimpleRNN::new(1).use_bias(false);
+        Sequential::new([steps, 1]).add(layer).build().unwrap()
+    };
+    let regions = |steps: usize| {
+        let spec = Spec::new([2, steps, 1], DType::Float32);
+        let mut program = model(steps).program(&[spec]).unwrap();
+        program.optimize(&Options::default(), &mut |_, _| {}).unwrap();
+        Compiled::describe(&program, &Options::default()).unwrap().regions.len()
+    };
+    let start = Instant::now();
+    assert_eq!(regions(2000), regions(2));
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(1), "planning took {took:?}");
+    let x: Vec<f32> = (0..4000).map(|i| ((i * 29) % 41) as f32 / 20.0 - 1.0).collect();
+    let model = model(2000);
+    for ((_, variable), value) in model.variables().iter().zip([0.9f32, 0.8]) {
+        variable.assign(Tensor::new([1, 1], &[value]).unwrap()).unwrap();
+    }
+    let weights = [0.9f32, 0.8].map(f64::from);
+    let expected: Vec<f32> = x.chunks(2000).map(|row| recurrence(row, weights)).collect();
+    let expected = tensor([2, 1], &expected);
+    let x = tensor([2, 2000, 1], &x);
+    for device in [Device::Host, gpu()] {
+        let y = model.call(std::slice::from_ref(&x), &device).unwrap();
+        assert_close(&y[0], &expected, 1e-5, &device.to_string());
+    }
 }
 
 #[test]

@@ -94,12 +94,12 @@ fn buffers_hold_what_their_readers_expect() {
     for seed in 0..300 {
         let mut program = sample(seed, 40).program;
         program.optimize(&Options::default(), &mut |_, _| {}).unwrap();
-        let regions = fuse::run(&program, true).unwrap().regions;
+        let regions = fuse::run(&program, true).unwrap();
         let slots = memory::run(&program, &regions, true);
         let outputs: Vec<NodeId> =
             program.outputs.iter().map(|&id| storage_of(&program, id)).collect();
         let mut holds: HashMap<usize, NodeId> = HashMap::new();
-        for region in &regions {
+        for region in &regions.regions {
             for id in memory::reads(&program, region) {
                 if let Some(slot) = slots.of.get(&id) {
                     assert_eq!(holds.get(slot), Some(&id), "seed {seed}: %{id} was overwritten");

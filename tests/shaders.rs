@@ -149,7 +149,8 @@ fn map_of_every_function(caps: &Caps) -> keraunos::Result<Launch> {
     let bounds = vec![(space.index(0), 2), (space.index(1), 3)];
     code.push(Inst::Inside { bounds, x: 0, dtype: float, otherwise: 0 });
     let body = Body { operands: vec![0, 1], code, space };
-    map::launch(&body, 12, caps, &|id| if id == 0 { float } else { int }).map(|(launch, _)| launch)
+    let dtype_of = |id| if id == 0 { float } else { int };
+    map::launch(&body, 12, caps, &Access::whole(&dtype_of)).map(|(launch, _)| launch)
 }
 
 /// Every reduction in every lane, by one thread and by a workgroup for each output.
@@ -175,7 +176,9 @@ fn reductions(caps: &Caps) -> Vec<keraunos::Result<Launch>> {
                 let outputs = 3;
                 let reduction =
                     reduce::Reduction { op, prologue: &prologue, body: &body, outputs, len };
-                all.push(reduce::launch(&reduction, caps, &|_| dtype).map(|(launch, _)| launch));
+                let dtype_of = |_| dtype;
+                let launch = reduce::launch(&reduction, caps, &Access::whole(&dtype_of));
+                all.push(launch.map(|(launch, _)| launch));
             }
         }
     }

@@ -16,7 +16,7 @@ fn store_block(
     for (var i = 0u; i < 4u; i++) {
         for (var j = 0u; j < 4u; j++) {
             if row + i < rows && col + j < col_end {
-                out[(b * rows + row + i) * cols + col + j] = epilogue(c[i][j], b, row + i, col + j);
+                store((b * rows + row + i) * cols + col + j, epilogue(c[i][j], b, row + i, col + j));
             }
         }
     }

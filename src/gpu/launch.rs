@@ -15,6 +15,9 @@ pub struct Launch {
     pub params: Vec<u32>,
     /// Words of the uniform at group 1, binding 1, the epilogue's; empty when it has none.
     pub extra: Vec<u32>,
+    /// Whether the kernel reads the number of a loop's step, the first word of the uniform at group 1,
+    /// binding 2.
+    pub steps: bool,
     /// Workgroups per dimension; a zero means that there is nothing to do.
     pub grid: [u32; 3],
     /// Number of storage buffers, bound at group 0 from 0 on.

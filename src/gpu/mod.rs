@@ -15,11 +15,12 @@ mod resident;
 pub mod shader;
 mod staging;
 mod timing;
+mod uniforms;
 
 pub use adapter::{Caps, Choice, Kind, adapters};
 pub use buffer::Buffer;
 pub use device::Gpu;
 pub use launch::Launch;
 pub use pipeline::Pipeline;
-pub use recording::{Recording, Step};
+pub use recording::{Loop, Recording, Step, Work};
 pub use resident::{DeviceTensor, Rows};

@@ -20,6 +20,10 @@ pub struct Pipeline {
     pub(super) layout: Arc<Layout>,
 }
 
+/// Binding of the number of a loop's step in the group of parameters; its offset is chosen for every
+/// dispatch.
+pub(super) const STEP: usize = 2;
+
 /// Layouts of a kernel's bind groups: storage buffers, then parameters.
 #[derive(Debug)]
 pub(super) struct Layout {
@@ -36,6 +40,7 @@ struct Shape {
     outputs: usize,
     params: bool,
     extra: bool,
+    steps: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -140,6 +145,7 @@ impl Key {
                 outputs: launch.outputs,
                 params: !launch.params.is_empty(),
                 extra: !launch.extra.is_empty(),
+                steps: launch.steps,
             },
             fills_workgroup_memory: launch.fills_workgroup_memory,
         }
@@ -149,12 +155,15 @@ impl Key {
 fn make_layout(device: &wgpu::Device, shape: Shape) -> Layout {
     let written = shape.first_output..shape.first_output + shape.outputs;
     let buffers: Vec<_> = (0..shape.bindings)
-        .map(|i| entry(i, wgpu::BufferBindingType::Storage { read_only: !written.contains(&i) }))
+        .map(|i| {
+            let read_only = !written.contains(&i);
+            entry(i, wgpu::BufferBindingType::Storage { read_only }, false)
+        })
         .collect();
-    let uniforms = [shape.params, shape.extra];
+    let uniforms = [shape.params, shape.extra, shape.steps];
     let params: Vec<_> = (0..uniforms.len())
         .filter(|&i| uniforms[i])
-        .map(|i| entry(i, wgpu::BufferBindingType::Uniform))
+        .map(|i| entry(i, wgpu::BufferBindingType::Uniform, i == STEP))
         .collect();
     let group = |label, entries: &[wgpu::BindGroupLayoutEntry]| {
         let label = Some(label);
@@ -169,11 +178,15 @@ fn make_layout(device: &wgpu::Device, shape: Shape) -> Layout {
     Layout { buffers, params, pipeline }
 }
 
-fn entry(binding: usize, ty: wgpu::BufferBindingType) -> wgpu::BindGroupLayoutEntry {
+fn entry(
+    binding: usize,
+    ty: wgpu::BufferBindingType,
+    has_dynamic_offset: bool,
+) -> wgpu::BindGroupLayoutEntry {
     wgpu::BindGroupLayoutEntry {
         binding: binding as u32,
         visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
         count: None,
     }
 }

@@ -3,10 +3,18 @@
 use std::sync::Arc;
 
 use crate::base::{Error, Result};
+use crate::gpu::uniforms::Uniforms;
 use crate::gpu::{Buffer, Gpu, Launch, Pipeline};
 
 /// Dispatches in one submit: drivers watch how long a submit takes, software adapters are slow.
-const STEPS_PER_SUBMIT: usize = 1024;
+const DISPATCHES_PER_SUBMIT: usize = 1024;
+
+/// What a recording does at one place of its list.
+#[derive(Clone, Debug)]
+pub enum Work {
+    Step(Step),
+    Loop(Loop),
+}
 
 /// A launch and the buffers it works on.
 #[derive(Clone, Debug)]
@@ -17,10 +25,35 @@ pub struct Step {
     pub buffers: Vec<Buffer>,
 }
 
+/// Work that is done `steps` times. Its kernels may read the number of the step they are in.
+#[derive(Clone, Debug)]
+pub struct Loop {
+    pub steps: usize,
+    /// The work of a step, by its [`turn`](Loop::turn): the same dispatches on other buffers.
+    pub turns: [Vec<Work>; 3],
+}
+
+impl Loop {
+    /// Which of the works a step does: the first is for the first step; of the others, the second is
+    /// for the last step and every second one before it, the third for those between.
+    pub fn turn(steps: usize, step: usize) -> usize {
+        if step == 0 { 0 } else { 1 + (steps - 1 - step) % 2 }
+    }
+}
+
 /// Pipelines, parameters and bind groups of a list of steps, made once.
 pub struct Recording {
     gpu: Gpu,
     steps: Vec<Recorded>,
+    order: Vec<Entry>,
+    /// From one number of a step to the next in their buffer.
+    stride: u32,
+}
+
+/// Steps by their position, in the order in which they run.
+enum Entry {
+    Step(usize),
+    Loop { steps: usize, turns: [Vec<Entry>; 3] },
 }
 
 /// A step as it is replayed.
@@ -32,6 +65,8 @@ pub(super) struct Recorded {
     params: wgpu::BindGroup,
     grid: [u32; 3],
     pub(super) label: String,
+    /// Whether it reads the number of a loop's step.
+    in_loop: bool,
     /// Kept so that the memory stays accounted for while the bind group holds it.
     _keep: Vec<Buffer>,
 }
@@ -43,27 +78,25 @@ impl Recording {
     /// # Errors
     /// [`Error::Device`] when the driver refuses a kernel, [`Error::Limit`] when a step is too
     /// large for the adapter, [`Error::Internal`] when a step contradicts itself.
-    pub fn new(gpu: &Gpu, steps: Vec<Step>) -> Result<Recording> {
-        let mut steps: Vec<(usize, Step)> = steps.into_iter().enumerate().collect();
-        steps.retain(|(_, step)| !step.launch.grid.contains(&0));
+    pub fn new(gpu: &Gpu, works: Vec<Work>) -> Result<Recording> {
+        let (mut steps, mut order, mut longest) = (Vec::new(), Vec::new(), 0);
+        for (position, work) in works.into_iter().enumerate() {
+            order.extend(flatten(vec![work], position, &mut steps, &mut longest));
+        }
         steps.iter().try_for_each(|(_, step)| step.check(gpu))?;
         let launches: Vec<&Launch> = steps.iter().map(|(_, step)| &step.launch).collect();
         let pipelines = gpu.pipelines(&launches)?;
-        let uniforms = Uniforms::new(gpu, &launches)?;
+        let uniforms = Uniforms::new(gpu, &launches, longest)?;
         let steps = gpu.guarded("bind groups", || {
-            let bound = steps.into_iter().zip(pipelines).zip(&uniforms.ranges);
-            bound
-                .map(|((step, pipeline), ranges)| {
-                    record(gpu.device(), step, pipeline, &uniforms.buffer, ranges)
-                })
-                .collect()
+            let bound = steps.into_iter().zip(pipelines).enumerate();
+            bound.map(|(i, (step, pipeline))| record(gpu, step, pipeline, &uniforms, i)).collect()
         })?;
-        Ok(Recording { gpu: gpu.clone(), steps })
+        Ok(Recording { gpu: gpu.clone(), steps, order, stride: uniforms.stride })
     }
 
-    /// Number of dispatches.
+    /// Number of dispatches of one run, those of every step of loops counted.
     pub fn len(&self) -> usize {
-        self.steps.len()
+        count(&self.order)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -74,13 +107,21 @@ impl Recording {
         &self.gpu
     }
 
-    pub(super) fn steps(&self) -> &[Recorded] {
-        &self.steps
+    /// All dispatches of one run in order, with the offset of the number of their loop's step.
+    pub(super) fn dispatches(&self) -> Vec<(&Recorded, u32)> {
+        let mut all = Vec::with_capacity(self.len());
+        let each = &mut |index: usize, step: usize| {
+            all.push((&self.steps[index], self.offset(step)));
+            Ok(())
+        };
+        // Nothing fails here.
+        let _ = visit(&self.order, 0, each);
+        all
     }
 
-    /// Writes all dispatches into one compute pass.
-    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder) {
-        encode(&self.steps, encoder);
+    /// Where the number of a loop's step is in its buffer; `Uniforms` has made all of them.
+    fn offset(&self, step: usize) -> u32 {
+        (step as u32).saturating_mul(self.stride)
     }
 
     /// Submits all dispatches without waiting for them.
@@ -98,19 +139,110 @@ impl Recording {
     pub fn run_and_copy(&self, copies: &[(Buffer, Buffer)]) -> Result<()> {
         self.gpu.check()?;
         copies.iter().try_for_each(|(from, to)| to.check_range(0, from.bytes()))?;
-        let last = self.steps.len().div_ceil(STEPS_PER_SUBMIT).saturating_sub(1);
-        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
-        for (i, steps) in self.steps.chunks(STEPS_PER_SUBMIT).enumerate() {
-            encode(steps, &mut encoder);
-            if i < last {
-                let next = self.gpu.device().create_command_encoder(&Default::default());
-                self.gpu.submit(std::mem::replace(&mut encoder, next))?;
-            }
-        }
+        let mut commands = Commands::new(self);
+        visit(&self.order, 0, &mut |index, step| commands.dispatch(index, step))?;
+        let mut encoder = commands.finish();
         for (from, to) in copies {
             encoder.copy_buffer_to_buffer(from.raw(), 0, to.raw(), 0, from.bytes());
         }
         self.gpu.submit(encoder).map(|_| ())
+    }
+}
+
+/// Moves the steps with anything to do into one list, each with the position of the work that they are
+/// a part of; `longest` becomes the number of steps of the longest loop.
+fn flatten(
+    works: Vec<Work>,
+    position: usize,
+    steps: &mut Vec<(usize, Step)>,
+    longest: &mut usize,
+) -> Vec<Entry> {
+    let mut order = Vec::with_capacity(works.len());
+    for work in works {
+        match work {
+            Work::Step(step) if step.launch.grid.contains(&0) => {}
+            Work::Step(step) => {
+                order.push(Entry::Step(steps.len()));
+                steps.push((position, step));
+            }
+            Work::Loop(inner) => {
+                *longest = inner.steps.max(*longest);
+                let turns = inner.turns.map(|works| flatten(works, position, steps, longest));
+                order.push(Entry::Loop { steps: inner.steps, turns });
+            }
+        }
+    }
+    order
+}
+
+fn count(order: &[Entry]) -> usize {
+    let dispatches = |entry: &Entry| match entry {
+        Entry::Step(_) => 1,
+        Entry::Loop { steps, turns } => steps * count(&turns[0]),
+    };
+    order.iter().map(dispatches).sum()
+}
+
+/// Command buffers under construction.
+struct Commands<'a> {
+    recording: &'a Recording,
+    encoder: wgpu::CommandEncoder,
+    pass: Option<wgpu::ComputePass<'static>>,
+    pipeline: Option<&'a Arc<Pipeline>>,
+    /// In the encoder.
+    dispatches: usize,
+}
+
+/// Calls `each` with every step in the order in which they run; `step` is the number of the step of
+/// the loop that they are in.
+fn visit(
+    order: &[Entry],
+    step: usize,
+    each: &mut dyn FnMut(usize, usize) -> Result<()>,
+) -> Result<()> {
+    for entry in order {
+        match entry {
+            Entry::Step(index) => each(*index, step)?,
+            Entry::Loop { steps, turns } => {
+                for step in 0..*steps {
+                    visit(&turns[Loop::turn(*steps, step)], step, each)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+impl<'a> Commands<'a> {
+    fn new(recording: &'a Recording) -> Commands<'a> {
+        let encoder = recording.gpu.device().create_command_encoder(&Default::default());
+        Commands { recording, encoder, pass: None, pipeline: None, dispatches: 0 }
+    }
+
+    fn dispatch(&mut self, index: usize, step: usize) -> Result<()> {
+        let recorded = &self.recording.steps[index];
+        if self.dispatches == DISPATCHES_PER_SUBMIT {
+            let recording = self.recording;
+            let full = std::mem::replace(self, Commands::new(recording));
+            recording.gpu.submit(full.finish())?;
+        }
+        self.dispatches += 1;
+        let encoder = &mut self.encoder;
+        let pass = self.pass.get_or_insert_with(|| {
+            encoder.begin_compute_pass(&Default::default()).forget_lifetime()
+        });
+        if !self.pipeline.is_some_and(|pipeline| Arc::ptr_eq(pipeline, &recorded.pipeline)) {
+            pass.set_pipeline(&recorded.pipeline.raw);
+            self.pipeline = Some(&recorded.pipeline);
+        }
+        recorded.dispatch(pass, self.recording.offset(step));
+        Ok(())
+    }
+
+    /// Ends the pass; more commands may follow in the encoder.
+    fn finish(self) -> wgpu::CommandEncoder {
+        drop(self.pass);
+        self.encoder
     }
 }
 
@@ -155,61 +287,23 @@ impl Step {
     }
 }
 
-/// One buffer with the parameters of all steps.
-struct Uniforms {
-    buffer: wgpu::Buffer,
-    /// Offset and size of the params and extra words of each step; size 0 where there are none.
-    ranges: Vec<[(u64, u64); 2]>,
-}
-
-impl Uniforms {
-    fn new(gpu: &Gpu, launches: &[&Launch]) -> Result<Uniforms> {
-        let alignment = gpu.uniform_alignment().max(16);
-        let mut bytes: Vec<u8> = Vec::new();
-        let mut place = |words: &[u32]| {
-            bytes.resize(bytes.len().next_multiple_of(alignment), 0);
-            let offset = bytes.len();
-            bytes.extend_from_slice(bytemuck::cast_slice(words));
-            // Uniform blocks are measured in units of 16 bytes by some interfaces.
-            bytes.resize(bytes.len().next_multiple_of(16), 0);
-            (offset as u64, (bytes.len() - offset) as u64)
-        };
-        let ranges =
-            launches.iter().map(|launch| [place(&launch.params), place(&launch.extra)]).collect();
-        bytes.resize(bytes.len().max(16), 0);
-        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let buffer = gpu.create_raw(bytes.len() as u64, "params", usage)?;
-        gpu.queue().write_buffer(&buffer, 0, &bytes);
-        Ok(Uniforms { buffer, ranges })
-    }
-}
-
 fn record(
-    device: &wgpu::Device,
+    gpu: &Gpu,
     (position, step): (usize, Step),
     pipeline: Arc<Pipeline>,
-    uniforms: &wgpu::Buffer,
-    ranges: &[(u64, u64); 2],
+    uniforms: &Uniforms,
+    index: usize,
 ) -> Recorded {
     let storage = step.buffers.iter().enumerate().map(|(i, buffer)| wgpu::BindGroupEntry {
         binding: i as u32,
         resource: buffer.raw().as_entire_binding(),
     });
-    let present = ranges.iter().enumerate().filter(|(_, (_, size))| *size > 0);
-    let params = present.map(|(i, &(offset, size))| wgpu::BindGroupEntry {
-        binding: i as u32,
-        resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-            buffer: uniforms,
-            offset,
-            size: wgpu::BufferSize::new(size),
-        }),
-    });
-    let group = |layout: &wgpu::BindGroupLayout, entries: Vec<wgpu::BindGroupEntry<'_>>| {
+    let group = |layout: &wgpu::BindGroupLayout, entries: &[wgpu::BindGroupEntry<'_>]| {
         let label = Some(step.launch.label.as_str());
-        device.create_bind_group(&wgpu::BindGroupDescriptor { label, layout, entries: &entries })
+        gpu.device().create_bind_group(&wgpu::BindGroupDescriptor { label, layout, entries })
     };
-    let buffers = group(&pipeline.layout.buffers, storage.collect());
-    let params = group(&pipeline.layout.params, params.collect());
+    let buffers = group(&pipeline.layout.buffers, &storage.collect::<Vec<_>>());
+    let params = group(&pipeline.layout.params, &uniforms.entries(index, &step.launch));
     Recorded {
         position,
         pipeline,
@@ -217,33 +311,23 @@ fn record(
         params,
         grid: step.launch.grid,
         label: step.launch.label,
+        in_loop: step.launch.steps,
         _keep: step.buffers,
     }
 }
 
-fn encode(steps: &[Recorded], encoder: &mut wgpu::CommandEncoder) {
-    let mut pass = encoder.begin_compute_pass(&Default::default());
-    let mut current: Option<&Arc<Pipeline>> = None;
-    for step in steps {
-        if !current.is_some_and(|pipeline| Arc::ptr_eq(pipeline, &step.pipeline)) {
-            pass.set_pipeline(&step.pipeline.raw);
-            current = Some(&step.pipeline);
-        }
-        step.dispatch(&mut pass);
-    }
-}
-
 impl Recorded {
-    /// The step alone.
-    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
+    /// The step alone; `offset` is that of the number of its loop's step.
+    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>, offset: u32) {
         pass.set_pipeline(&self.pipeline.raw);
-        self.dispatch(pass);
+        self.dispatch(pass, offset);
     }
 
     /// The step behind others of the same pipeline.
-    fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>) {
+    fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>, offset: u32) {
         pass.set_bind_group(0, &self.buffers, &[]);
-        pass.set_bind_group(1, &self.params, &[]);
+        let offsets = [offset];
+        pass.set_bind_group(1, &self.params, if self.in_loop { &offsets } else { &[] });
         let [x, y, z] = self.grid;
         pass.dispatch_workgroups(x, y, z);
     }

@@ -1,5 +1,6 @@
 //! The time of each dispatch, by the device's own clock.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::base::{Error, Result};
@@ -11,8 +12,8 @@ const TIMED_AT_ONCE: usize = wgpu::QUERY_SET_MAX_QUERIES as usize / 2;
 
 impl Recording {
     /// Runs all dispatches, each in a pass of its own, and gives the time of each: the position of
-    /// its step in the list that was recorded, and how long it took. Steps with an empty grid are
-    /// not there. Passes of their own cost time that a recording run as a whole does not spend.
+    /// its work in the list that was recorded, and how long it took; for a loop, all of its steps.
+    /// Steps with an empty grid are not there. Passes of their own cost time that a recording run as a whole does not spend.
     ///
     /// # Errors
     /// [`Error::Unsupported`] on an adapter without timestamps; as [`run`](Recording::run).
@@ -24,21 +25,22 @@ impl Recording {
                 gpu.caps().name
             )));
         }
-        let mut times = Vec::with_capacity(self.len());
-        for steps in self.steps().chunks(TIMED_AT_ONCE) {
+        let mut times: BTreeMap<usize, Duration> = BTreeMap::new();
+        for steps in self.dispatches().chunks(TIMED_AT_ONCE) {
             let stamps = run_stamped(gpu, steps)?;
             let period = f64::from(gpu.queue().get_timestamp_period());
-            times.extend(steps.iter().zip(stamps).map(|(step, [begin, end])| {
+            for ((step, _), [begin, end]) in steps.iter().zip(stamps) {
                 let nanoseconds = end.saturating_sub(begin) as f64 * period;
-                (step.position, Duration::from_nanos(nanoseconds as u64))
-            }));
+                let time = Duration::from_nanos(nanoseconds as u64);
+                *times.entry(step.position).or_default() += time;
+            }
         }
-        Ok(times)
+        Ok(times.into_iter().collect())
     }
 }
 
 /// Ticks of the device's clock before and after each step.
-fn run_stamped(gpu: &Gpu, steps: &[Recorded]) -> Result<Vec<[u64; 2]>> {
+fn run_stamped(gpu: &Gpu, steps: &[(&Recorded, u32)]) -> Result<Vec<[u64; 2]>> {
     let count = steps.len() as u32 * 2;
     let bytes = u64::from(count) * 8;
     let (set, resolved) = gpu.guarded("timestamps", || {
@@ -52,7 +54,7 @@ fn run_stamped(gpu: &Gpu, steps: &[Recorded]) -> Result<Vec<[u64; 2]>> {
     })?;
     let (resolved, readable) = (resolved?, gpu.create_buffer(bytes, "times")?);
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    for (i, step) in steps.iter().enumerate() {
+    for (i, (step, offset)) in steps.iter().enumerate() {
         let first = i as u32 * 2;
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some(&step.label),
@@ -62,7 +64,7 @@ fn run_stamped(gpu: &Gpu, steps: &[Recorded]) -> Result<Vec<[u64; 2]>> {
                 end_of_pass_write_index: Some(first + 1),
             }),
         });
-        step.encode(&mut pass);
+        step.encode(&mut pass, *offset);
     }
     encoder.resolve_query_set(&set, 0..count, &resolved, 0);
     encoder.copy_buffer_to_buffer(&resolved, 0, readable.raw(), 0, bytes);

@@ -12,6 +12,8 @@ pub mod eval;
 mod factor;
 pub mod grad;
 mod linear;
+mod loop_body;
+mod loop_grad;
 mod loops;
 pub mod math;
 pub mod op;
@@ -44,7 +46,7 @@ pub type NodeId = usize;
 pub type LossOwner = usize;
 
 /// One operation and what it gives.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Node {
     pub op: Op,
     pub inputs: Vec<NodeId>,
@@ -74,6 +76,8 @@ struct Inner {
     stand_ins: Vec<(VariableId, NodeId)>,
     /// Scopes opened so far.
     opened: usize,
+    /// Bodies of loops that are being traced, the innermost last.
+    loops: Vec<loops::Frame>,
     /// Scalars added to the loss, and by whom.
     losses: Vec<(LossOwner, NodeId)>,
     error: Option<Error>,
@@ -106,16 +110,17 @@ impl Graph {
             let mut inner = self.inner.borrow_mut();
             inner.trace.variables.insert(variable.id(), variable.clone());
             let stand_ins = inner.stand_ins.iter().rev().copied();
-            let assigns = inner.trace.assigns.iter().rev().map(|(v, id)| (v.id(), *id));
+            let before = inner.loops.last().map_or(0, loops::Frame::first_assign);
+            let assigns = inner.trace.assigns[before..].iter().rev().map(|(v, id)| (v.id(), *id));
             stand_ins.chain(assigns).find(|(v, _)| *v == variable.id()).map(|(_, id)| id)
         };
-        match assigned {
-            Some(id) => self.value(id),
-            None => self.push(
-                Op::Read(Read { id: variable.id(), spec: variable.spec().clone(), first_row: 0 }),
-                &[],
-            ),
+        if let Some(id) = assigned {
+            return self.value(id);
         }
+        self.read_in_loop(variable).unwrap_or_else(|| {
+            let spec = variable.spec().clone();
+            self.push(Op::Read(Read { id: variable.id(), spec, first_row: 0 }), &[])
+        })
     }
 
     /// Sets a variable when the program has run; later reads in this trace see the new value.

@@ -65,11 +65,12 @@ macro_rules! ops {
 }
 
 ops! {
-    Input, Read, Hoisted, Constant, Iota,
+    Input, Read, Hoisted, Placeholder, Constant, Iota,
     Unary, Binary, Select, Cast, Bitcast,
     Reshape, Transpose, Broadcast, Slice, Pad, Concat,
     Reduce, ArgReduce,
     MatMul, Conv, Pool, PoolGrad,
     Gather, RandomBits, SegmentReduce, SortStep, StopGradient,
+    LoopOverTime, LoopResult,
     Factor, TriangularSolve,
 }

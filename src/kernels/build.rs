@@ -31,10 +31,11 @@ impl<P: bytemuck::Pod> Kernel<'_, P> {
             source: shader::compose(self.name, &self.prelude, &modules)?,
             params: bytemuck::pod_collect_to_vec(bytemuck::bytes_of(self.params)),
             extra: epilogue.params.clone(),
+            steps: epilogue.steps,
             grid: fold(self.groups, caps, &self.label)?,
-            bindings: self.inputs + 1 + epilogue.operands,
+            bindings: self.inputs + epilogue.places + epilogue.operands,
             first_output: self.inputs,
-            outputs: 1,
+            outputs: epilogue.places,
             fills_workgroup_memory: self.fills_workgroup_memory,
             label: self.label,
         })

@@ -3,24 +3,27 @@
 use crate::base::dtype::Lane;
 use crate::base::{DType, Result};
 use crate::graph::NodeId;
-use crate::kernels::Epilogue;
-use crate::kernels::expr::Expr;
+use crate::kernels::expr::{Code, Expr};
+use crate::kernels::{Access, Epilogue};
 use crate::program::region::Body;
 
-/// The epilogue that a body is, and the values it reads, bound from `first_binding` on.
+/// The epilogue that a body is, and the values it reads. The bindings from `first_binding` on are its
+/// own.
 pub fn epilogue(
     body: &Body,
     first_binding: usize,
-    dtype_of: &dyn Fn(NodeId) -> DType,
+    access: &Access<'_>,
 ) -> Result<(Epilogue, Vec<NodeId>)> {
-    if body.is_identity() && body.dtype() == DType::Float32 {
+    if body.is_identity() && body.dtype() == DType::Float32 && access.is_plain() {
         return Ok((Epilogue::identity(), Vec::new()));
     }
-    let mut expr = Expr::new(first_binding, &[]);
-    expr.function("epilogue", body, Some(Lane::F32), &["b", "row", "col"], dtype_of)?;
+    let mut expr = Expr::new(access, first_binding + access.places.len() - 1, &[]);
+    expr.function("epilogue", body, Some(Lane::F32), &["b", "row", "col"])?;
     let operands = expr.operands();
-    let (source, params) = expr.finish(body.dtype().lane(), 1, false);
-    Ok((Epilogue { source, operands: operands.len(), params, computes_b: false }, operands))
+    let Code { text, params, steps } = expr.finish(body.dtype().lane(), first_binding);
+    let (count, places) = (operands.len(), access.places.len());
+    let computes_b = false;
+    Ok((Epilogue { source: text, operands: count, params, places, steps, computes_b }, operands))
 }
 
 /// Binding of a product's right operand.
@@ -33,13 +36,15 @@ const OUTPUT: usize = 2;
 pub fn around_product(
     unpacking: &Body,
     body: &Body,
-    dtype_of: &dyn Fn(NodeId) -> DType,
+    access: &Access<'_>,
 ) -> Result<(Epilogue, Vec<NodeId>)> {
-    let mut expr = Expr::new(RIGHT, &[]).with_hole(OUTPUT);
-    expr.function("element_b", unpacking, None, &["i"], dtype_of)?;
-    expr.function("epilogue", body, Some(Lane::F32), &["b", "row", "col"], dtype_of)?;
+    let places = access.places.len();
+    let mut expr = Expr::new(access, RIGHT, &[]).with_hole(OUTPUT..OUTPUT + places);
+    expr.function("element_b", unpacking, None, &["i"])?;
+    expr.function("epilogue", body, Some(Lane::F32), &["b", "row", "col"])?;
     let operands = expr.operands();
-    let (source, params) = expr.finish(body.dtype().lane(), 1, false);
-    let more = operands.len().saturating_sub(1);
-    Ok((Epilogue { source, operands: more, params, computes_b: true }, operands))
+    let Code { text, params, steps } = expr.finish(body.dtype().lane(), OUTPUT + 1);
+    let count = operands.len().saturating_sub(1);
+    let computes_b = true;
+    Ok((Epilogue { source: text, operands: count, params, places, steps, computes_b }, operands))
 }

@@ -2,69 +2,82 @@
 //! text depends on the structure only, so that one pipeline serves all sizes.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use crate::base::dtype::Lane;
 use crate::base::{DType, Result};
 use crate::graph::NodeId;
 use crate::graph::ops::{Binary, Take, Unary, ones};
+use crate::kernels::{Access, Rows};
 use crate::program::region::{Body, Inst, Reg};
 use crate::program::view::Affine;
 
 /// The bodies of one kernel under construction: they share operands and parameters.
-pub struct Expr {
-    operands: Vec<(NodeId, DType)>,
+pub struct Expr<'a> {
+    access: &'a Access<'a>,
+    operands: Vec<NodeId>,
     first_binding: usize,
-    /// A binding that is not an operand's.
-    hole: Option<usize>,
+    /// Bindings that are not operands'.
+    hole: Range<usize>,
     /// Words of `ep`, as the shader reads them.
     params: Vec<u32>,
+    /// Whether any of it reads the number of a loop's step.
+    steps: bool,
     functions: String,
     /// Whether any body draws random bits.
     random: bool,
 }
 
-impl Expr {
+/// Finished code.
+pub struct Code {
+    pub text: String,
+    /// Words of `ep`.
+    pub params: Vec<u32>,
+    /// Whether it reads the number of a loop's step.
+    pub steps: bool,
+}
+
+impl<'a> Expr<'a> {
     /// Code whose operands are bound from `first_binding` on; `header` are the first words of `ep`.
-    pub fn new(first_binding: usize, header: &[u32]) -> Expr {
+    pub fn new(access: &'a Access<'a>, first_binding: usize, header: &[u32]) -> Expr<'a> {
         let mut params = header.to_vec();
         params.resize(header.len().next_multiple_of(4), 0);
         Expr {
+            access,
             operands: Vec::new(),
             first_binding,
-            hole: None,
+            hole: 0..0,
             params,
+            steps: false,
             functions: String::new(),
             random: false,
         }
     }
 
-    /// The same code, where operands leave out a binding.
-    pub fn with_hole(self, binding: usize) -> Expr {
-        Expr { hole: Some(binding), ..self }
+    /// The same code, where operands leave out some bindings.
+    pub fn with_hole(self, hole: Range<usize>) -> Expr<'a> {
+        Expr { hole, ..self }
     }
 
     /// The binding of an operand, or behind the last one.
     fn binding(&self, operand: usize) -> usize {
         let binding = self.first_binding + operand;
-        binding + usize::from(self.hole.is_some_and(|hole| hole <= binding))
+        if binding < self.hole.start { binding } else { binding + self.hole.len() }
     }
 
-    /// Adds `fn name(acc: …, coordinates…) -> lane` that computes a body. `dtype_of` gives the
-    /// dtype of an operand.
+    /// Adds `fn name(acc: …, coordinates…) -> lane` that computes a body.
     pub fn function(
         &mut self,
         name: &str,
         body: &Body,
         anchor: Option<Lane>,
         coordinates: &[&str],
-        dtype_of: &dyn Fn(NodeId) -> DType,
     ) -> Result<()> {
         let mut arguments: Vec<String> = coordinates.iter().map(|c| format!("{c}: u32")).collect();
         if let Some(lane) = anchor {
             arguments.insert(0, format!("acc: {}", lane.wgsl()));
         }
-        let operands: Vec<usize> =
-            body.operands.iter().map(|&id| self.operand(id, dtype_of(id))).collect();
+        let operands: Vec<usize> = body.operands.iter().map(|&id| self.operand(id)).collect();
         let mut text = String::new();
         self.unravel(&mut text, body, coordinates);
         for (reg, inst) in body.code.iter().enumerate() {
@@ -89,37 +102,39 @@ impl Expr {
 
     /// Operands in the order of their bindings.
     pub fn operands(&self) -> Vec<NodeId> {
-        self.operands.iter().map(|(id, _)| *id).collect()
+        self.operands.clone()
     }
 
-    /// Declarations and functions; `ep` is at group 1, binding `params_binding`. With `output`, `out`
-    /// is declared behind the operands.
-    pub fn finish(
-        mut self,
-        output: Lane,
-        params_binding: usize,
-        declare_out: bool,
-    ) -> (String, Vec<u32>) {
-        self.params.resize(self.params.len().next_multiple_of(4), 0);
+    /// Declarations and functions of an epilogue: `ep` is at group 1, binding 1. The kernel declares
+    /// `out`; a second place is bound at `second`.
+    pub fn finish(self, output: Lane, second: usize) -> Code {
+        self.written(output, 1, second)
+    }
+
+    /// Declarations and functions of a kernel that is generated as a whole: `ep` is at group 1,
+    /// binding 0, places for the result are bound behind the operands.
+    pub fn finish_with_output(mut self, output: Lane) -> Code {
+        let binding = self.first_binding + self.operands.len();
+        self.functions.push_str(&place("out", binding));
+        self.written(output, 0, binding + 1)
+    }
+
+    fn written(mut self, output: Lane, params_binding: usize, second: usize) -> Code {
         let mut text = String::from("#import lib/math\n");
         if self.random {
             text.push_str("#import lib/random\n");
         }
-        for (i, (_, dtype)) in self.operands.iter().enumerate() {
-            let (binding, lane) = (self.binding(i), dtype.lane().wgsl());
+        for (i, &id) in self.operands.iter().enumerate() {
+            let (binding, lane) = (self.binding(i), (self.access.dtype_of)(id).lane());
             let _ = writeln!(
                 text,
-                "@group(0) @binding({binding}) var<storage, read> e{i}: array<{lane}>;"
+                "@group(0) @binding({binding}) var<storage, read> e{i}: array<{}>;",
+                lane.wgsl()
             );
         }
         let _ = writeln!(text, "alias Out = {};", output.wgsl());
-        if declare_out {
-            let binding = self.binding(self.operands.len());
-            let _ = writeln!(
-                text,
-                "@group(0) @binding({binding}) var<storage, read_write> out: array<Out>;"
-            );
-        }
+        self.store(second);
+        self.params.resize(self.params.len().next_multiple_of(4), 0);
         if !self.params.is_empty() {
             let words = self.params.len() / 4;
             let _ = writeln!(
@@ -127,16 +142,48 @@ impl Expr {
                 "@group(1) @binding({params_binding}) var<uniform> ep: array<vec4<i32>, {words}>;"
             );
         }
+        if self.steps {
+            text.push_str("@group(1) @binding(2) var<uniform> loop_step: vec4<i32>;\n");
+        }
         text.push_str(&self.functions);
-        (text, self.params)
+        Code { text, params: self.params, steps: self.steps }
     }
 
-    fn operand(&mut self, id: NodeId, dtype: DType) -> usize {
-        if let Some(known) = self.operands.iter().position(|(o, _)| *o == id) {
+    /// Adds `fn store`.
+    fn store(&mut self, second: usize) {
+        let mut lines = String::new();
+        for (name, rows) in ["out", "also"].into_iter().zip(&self.access.places) {
+            let row = rows.map_or(String::new(), |rows| format!(" + u32({})", self.row(rows)));
+            let _ = write!(lines, " {name}[i{row}] = value;");
+        }
+        if self.access.places.len() > 1 {
+            self.functions.push_str(&place("also", second));
+        }
+        let _ = writeln!(self.functions, "fn store(i: u32, value: Out) {{{lines} }}");
+    }
+
+    fn operand(&mut self, id: NodeId) -> usize {
+        if let Some(known) = self.operands.iter().position(|&o| o == id) {
             return known;
         }
-        self.operands.push((id, dtype));
+        self.operands.push(id);
         self.operands.len() - 1
+    }
+
+    /// Where the row of this step starts.
+    fn row(&mut self, rows: Rows) -> String {
+        self.steps = true;
+        let (first, by) = (self.param(rows.first as u32), self.param(rows.by as u32));
+        format!("{first} + loop_step.x * {by}")
+    }
+
+    /// A position in an operand.
+    fn position(&mut self, operand: usize, at: &Affine) -> String {
+        let at = self.affine(at);
+        match (self.access.rows_of)(self.operands[operand]) {
+            Some(rows) => format!("{at} + {}", self.row(rows)),
+            None => at,
+        }
     }
 
     /// An int32 of the parameters.
@@ -186,18 +233,20 @@ impl Expr {
         Ok(match inst {
             Inst::Anchor { dtype } => rounded(*dtype, "acc".into()),
             Inst::Load { operand, at, .. } => {
-                format!("e{}[u32({})]", operands[*operand], self.affine(at))
+                let operand = operands[*operand];
+                format!("e{operand}[u32({})]", self.position(operand, at))
             }
             Inst::Gather { operand, at, index, extent, stride, .. } => {
                 let last = self.param((extent - 1) as u32);
                 let stride = self.param(*stride as u32);
-                let at = self.affine(at);
+                let operand = operands[*operand];
+                let at = self.position(operand, at);
                 // Unsigned indices above the largest int32 are clamped before they change sign.
                 let index = match lane(*index) {
                     Lane::U32 => format!("i32(min(v{index}, u32({last})))"),
                     _ => format!("clamp(v{index}, 0, {last})"),
                 };
-                format!("e{}[u32({at} + {index} * {stride})]", operands[*operand])
+                format!("e{operand}[u32({at} + {index} * {stride})]")
             }
             Inst::Scalar { dtype, bits } => self.scalar(*dtype, *bits),
             Inst::Index { at } => self.affine(at),
@@ -265,6 +314,11 @@ impl Expr {
             lane => format!("bitcast<{}>({word})", lane.wgsl()),
         }
     }
+}
+
+/// The declaration of a place for the result.
+fn place(name: &str, binding: usize) -> String {
+    format!("@group(0) @binding({binding}) var<storage, read_write> {name}: array<Out>;\n")
 }
 
 /// A table row's text with registers for its variables and the lane's name for `LANE`.

@@ -1,10 +1,10 @@
 //! Element by element; see `shaders/map.wgsl`.
 
-use crate::base::{DType, Result};
+use crate::base::Result;
 use crate::gpu::{Caps, shader};
 use crate::graph::NodeId;
 use crate::kernels::expr::Expr;
-use crate::kernels::{Launch, fold};
+use crate::kernels::{Access, Launch, fold};
 use crate::program::region::Body;
 
 pub(super) const WORKGROUP: usize = 64;
@@ -15,26 +15,27 @@ pub fn launch(
     body: &Body,
     len: usize,
     caps: &Caps,
-    dtype_of: &dyn Fn(NodeId) -> DType,
+    access: &Access<'_>,
 ) -> Result<(Launch, Vec<NodeId>)> {
-    let mut expr = Expr::new(0, &[len as u32]);
-    expr.function("value", body, None, &["i"], dtype_of)?;
+    let mut expr = Expr::new(access, 0, &[len as u32]);
+    expr.function("value", body, None, &["i"])?;
     let operands = expr.operands();
-    let (text, params) = expr.finish(body.dtype().lane(), 0, true);
+    let code = expr.finish_with_output(body.dtype().lane());
     let launch = Launch {
         kernel: "map",
         label: format!("map {len}"),
         source: shader::compose(
             "map",
             &format!("const WG = {WORKGROUP}u;\n"),
-            &[("generated", &text)],
+            &[("generated", &code.text)],
         )?,
-        params,
+        params: code.params,
         extra: Vec::new(),
+        steps: code.steps,
         grid: fold(len.div_ceil(WORKGROUP), caps, "map")?,
-        bindings: operands.len() + 1,
+        bindings: operands.len() + access.places.len(),
         first_output: operands.len(),
-        outputs: 1,
+        outputs: access.places.len(),
         fills_workgroup_memory: false,
     };
     Ok((launch, operands))

@@ -4,6 +4,7 @@
 //! so it works on any machine. Extents are never part of the shader text, only of the parameters:
 //! one text, and so one pipeline, serves all sizes. All sums are float32 in a fixed order.
 
+mod access;
 mod build;
 mod conv;
 pub mod conv_block;
@@ -27,6 +28,7 @@ pub mod segment_reduce;
 pub mod sort_step;
 pub mod triangular_solve;
 
+pub use access::{Access, Rows};
 pub use build::fold;
 pub use conv::{Conv, ConvKind, choose_conv};
 pub use epilogue::{around_product, epilogue};
@@ -42,14 +44,15 @@ pub const WINDOW_OPERAND: usize = 2;
 
 /// Generated text applied to each output element of a contraction or window kernel.
 ///
-/// The text defines `alias Out = f32;` (or `i32`, `u32`) and
-/// `fn epilogue(acc: f32, b: u32, row: u32, col: u32) -> Out`. The output is an array of `Out`, and
-/// the element lies at `(b * rows + row) * cols + col`; convolutions and pooling have `b = 0`, a
-/// row for each batch element and position, and a column for each channel. Own operands are
-/// declared as `@group(0) @binding(N) var<storage, read> …` from [`CONTRACTION_OPERAND`] or
-/// [`WINDOW_OPERAND`] on; if `params` is not empty, as
-/// `@group(1) @binding(1) var<uniform> ep: array<vec4<i32>, K>`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// The text defines `alias Out = f32;` (or `i32`, `u32`),
+/// `fn epilogue(acc: f32, b: u32, row: u32, col: u32) -> Out`, and `fn store(i: u32, value: Out)`,
+/// which writes element `i` of `out`, an array of `Out`. The element lies at
+/// `(b * rows + row) * cols + col`; convolutions and pooling have `b = 0`, a row for each batch
+/// element and position, and a column for each channel. With two places for the result, the second
+/// one takes the binding behind `out`, which is [`CONTRACTION_OPERAND`] or [`WINDOW_OPERAND`]. Behind
+/// them own operands are declared as `@group(0) @binding(N) var<storage, read> …`; if `params` is not
+/// empty, as `@group(1) @binding(1) var<uniform> ep: array<vec4<i32>, K>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Epilogue {
     /// The WGSL text.
     pub source: String,
@@ -57,6 +60,10 @@ pub struct Epilogue {
     pub operands: usize,
     /// Words of the uniform `ep`, four to an element.
     pub params: Vec<u32>,
+    /// Buffers that `store` writes.
+    pub places: usize,
+    /// Whether it reads the number of a loop's step.
+    pub steps: bool,
     /// Whether the text also has `fn element_b(i: u32) -> f32`, which gives the elements of a product's
     /// right operand by their linear position. Its first operand then takes the place of that buffer.
     pub computes_b: bool,
@@ -65,13 +72,21 @@ pub struct Epilogue {
 impl Epilogue {
     /// No text at all, for kernels that take none.
     pub fn none() -> Epilogue {
-        Epilogue { source: String::new(), operands: 0, params: Vec::new(), computes_b: false }
+        Epilogue {
+            source: String::new(),
+            operands: 0,
+            params: Vec::new(),
+            places: 1,
+            steps: false,
+            computes_b: false,
+        }
     }
 
     /// The result as it is, in float32.
     pub fn identity() -> Epilogue {
         let source = "alias Out = f32;\n\
-            fn epilogue(acc: f32, b: u32, row: u32, col: u32) -> Out { return acc; }\n";
-        Epilogue { source: source.into(), operands: 0, params: Vec::new(), computes_b: false }
+            fn epilogue(acc: f32, b: u32, row: u32, col: u32) -> Out { return acc; }\n\
+            fn store(i: u32, value: Out) { out[i] = value; }\n";
+        Epilogue { source: source.into(), ..Epilogue::none() }
     }
 }

@@ -7,7 +7,7 @@ use crate::graph::ops::ReduceKind;
 use crate::graph::{NodeId, Op};
 use crate::kernels::expr::Expr;
 use crate::kernels::map::WORKGROUP;
-use crate::kernels::{Launch, fold};
+use crate::kernels::{Access, Launch, fold};
 use crate::program::region::Body;
 
 /// Elements combined before they join the total: keeps rounding errors of long sums apart.
@@ -32,11 +32,11 @@ pub struct Reduction<'a> {
 pub fn launch(
     reduction: &Reduction<'_>,
     caps: &Caps,
-    dtype_of: &dyn Fn(NodeId) -> DType,
+    access: &Access<'_>,
 ) -> Result<(Launch, Vec<NodeId>)> {
     let Reduction { prologue, body, outputs, len, .. } = *reduction;
     let lane = prologue.dtype().lane();
-    let mut expr = Expr::new(0, &[outputs as u32, len as u32]);
+    let mut expr = Expr::new(access, 0, &[outputs as u32, len as u32]);
     expr.text(&format!("alias Acc = {};\n", lane.wgsl()));
     let (kernel, result, prelude) = match reduction.op {
         Op::Reduce(op) => {
@@ -53,22 +53,23 @@ pub fn launch(
         }
         other => return Err(Error::Internal(format!("{} is no reduction", other.def().label()))),
     };
-    expr.function("element", prologue, None, &["i", "r"], dtype_of)?;
-    expr.function("value", body, Some(result), &["i"], dtype_of)?;
+    expr.function("element", prologue, None, &["i", "r"])?;
+    expr.function("value", body, Some(result), &["i"])?;
     let operands = expr.operands();
-    let (text, params) = expr.finish(body.dtype().lane(), 0, true);
+    let code = expr.finish_with_output(body.dtype().lane());
     let groups = if kernel == "reduce_group" { outputs } else { outputs.div_ceil(WORKGROUP) };
     let prelude = format!("const WG = {WORKGROUP}u;\n{prelude}");
     let launch = Launch {
         kernel,
         label: format!("{kernel} {outputs}x{len}"),
-        source: shader::compose(kernel, &prelude, &[("generated", &text)])?,
-        params,
+        source: shader::compose(kernel, &prelude, &[("generated", &code.text)])?,
+        params: code.params,
         extra: Vec::new(),
+        steps: code.steps,
         grid: fold(groups, caps, kernel)?,
-        bindings: operands.len() + 1,
+        bindings: operands.len() + access.places.len(),
         first_output: operands.len(),
-        outputs: 1,
+        outputs: access.places.len(),
         fills_workgroup_memory: kernel == "reduce_group",
     };
     Ok((launch, operands))

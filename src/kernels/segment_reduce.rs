@@ -25,6 +25,7 @@ pub fn launch(
         source: shader::compose("segment_reduce", &prelude, &[("generated", &generated)])?,
         params: words([elements, n, inner])?.to_vec(),
         extra: Vec::new(),
+        steps: false,
         grid: fold(elements.div_ceil(WORKGROUP), caps, &label)?,
         label,
         bindings: 4,

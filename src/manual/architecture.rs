@@ -44,6 +44,19 @@
 //! | reduction, with what is fused in front and behind | `reduce`, `reduce_group`, `arg_reduce` |
 //! | product, convolution, pooling, with what is fused behind; in front of a product, what unpacks its right operand | `matmul_*`, `conv_*`, `pool*` |
 //!
+//! # Loops
+//!
+//! A loop over time steps is one operation with a body, whatever the number of steps. A host runs the
+//! body's regions step by step. A GPU records them once for each of three turns, since a step writes
+//! its carries into one of two buffers and reads them from the other, and the first step reads what the
+//! loop was given; rows of sequences and of outputs are found by the number of the step, a uniform with
+//! an offset for every dispatch. A value that is an output and a carry is stored in both places by one
+//! dispatch. A variable that a body assigns is a carry, too.
+//!
+//! The gradient is a loop back. The forward loop keeps results of products and reductions, everything
+//! between is computed again from them. What the steps want of a matrix is one product behind the loop,
+//! over the stacked operands of all steps.
+//!
 //! # Departures from the first design
 //!
 //! | design | here | because |
@@ -75,6 +88,8 @@
 //! | region | what becomes one dispatch |
 //! | anchor | the reduction or kernel that a region is built around |
 //! | root | the value that a region stores |
+//! | carry | what a step of a loop leaves to the next |
+//! | turn | which buffers of the carries a step reads and writes |
 //! | slot | a buffer for intermediate values |
 //! | panel | some rows of a variable that is too large for one binding |
 //! | prelude | what depends on variables only, run once per version of them |

@@ -149,7 +149,7 @@ mod tests {
     fn code_is_always_refused() {
         let config = compiled(&json!({"class_name": "__lambda__", "config": {"value": ["4w=="]}}));
         for compile in [true, false] {
-            let error = check(&config, compile).unwrap_err();
+            let error = check(&config, compile, &CustomObjects::new()).unwrap_err();
             assert!(matches!(error, Error::Unsupported(_)), "{error}");
         }
     }

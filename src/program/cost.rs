@@ -1,7 +1,7 @@
 //! What a region has to compute and to move, whoever computes it: the ground of rooflines.
 
 use std::iter::Sum;
-use std::ops::Add;
+use std::ops::{Add, Mul};
 
 use crate::graph::{NodeId, Op};
 use crate::program::Program;
@@ -29,6 +29,14 @@ impl Add for Cost {
     }
 }
 
+impl Mul<u64> for Cost {
+    type Output = Cost;
+
+    fn mul(self, times: u64) -> Cost {
+        Cost { flops: self.flops.saturating_mul(times), bytes: self.bytes.saturating_mul(times) }
+    }
+}
+
 impl Sum for Cost {
     fn sum<I: Iterator<Item = Cost>>(costs: I) -> Cost {
         costs.fold(Cost::default(), Add::add)
@@ -47,6 +55,8 @@ impl Cost {
                 behind + elements * (1 + region.prologue.as_ref().map_or(0, arithmetic))
             }
             RegionKind::Kernel { anchor } => behind + contraction(program, anchor),
+            // What a loop costs is what its body costs in each step.
+            RegionKind::Loop => return Cost::default(),
         };
         let mut stored: Vec<NodeId> = memory::reads(program, region);
         stored.iter_mut().for_each(|id| *id = storage_of(program, *id));

@@ -5,6 +5,7 @@
 //! gives regions their buffers. Inference and training differ only in what was traced.
 
 pub mod cost;
+mod loop_plan;
 pub mod pass;
 mod print;
 pub mod region;
@@ -19,6 +20,7 @@ use crate::graph::{FusionClass, Node, NodeId, Op, Trace};
 use crate::tensor::{Variable, VariableId};
 
 pub use cost::Cost;
+pub use loop_plan::{LoopPlan, Stores};
 pub use pass::{Options, Pass};
 
 /// Operations in topological order, with what goes in and what comes out.
@@ -95,6 +97,9 @@ impl Program {
             if inferred != node.spec {
                 return broken(format!("is said to be {}, gives {inferred}", node.spec));
             }
+            if let Op::LoopOverTime(op) = &node.op {
+                op.program().verify()?;
+            }
             if let Op::Read(read) = &node.op
                 && !self.variables.contains_key(&read.id)
             {
@@ -105,6 +110,16 @@ impl Program {
             return Err(Error::Internal("an output is not a value of the program".into()));
         }
         Ok(())
+    }
+
+    /// The results of a loop that the program has: position among all results, and node.
+    pub fn results_of(&self, id: NodeId) -> Vec<(usize, NodeId)> {
+        let nodes = self.nodes.iter().enumerate().filter(|(_, node)| node.inputs == [id]);
+        let results = nodes.filter_map(|(result, node)| match &node.op {
+            Op::LoopResult(op) => Some((op.index, result)),
+            _ => None,
+        });
+        results.collect()
     }
 
     /// The nodes that use each node.

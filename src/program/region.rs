@@ -3,6 +3,7 @@
 use crate::base::DType;
 use crate::graph::NodeId;
 use crate::graph::ops::Take;
+use crate::program::Program;
 use crate::program::view::{Affine, Space};
 
 /// What a region's kernel is built around.
@@ -14,6 +15,8 @@ pub enum RegionKind {
     Reduce { anchor: NodeId },
     /// A hand-written kernel computes the anchor; the body is applied to its elements.
     Kernel { anchor: NodeId },
+    /// The regions of a loop's body, in every step; it stores the loop's results.
+    Loop,
 }
 
 /// One dispatch: it stores the value of `root`.
@@ -169,6 +172,20 @@ impl Body {
 }
 
 impl Region {
+    /// The region of a loop: all of its code is in its [`LoopPlan`](crate::program::LoopPlan).
+    pub fn of_loop(root: NodeId) -> Region {
+        let body = Body { space: Space::new(&[]), operands: Vec::new(), code: Vec::new() };
+        Region { root, kind: RegionKind::Loop, prologue: None, body, members: vec![root] }
+    }
+
+    /// The values that are in buffers once the region has run.
+    pub fn stores(&self, program: &Program) -> Vec<NodeId> {
+        if self.kind != RegionKind::Loop {
+            return vec![self.root];
+        }
+        program.results_of(self.root).into_iter().map(|(_, id)| id).collect()
+    }
+
     /// Every value the region's kernel reads, in the order of its bindings, without the operands of a
     /// hand-written kernel itself.
     pub fn operands(&self) -> Vec<NodeId> {
@@ -185,7 +202,7 @@ impl Region {
 
     pub fn anchor(&self) -> Option<NodeId> {
         match self.kind {
-            RegionKind::Map => None,
+            RegionKind::Map | RegionKind::Loop => None,
             RegionKind::Reduce { anchor } | RegionKind::Kernel { anchor } => Some(anchor),
         }
     }

@@ -7,7 +7,7 @@ use crate::base::{Error, Result};
 use crate::program::pass::fuse::{self, Regions};
 use crate::program::pass::memory::{self, Slots};
 use crate::program::pass::panels;
-use crate::program::region::RegionKind;
+use crate::program::region::{Region, RegionKind};
 use crate::program::{Cost, Options, Pass, Program};
 use crate::runtime::gpu_plan::GpuPlan;
 use crate::runtime::host::HostPlan;
@@ -47,6 +47,10 @@ pub struct RegionSummary {
     /// What it stores and where, and the operations in it.
     pub text: String,
     pub cost: Cost,
+    /// How often a kernel is started for it in one run.
+    pub dispatches: usize,
+    /// Of a loop: what each step does.
+    pub body: Vec<RegionSummary>,
 }
 
 impl Compiled {
@@ -101,7 +105,7 @@ impl Compiled {
     pub fn dispatches(&self) -> usize {
         match &self.plan {
             Plan::Gpu(plan) => plan.dispatches(),
-            Plan::Host(_) => self.summary.regions.len(),
+            Plan::Host(_) => dispatches(&self.summary.regions),
         }
     }
 
@@ -157,8 +161,39 @@ impl Compiled {
 
 fn summarize(program: &Program, options: &Options) -> Result<(Regions, Slots, PlanSummary)> {
     let regions = fuse::run(program, options.has(Pass::Fuse))?;
-    let slots = memory::run(program, &regions.regions, options.has(Pass::Memory));
-    let lines = regions.regions.iter().map(|region| {
+    let slots = memory::run(program, &regions, options.has(Pass::Memory));
+    let summary = PlanSummary {
+        regions: summaries(program, &regions, &slots),
+        prelude: Vec::new(),
+        slots: slots.bytes.clone(),
+        peak_live: slots.peak_live,
+    };
+    Ok((regions, slots, summary))
+}
+
+/// A summary of each region.
+fn summaries(program: &Program, regions: &Regions, slots: &Slots) -> Vec<RegionSummary> {
+    let summary = |region: &Region| {
+        let mut summary = RegionSummary::of(program, region, slots);
+        let inner = regions.loops.get(&region.root).zip(slots.loops.get(&region.root));
+        if let Some((plan, slots)) = inner {
+            summary.body = summaries(&plan.program, &plan.regions, slots);
+            let each: Cost = summary.body.iter().map(|region| region.cost).sum();
+            summary.cost = each * plan.op.steps as u64;
+            summary.dispatches = plan.op.steps.saturating_mul(dispatches(&summary.body));
+        }
+        summary
+    };
+    regions.regions.iter().map(summary).collect()
+}
+
+/// How often a kernel is started for some regions.
+fn dispatches(regions: &[RegionSummary]) -> usize {
+    regions.iter().map(|region| region.dispatches).fold(0, usize::saturating_add)
+}
+
+impl RegionSummary {
+    fn of(program: &Program, region: &Region, slots: &Slots) -> RegionSummary {
         let members: Vec<String> =
             region.members.iter().map(|&id| program.nodes[id].op.def().label()).collect();
         let kind = match region.kind {
@@ -167,22 +202,27 @@ fn summarize(program: &Program, options: &Options) -> Result<(Regions, Slots, Pl
                 format!("reduce of {}", lower::reduced_len(program, anchor))
             }
             RegionKind::Kernel { anchor } => program.nodes[anchor].op.def().label(),
+            RegionKind::Loop => "each step".into(),
         };
         let node = &program.nodes[region.root];
-        let slot = slots.of.get(&region.root).map_or("output".into(), |s| format!("slot {s}"));
+        let place = |id| slots.of.get(&id).map_or("output".into(), |s| format!("slot {s}"));
+        let places: Vec<String> = region.stores(program).into_iter().map(place).collect();
+        let (places, members) = (places.join(", "), members.join(" · "));
         RegionSummary {
             scope: node.scope.to_string(),
-            text: format!("{} -> {slot}: {kind} [{}]", node.spec, members.join(" · ")),
+            text: format!("{} -> {places}: {kind} [{members}]", node.spec),
             cost: Cost::of(program, region),
+            dispatches: 1,
+            body: Vec::new(),
         }
-    });
-    let summary = PlanSummary {
-        regions: lines.collect(),
-        prelude: Vec::new(),
-        slots: slots.bytes.clone(),
-        peak_live: slots.peak_live,
-    };
-    Ok((regions, slots, summary))
+    }
+
+    /// The region's line, and behind it those of a loop's body.
+    fn lines(&self, indent: usize) -> Vec<String> {
+        let mut lines = vec![format!("{:indent$}{self}", "")];
+        lines.extend(self.body.iter().flat_map(|region| region.lines(indent + 2)));
+        lines
+    }
 }
 
 impl fmt::Display for RegionSummary {
@@ -194,12 +234,16 @@ impl fmt::Display for RegionSummary {
 impl fmt::Display for PlanSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.prelude.is_empty() {
-            writeln!(f, "once per version of the weights: {} dispatches", self.prelude.len())?;
-            self.prelude.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+            let count = dispatches(&self.prelude);
+            writeln!(f, "once per version of the weights: {count} dispatches")?;
+            let mut lines = self.prelude.iter().flat_map(|region| region.lines(2));
+            lines.try_for_each(|line| writeln!(f, "{line}"))?;
         }
-        writeln!(f, "each run: {} dispatches", self.regions.len())?;
-        for (i, line) in self.regions.iter().enumerate() {
-            writeln!(f, "  {i:>4} {line}")?;
+        writeln!(f, "each run: {} dispatches", dispatches(&self.regions))?;
+        for (i, region) in self.regions.iter().enumerate() {
+            writeln!(f, "  {i:>4} {region}")?;
+            let mut lines = region.body.iter().flat_map(|region| region.lines(9));
+            lines.try_for_each(|line| writeln!(f, "{line}"))?;
         }
         let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
         writeln!(

@@ -5,13 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::base::{Error, Result, Source, Spec};
-use crate::gpu::{Buffer, DeviceTensor, Gpu, Recording, Rows, Step};
+use crate::gpu::{Buffer, DeviceTensor, Gpu, Recording, Rows, Step, Work};
+use crate::graph::ops::Constant;
 use crate::graph::{NodeId, Op};
-use crate::program::Program;
+use crate::kernels::Access;
 use crate::program::pass::fuse::Regions;
 use crate::program::pass::memory::Slots;
 use crate::program::pass::{panels, storage_of};
-use crate::runtime::lower::{Lowered, lower};
+use crate::program::region::Region;
+use crate::program::{LoopPlan, Program};
+use crate::runtime::gpu_loop::{self, Given, Recorded};
+use crate::runtime::lower::lower;
 use crate::tensor::{Array, Resident, Tensor, Variable};
 
 /// Everything a run needs, allocated.
@@ -44,23 +48,24 @@ impl GpuPlan {
         slots: &Slots,
         prelude: Option<GpuPlan>,
     ) -> Result<GpuPlan> {
-        let lowered: Vec<Lowered> = regions
-            .regions
-            .iter()
-            .map(|region| lower(program, region, gpu.caps()))
-            .collect::<Result<_>>()?;
         let mut buffers = Buffers { gpu, program, of: HashMap::new() };
         let variables: Vec<&Variable> = program.variables.values().collect();
         place(gpu, &variables)?;
         let bind = |v: &&Variable| v.resident().map(|resident| ((*v).clone(), resident));
         let bound = variables.iter().filter_map(bind).collect();
         buffers.leaves(prelude.as_ref())?;
-        let scratch_bytes = buffers.scratch(regions, slots)?;
-        let steps = lowered
-            .into_iter()
-            .zip(&regions.regions)
-            .map(|(lowered, region)| buffers.step(lowered, region.root))
-            .collect::<Result<Vec<Step>>>()?;
+        let mut scratch_bytes = buffers.scratch(regions, slots)?;
+        let mut works = Vec::with_capacity(regions.regions.len());
+        for region in &regions.regions {
+            works.push(match regions.loops.get(&region.root) {
+                None => Work::Step(buffers.step(region)?),
+                Some(plan) => {
+                    let recorded = buffers.record(plan, region.root, slots)?;
+                    scratch_bytes += recorded.scratch_bytes;
+                    Work::Loop(recorded.work)
+                }
+            });
+        }
         let input = |i: usize| buffers.input(i);
         let inputs = (0..program.inputs.len()).map(input).collect::<Result<_>>()?;
         let outputs = program.outputs.iter().map(|&id| buffers.get(id)).collect::<Result<_>>()?;
@@ -69,7 +74,7 @@ impl GpuPlan {
             variables: prelude_variables(program),
             computed: Mutex::new(None),
         });
-        let recording = Recording::new(gpu, steps)?;
+        let recording = Recording::new(gpu, works)?;
         Ok(GpuPlan { gpu: gpu.clone(), recording, inputs, outputs, bound, hoisted, scratch_bytes })
     }
 
@@ -222,6 +227,14 @@ pub fn place(gpu: &Gpu, variables: &[&Variable]) -> Result<()> {
     Ok(())
 }
 
+/// A buffer with the elements of a constant.
+pub fn upload(gpu: &Gpu, constant: &Constant) -> Result<Buffer> {
+    let array = constant.tensor.to_array()?;
+    let buffer = gpu.create_buffer(array.word_bytes().len() as u64, "constant")?;
+    gpu.upload_words(array.word_bytes(), &buffer)?;
+    Ok(buffer)
+}
+
 /// The buffers of a plan under construction.
 struct Buffers<'a> {
     gpu: &'a Gpu,
@@ -247,11 +260,7 @@ impl Buffers<'_> {
                     let buffer = outputs.and_then(|o| o.get(hoisted.index)).cloned();
                     buffer.ok_or_else(|| missing("a hoisted value"))?
                 }
-                Op::Constant(constant) => {
-                    let buffer = self.gpu.create_buffer(bytes, "constant")?;
-                    self.gpu.upload_words(constant.tensor.to_array()?.word_bytes(), &buffer)?;
-                    buffer
-                }
+                Op::Constant(constant) => upload(self.gpu, constant)?,
                 _ => continue,
             };
             self.of.insert(id, buffer);
@@ -266,15 +275,15 @@ impl Buffers<'_> {
             .iter()
             .map(|&bytes| self.gpu.create_buffer(bytes as u64, "scratch"))
             .collect::<Result<_>>()?;
-        for region in &regions.regions {
-            let buffer = match slots.of.get(&region.root) {
+        for id in regions.regions.iter().flat_map(|region| region.stores(self.program)) {
+            let buffer = match slots.of.get(&id) {
                 Some(&slot) => scratch[slot].clone(),
                 None => {
-                    let bytes = self.program.nodes[region.root].spec.shape.len() as u64 * 4;
+                    let bytes = self.program.nodes[id].spec.shape.len() as u64 * 4;
                     self.gpu.create_buffer(bytes, "output")?
                 }
             };
-            self.of.insert(region.root, buffer);
+            self.of.insert(id, buffer);
         }
         Ok(scratch.iter().map(Buffer::bytes).sum())
     }
@@ -297,7 +306,22 @@ impl Buffers<'_> {
         }
     }
 
-    fn step(&self, lowered: Lowered, root: NodeId) -> Result<Step> {
+    fn record(&self, plan: &LoopPlan, id: NodeId, slots: &Slots) -> Result<Recorded> {
+        let inputs = self.program.nodes[id].inputs.iter().map(|&i| self.get(i));
+        let inputs = inputs.collect::<Result<Vec<Buffer>>>()?;
+        let results = self.program.results_of(id).into_iter();
+        let results = results.map(|(index, id)| Ok((index, self.get(id)?)));
+        let results = results.collect::<Result<HashMap<usize, Buffer>>>()?;
+        let slots = slots.loops.get(&id);
+        let slots = slots.ok_or_else(|| Error::Internal("a loop without slots".into()))?;
+        gpu_loop::record(self.gpu, plan, slots, Given { inputs, results })
+    }
+
+    fn step(&self, region: &Region) -> Result<Step> {
+        let dtype_of = |id: NodeId| self.program.nodes[id].spec.dtype;
+        let access = Access::whole(&dtype_of);
+        let (program, root) = (self.program, region.root);
+        let lowered = lower(program, region, self.gpu.caps(), &access)?;
         let mut buffers =
             lowered.reads.iter().map(|&id| self.get(id)).collect::<Result<Vec<Buffer>>>()?;
         buffers.insert(lowered.launch.first_output, self.get(root)?);

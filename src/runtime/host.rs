@@ -17,6 +17,7 @@ use crate::program::pass::{memory, storage_of};
 use crate::program::region::{Region, RegionKind};
 use crate::program::{Options, Pass, Program};
 use crate::runtime::host_body::{self, Operand};
+use crate::runtime::host_loop::HostLoop;
 use crate::runtime::{host_kernels, lower};
 use crate::tensor::{Array, Resident, Tensor, Variable};
 
@@ -27,6 +28,7 @@ pub struct HostPlan {
     /// For each region, the stored values that nobody reads after it.
     dead: Vec<Vec<NodeId>>,
     hoisted: Option<Hoisted>,
+    loops: HashMap<NodeId, HostLoop>,
 }
 
 struct Hoisted {
@@ -104,7 +106,12 @@ impl HostPlan {
             None => None,
         };
         let dead = dead_after(program, &regions);
-        Ok(HostPlan { regions, constants, dead, hoisted })
+        let loops = regions.loops.iter().map(|(&id, plan)| {
+            let inner = HostLoop::new(&plan.op, options)?;
+            Ok((id, inner))
+        });
+        let loops = loops.collect::<Result<_>>()?;
+        Ok(HostPlan { regions, constants, dead, hoisted, loops })
     }
 
     /// Computes the returned outputs.
@@ -133,7 +140,7 @@ impl HostPlan {
     }
 
     /// Computes the outputs; `done` is told of each region and its time.
-    fn compute(
+    pub(super) fn compute(
         &self,
         program: &Program,
         inputs: &[Arc<Array>],
@@ -155,11 +162,16 @@ impl HostPlan {
             values.insert(id, value.ok_or_else(missing)?);
         }
         for (i, (region, dead)) in self.regions.regions.iter().zip(&self.dead).enumerate() {
+            let scope = || program.nodes[region.root].scope.to_string();
             let start = Instant::now();
-            let value = compute(program, region, &values)
-                .at(|| program.nodes[region.root].scope.to_string())?;
+            match self.loops.get(&region.root) {
+                Some(inner) => inner.run(program, region.root, &mut values).at(scope)?,
+                None => {
+                    let value = compute(program, region, &values).at(scope)?;
+                    values.insert(region.root, Arc::new(value));
+                }
+            }
             done(i, start.elapsed());
-            values.insert(region.root, Arc::new(value));
             dead.iter().for_each(|id| {
                 values.remove(id);
             });
@@ -263,5 +275,6 @@ fn compute(
             let result = host_kernels::compute(&node.op, &inputs, &node.spec)?;
             host_body::behind(body.0, &body.1, result, spec)
         }
+        RegionKind::Loop => Err(Error::Internal("a loop without a plan".into())),
     }
 }

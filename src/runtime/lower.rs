@@ -1,10 +1,10 @@
 //! From regions to launches: which kernel computes what.
 
-use crate::base::{DType, Error, Result};
+use crate::base::{Error, Result};
 use crate::gpu::{Caps, Launch};
 use crate::graph::ops::{Conv, ConvKind, MatMul, Pool, PoolMode};
 use crate::graph::{NodeId, Op};
-use crate::kernels::{self, CONTRACTION_OPERAND, Epilogue, WINDOW_OPERAND, reduce};
+use crate::kernels::{self, Access, CONTRACTION_OPERAND, Epilogue, WINDOW_OPERAND, reduce};
 use crate::program::Program;
 use crate::program::pass::memory;
 use crate::program::region::{Region, RegionKind};
@@ -15,13 +15,17 @@ pub struct Lowered {
     pub reads: Vec<NodeId>,
 }
 
-/// Chooses and parametrises the kernel of a region.
-pub fn lower(program: &Program, region: &Region, caps: &Caps) -> Result<Lowered> {
-    let dtype_of = |id: NodeId| program.nodes[id].spec.dtype;
+/// Chooses and parametrises the kernel of a region that is no loop.
+pub fn lower(
+    program: &Program,
+    region: &Region,
+    caps: &Caps,
+    access: &Access<'_>,
+) -> Result<Lowered> {
     let scope = &program.nodes[region.root].scope;
     let len = |id: NodeId| program.nodes[id].spec.shape.len();
     let (mut launch, reads) = match region.kind {
-        RegionKind::Map => kernels::map::launch(&region.body, len(region.root), caps, &dtype_of)?,
+        RegionKind::Map => kernels::map::launch(&region.body, len(region.root), caps, access)?,
         RegionKind::Reduce { anchor } => {
             let prologue = region.prologue.as_ref();
             let prologue =
@@ -34,9 +38,10 @@ pub fn lower(program: &Program, region: &Region, caps: &Caps) -> Result<Lowered>
                 outputs,
                 len: reduced_len(program, anchor),
             };
-            reduce::launch(&reduction, caps, &dtype_of)?
+            reduce::launch(&reduction, caps, access)?
         }
-        RegionKind::Kernel { anchor } => kernel(program, region, anchor, caps, &dtype_of)?,
+        RegionKind::Kernel { anchor } => kernel(program, region, anchor, caps, access)?,
+        RegionKind::Loop => return Err(Error::Internal("a kernel for a loop".into())),
     };
     if !scope.is_empty() {
         launch.label = format!("{scope}: {}", launch.label);
@@ -60,12 +65,12 @@ fn kernel(
     region: &Region,
     anchor: NodeId,
     caps: &Caps,
-    dtype_of: &dyn Fn(NodeId) -> DType,
+    access: &Access<'_>,
 ) -> Result<(Launch, Vec<NodeId>)> {
     let node = &program.nodes[anchor];
     let mut reads = memory::kernel_inputs(program, region, anchor).to_vec();
     let mut epilogue = |first: usize| -> Result<Epilogue> {
-        let (epilogue, more) = kernels::epilogue(&region.body, first, dtype_of)?;
+        let (epilogue, more) = kernels::epilogue(&region.body, first, access)?;
         reads.extend(more);
         Ok(epilogue)
     };
@@ -75,8 +80,7 @@ fn kernel(
             let around = match &region.prologue {
                 None => epilogue(CONTRACTION_OPERAND)?,
                 Some(unpacking) => {
-                    let (around, more) =
-                        kernels::around_product(unpacking, &region.body, dtype_of)?;
+                    let (around, more) = kernels::around_product(unpacking, &region.body, access)?;
                     reads.extend(more);
                     around
                 }

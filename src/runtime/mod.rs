@@ -3,11 +3,13 @@
 mod compiled;
 mod device;
 mod gemm;
+mod gpu_loop;
 mod gpu_plan;
 mod host;
 mod host_body;
 mod host_conv;
 mod host_kernels;
+mod host_loop;
 mod host_math;
 mod host_pool;
 mod lower;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::base::{DType, Result};
-use crate::gpu::{Buffer, Caps, Gpu, Launch, Recording, Step};
-use crate::kernels::{Epilogue, MatMul, map, matmul_block, matmul_tile};
+use crate::gpu::{Buffer, Caps, Gpu, Launch, Recording, Step, Work};
+use crate::kernels::{Access, Epilogue, MatMul, map, matmul_block, matmul_tile};
 use crate::program::Cost;
 use crate::program::region::{Body, Inst};
 use crate::program::view::Space;
@@ -87,12 +87,12 @@ fn copy(caps: &Caps) -> Result<Launch> {
     let space = Space::new(&[&[COPIED]]);
     let load = Inst::Load { operand: 0, dtype: DType::Float32, at: space.position(0..1) };
     let body = Body { space, operands: vec![0], code: vec![load] };
-    map::launch(&body, COPIED, caps, &|_| DType::Float32).map(|(launch, _)| launch)
+    map::launch(&body, COPIED, caps, &Access::whole(&|_| DType::Float32)).map(|(launch, _)| launch)
 }
 
 /// Least seconds of one launch, from its submit to its end.
 fn launched(gpu: &Gpu, launch: Launch, buffers: Vec<Buffer>) -> Result<f64> {
-    let recording = Recording::new(gpu, vec![Step { launch, buffers }])?;
+    let recording = Recording::new(gpu, vec![Work::Step(Step { launch, buffers })])?;
     let times = Times::of(SPAN, || {
         recording.run()?;
         gpu.wait()

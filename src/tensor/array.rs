@@ -107,6 +107,22 @@ impl Words {
         self.len() == 0
     }
 
+    /// Sets `len` words from `at` on to those of `from` from `first` on; both are of one lane.
+    pub fn copy_from(&mut self, at: usize, from: &Words, first: usize, len: usize) {
+        match (self, from) {
+            (Words::F32(to), Words::F32(from)) => {
+                to[at..at + len].copy_from_slice(&from[first..first + len]);
+            }
+            (Words::I32(to), Words::I32(from)) => {
+                to[at..at + len].copy_from_slice(&from[first..first + len]);
+            }
+            (Words::U32(to), Words::U32(from)) => {
+                to[at..at + len].copy_from_slice(&from[first..first + len]);
+            }
+            _ => debug_assert!(false, "lanes differ"),
+        }
+    }
+
     /// A new array of words: element `i` is this one's element `at(i)`.
     pub fn pick(&self, len: usize, at: impl Fn(usize) -> usize) -> Words {
         match self {

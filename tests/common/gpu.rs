@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use keraunos::base::Result;
-use keraunos::gpu::{Choice, Gpu, Launch, Recording, Step};
+use keraunos::gpu::{Choice, Gpu, Launch, Recording, Step, Work};
 
 /// The device all tests of one file share. Without any adapter the tests fail, unless
 /// `KERAUNOS_NO_ADAPTER=1` says that this is known.
@@ -37,13 +37,14 @@ pub fn run(gpu: &Gpu, source: Arc<str>, inputs: &[&[u32]]) -> Result<Vec<u32>> {
         source,
         params: Vec::new(),
         extra: Vec::new(),
+        steps: false,
         grid: [len.div_ceil(256) as u32, 1, 1],
         bindings: buffers.len(),
         first_output: inputs.len(),
         outputs: 1,
         fills_workgroup_memory: false,
     };
-    Recording::new(gpu, vec![Step { launch, buffers }])?.run()?;
+    Recording::new(gpu, vec![Work::Step(Step { launch, buffers })])?.run()?;
     let mut words = Vec::with_capacity(len);
     gpu.download(&out, 0, len as u64 * 4, &mut |bytes| {
         words.extend_from_slice(&bytemuck::pod_collect_to_vec::<u8, u32>(bytes));

@@ -237,6 +237,7 @@ impl Case {
                 graph.apply(step, &[x[0], x[1]])
             }
             "segment" => x[0].segment_reduce(x[1], self.reduce_kind(), size("segments")),
+            "loop" => self.recurrence(x),
             "gather" => x[0].gather(x[1], size("axis")),
             "random_bits" => graph.push(self.random_bits().into(), &[x[0].id()]),
             "cholesky" => x[0].cholesky(),
@@ -311,6 +312,22 @@ impl Case {
             _ => ConvKind::FilterGrad,
         };
         Conv { geometry, kind }
+    }
+
+    /// One result of a small recurrent network: rows, the first state and two matrices.
+    fn recurrence<'g>(&self, x: &[Value<'g>]) -> Value<'g> {
+        let backwards = self.attributes["backwards"] == true;
+        let body = |row: &[Value<'g>], carries: &[Value<'g>]| {
+            let inner = (row[0] + carries[0].dot(x[2])).tanh();
+            let next = inner.dot(x[3]) + carries[0] * 0.5;
+            Ok((vec![inner * inner], vec![next]))
+        };
+        let steps = x[0].extent(0);
+        let graph = x[0].graph();
+        let (outputs, carries) = graph
+            .loop_over_time(steps, backwards, &x[..1], &x[1..2], body)
+            .expect("a loop that fits");
+        if self.attributes["result"] == "outputs" { outputs[0] } else { carries[0] }
     }
 
     fn pool(&self) -> Pool {

@@ -553,8 +553,29 @@ def linear():
         case(f"triangular_solve/{name}", lambda a, b: solve(a, b, **flags), a, b, **flags, **vague)  # noqa: B023
 
 
+def loops():
+    """A recurrence, one result of it at a time: the outputs of all steps, or the last carry."""
+    x, start = noise(3, 2, 3, low=-1, high=1), noise(2, 4, low=-1, high=1)
+    kernel, shift = noise(4, 3, low=-0.5, high=0.5), noise(3, 4, low=-0.5, high=0.5)
+
+    def run(x, start, kernel, shift, backwards):
+        def step(h, x):
+            inner = jnp.tanh(x + h @ kernel)
+            h = inner @ shift + 0.5 * h
+            return h, inner * inner
+
+        return lax.scan(step, start, x[::-1] if backwards else x)
+
+    for result, name in [(1, "outputs"), (0, "carry")]:
+        for backwards in [False, True]:
+            f = lambda *inputs: run(*inputs, backwards)[result]  # noqa: E731
+            case(f"loop/{name}/{backwards}", f, x, start, kernel, shift, tolerance="approximate",
+                 result=name, backwards=backwards)
+
+
 def main():
-    for write in (unary, binary, shapes, casts, reductions, contractions, pools, random, bits, orders, linear):
+    for write in (unary, binary, shapes, casts, reductions, contractions, pools, random, bits, orders, linear,
+                  loops):
         write()
     path = pathlib.Path(__file__).parent.parent / "models" / "ops.json"
     rows = ",\n".join(json.dumps(c, separators=(",", ":")) for c in CASES)

@@ -30,6 +30,14 @@ pub struct Hoisted {
     pub spec: Spec,
 }
 
+/// What an input of a loop is in one step, while the loop's body is traced. Finished graphs have none.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Placeholder {
+    /// Different for every placeholder of a graph.
+    pub id: usize,
+    pub spec: Spec,
+}
+
 /// A tensor known while tracing.
 #[derive(Clone, Debug)]
 pub struct Constant {
@@ -80,7 +88,12 @@ macro_rules! provided_leaf {
         }
     )* };
 }
-provided_leaf!(Input: "model input", Read: "variable", Hoisted: "hoisted value");
+provided_leaf!(
+    Input: "model input",
+    Read: "variable",
+    Hoisted: "hoisted value",
+    Placeholder: "value of one step of a loop"
+);
 
 impl Input {
     fn text(&self) -> String {
@@ -100,6 +113,12 @@ impl Read {
 impl Hoisted {
     fn text(&self) -> String {
         format!("hoisted {}", self.index)
+    }
+}
+
+impl Placeholder {
+    fn text(&self) -> String {
+        "a value of one step of a loop".into()
     }
 }
 

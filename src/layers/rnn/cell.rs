@@ -1,5 +1,6 @@
 //! Cells: what recurrent layers do in one time step.
 
+use super::dropout::DropoutMasks;
 use crate::base::{Error, Nested, Result, Shape};
 use crate::graph::Value;
 use crate::layers::{Arg, Args, CallArgs, Context, Layer, Outputs};
@@ -32,12 +33,30 @@ pub trait Cell: Layer {
         Ok(Nested::List(self.state_size().into_iter().map(zeros).map(Nested::Leaf).collect()))
     }
 
+    /// What training drops in all steps of a call, whose inputs of one step have the shape `input`.
+    ///
+    /// # Errors
+    /// If the states are not those of the cell.
+    fn masks<'g>(
+        &self,
+        _cx: &Context<'g>,
+        _input: &Shape,
+        _states: &States<'g>,
+    ) -> Result<DropoutMasks<'g>> {
+        Ok(DropoutMasks::default())
+    }
+
     /// What [`step`](Cell::step) takes in place of the inputs: the part of the mathematics that does
     /// not depend on states. Inputs may have an axis of time steps in front of the batch.
     ///
     /// # Errors
     /// If the inputs do not have the shape that the cell was built for.
-    fn project<'g>(&self, _cx: &Context<'g>, inputs: Value<'g>) -> Result<Value<'g>> {
+    fn project<'g>(
+        &self,
+        _cx: &Context<'g>,
+        inputs: Value<'g>,
+        _masks: &DropoutMasks<'g>,
+    ) -> Result<Value<'g>> {
         Ok(inputs)
     }
 
@@ -50,6 +69,7 @@ pub trait Cell: Layer {
         cx: &Context<'g>,
         input: Value<'g>,
         states: &States<'g>,
+        _masks: &DropoutMasks<'g>,
     ) -> Result<(Value<'g>, States<'g>)> {
         let positional = vec![Arg::Tensor(input), Arg::from(states)];
         match self.call(cx, &CallArgs { positional, keyword: Vec::new() })? {
@@ -82,8 +102,10 @@ pub(super) fn call_step<'g>(
     let states = states.ok_or_else(|| Error::shape("cell", "no states", "inputs and states"))?;
     let single = matches!(states, Nested::Leaf(_));
     let states = if single { Nested::List(vec![states]) } else { states };
-    let inputs = cell.project(cx, args.input()?)?;
-    let (output, next) = cell.step(cx, inputs, &states)?;
+    let input = args.input()?;
+    let masks = cell.masks(cx, &input.shape(), &states)?;
+    let inputs = cell.project(cx, input, &masks)?;
+    let (output, next) = cell.step(cx, inputs, &states, &masks)?;
     // A state that came by itself goes by itself.
     let next = match next {
         Nested::List(mut items) if single && items.len() == 1 => items.remove(0),

@@ -12,9 +12,9 @@
 //! (batch, steps, space…, filters); with `channels_first` the channel axis is the first of a step.
 
 use super::cell::{Cell, States, call_step, gates, state_list, take_states, zeros};
+use super::dropout::{Dropout, DropoutMasks, by_gates};
 use super::forget_bias::forget_bias;
 use super::recurrence::recurrent_layer;
-use super::weights::Dropout;
 use crate::activations::Activation;
 use crate::base::{Error, Result, Shape};
 use crate::builder;
@@ -174,6 +174,12 @@ impl ConvCell {
         })
     }
 
+    /// The filters of a kernel that belong to a gate.
+    fn filters_of<'g>(&self, kernel: Value<'g>, gate: Option<usize>) -> Value<'g> {
+        let axis = kernel.rank().saturating_sub(1);
+        gate.map_or(kernel, |gate| kernel.narrow(axis, gate * self.filters, self.filters))
+    }
+
     fn kernel_shape(&self, channels: usize) -> Shape {
         let gates = self.filters.saturating_mul(4);
         self.input_window.sizes().iter().copied().chain([channels, gates]).collect()
@@ -227,22 +233,38 @@ impl Cell for ConvCell {
     }
 
     fn initial_state<'g>(&self, cx: &Context<'g>, input: &Shape) -> Result<States<'g>> {
-        let projected = self.project(cx, zeros(cx, input.clone()))?;
+        let projected = self.project(cx, zeros(cx, input.clone()), &DropoutMasks::default())?;
         let gate = self.format.to_last(projected);
         let shape = gate.shape().with(gate.rank().saturating_sub(1), self.filters);
         let state = self.format.restore(zeros(cx, shape));
         Ok(state_list([state; 2]))
     }
 
-    fn project<'g>(&self, cx: &Context<'g>, inputs: Value<'g>) -> Result<Value<'g>> {
-        self.dropout.check(cx)?;
+    fn masks<'g>(
+        &self,
+        cx: &Context<'g>,
+        input: &Shape,
+        states: &States<'g>,
+    ) -> Result<DropoutMasks<'g>> {
+        let [h, _] = take_states(states)?;
+        self.dropout.gate_masks(cx, input, &h.shape(), 4)
+    }
+
+    fn project<'g>(
+        &self,
+        cx: &Context<'g>,
+        inputs: Value<'g>,
+        masks: &DropoutMasks<'g>,
+    ) -> Result<Value<'g>> {
         // Steps in front of the batch are further rows.
         let shape = inputs.shape();
         let step = shape.rank().saturating_sub(self.input_window.rank + 1);
         let rows = shape[..step].iter().product();
-        let flat = inputs.reshape([&[rows], &shape[step..]].concat());
         let kernel = cx.weight(&self.kernel, "kernel")?;
-        let y = self.input_window.conv(self.format.to_last(flat), kernel)?;
+        let y = by_gates(inputs, &masks.inputs, |x, gate| {
+            let flat = x.reshape([&[rows], &shape[step..]].concat());
+            self.input_window.conv(self.format.to_last(flat), self.filters_of(kernel, gate))
+        })?;
         let y = self.bias.as_ref().map_or(y, |bias| y + cx.read(bias));
         let y = self.format.restore(y);
         Ok(y.reshape([&shape[..step], &y.shape()[1..]].concat()))
@@ -253,10 +275,13 @@ impl Cell for ConvCell {
         cx: &Context<'g>,
         input: Value<'g>,
         states: &States<'g>,
+        masks: &DropoutMasks<'g>,
     ) -> Result<(Value<'g>, States<'g>)> {
         let [h, c] = take_states(states)?;
         let kernel = cx.weight(&self.recurrent_kernel, "recurrent_kernel")?;
-        let from_state = self.state_window.conv(self.format.to_last(h), kernel)?;
+        let from_state = by_gates(h, &masks.states, |h, gate| {
+            self.state_window.conv(self.format.to_last(h), self.filters_of(kernel, gate))
+        })?;
         let [i, f, new, o] = gates(self.format.to_last(input) + from_state, self.filters);
         let (gate, activation) = (self.recurrent_activation, self.activation);
         let c = gate.apply(f) * self.format.to_last(c) + gate.apply(i) * activation.apply(new);

@@ -11,10 +11,11 @@
 //! `return_sequences`; with `return_state` also the last h.
 
 use super::cell::{Cell, States, call_step, gates, state_list, take_states};
+use super::dropout::DropoutMasks;
 use super::recurrence::recurrent_layer;
 use super::weights::Weights;
 use crate::activations::Activation;
-use crate::base::Result;
+use crate::base::{Result, Shape};
 use crate::builder;
 use crate::graph::Value;
 use crate::layers::config::Config;
@@ -136,8 +137,22 @@ impl Cell for GruCell {
         vec![self.weights.units]
     }
 
-    fn project<'g>(&self, cx: &Context<'g>, inputs: Value<'g>) -> Result<Value<'g>> {
-        let x = self.weights.inputs(cx, inputs)?;
+    fn masks<'g>(
+        &self,
+        cx: &Context<'g>,
+        input: &Shape,
+        _: &States<'g>,
+    ) -> Result<DropoutMasks<'g>> {
+        self.weights.gate_masks(cx, input, 3)
+    }
+
+    fn project<'g>(
+        &self,
+        cx: &Context<'g>,
+        inputs: Value<'g>,
+        masks: &DropoutMasks<'g>,
+    ) -> Result<Value<'g>> {
+        let x = self.weights.inputs(cx, inputs, masks)?;
         Ok(self.bias(cx, 0).map_or(x, |bias| x + bias))
     }
 
@@ -146,20 +161,22 @@ impl Cell for GruCell {
         cx: &Context<'g>,
         input: Value<'g>,
         states: &States<'g>,
+        masks: &DropoutMasks<'g>,
     ) -> Result<(Value<'g>, States<'g>)> {
         let [h] = take_states(states)?;
         let units = self.weights.units;
         let (gate, activation) = (self.recurrent_activation, self.weights.activation);
         let [xz, xr, xh] = gates(input, units);
-        let kernel = self.weights.recurrent_kernel(cx)?;
         let (z, new) = if self.reset_after {
-            let inner = h.dot(kernel);
+            let inner = self.weights.states(cx, h, &masks.states, 3)?;
             let inner = self.bias(cx, 1).map_or(inner, |bias| inner + bias);
             let [hz, hr, hh] = gates(inner, units);
             (gate.apply(xz + hz), xh + gate.apply(xr + hr) * hh)
         } else {
-            let [hz, hr] = gates(h.dot(kernel.narrow(1, 0, 2 * units)), units);
-            let reset = gate.apply(xr + hr) * h;
+            let [hz, hr] = gates(self.weights.states(cx, h, &masks.states, 2)?, units);
+            let kept = masks.states.get(2).map_or(h, |mask| h * *mask);
+            let reset = gate.apply(xr + hr) * kept;
+            let kernel = self.weights.recurrent_kernel(cx)?;
             (gate.apply(xz + hz), xh + reset.dot(kernel.narrow(1, 2 * units, units)))
         };
         let h = z * h + (z.like(1.0) - z) * activation.apply(new);

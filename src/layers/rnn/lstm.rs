@@ -7,10 +7,11 @@
 //! (batch, steps, units) with `return_sequences`; with `return_state` also the last h and c.
 
 use super::cell::{Cell, States, call_step, gates, state_list, take_states};
+use super::dropout::DropoutMasks;
 use super::recurrence::recurrent_layer;
 use super::weights::Weights;
 use crate::activations::Activation;
-use crate::base::Result;
+use crate::base::{Result, Shape};
 use crate::builder;
 use crate::graph::Value;
 use crate::layers::config::Config;
@@ -122,8 +123,22 @@ impl Cell for LstmCell {
         vec![self.weights.units; 2]
     }
 
-    fn project<'g>(&self, cx: &Context<'g>, inputs: Value<'g>) -> Result<Value<'g>> {
-        let x = self.weights.inputs(cx, inputs)?;
+    fn masks<'g>(
+        &self,
+        cx: &Context<'g>,
+        input: &Shape,
+        _: &States<'g>,
+    ) -> Result<DropoutMasks<'g>> {
+        self.weights.gate_masks(cx, input, 4)
+    }
+
+    fn project<'g>(
+        &self,
+        cx: &Context<'g>,
+        inputs: Value<'g>,
+        masks: &DropoutMasks<'g>,
+    ) -> Result<Value<'g>> {
+        let x = self.weights.inputs(cx, inputs, masks)?;
         let early = self.weights.bias(cx).filter(|_| self.weights.split_gates);
         Ok(early.map_or(x, |bias| x + bias))
     }
@@ -133,9 +148,10 @@ impl Cell for LstmCell {
         cx: &Context<'g>,
         input: Value<'g>,
         states: &States<'g>,
+        masks: &DropoutMasks<'g>,
     ) -> Result<(Value<'g>, States<'g>)> {
         let [h, c] = take_states(states)?;
-        let z = input + h.dot(self.weights.recurrent_kernel(cx)?);
+        let z = input + self.weights.states(cx, h, &masks.states, 4)?;
         let late = self.weights.bias(cx).filter(|_| !self.weights.split_gates);
         let z = late.map_or(z, |bias| z + bias);
         let [i, f, new, o] = gates(z, self.weights.units);

@@ -6,6 +6,7 @@
 mod bidirectional;
 mod cell;
 mod conv_lstm;
+mod dropout;
 mod forget_bias;
 mod gru;
 mod lstm;
@@ -20,6 +21,7 @@ mod weights;
 pub use bidirectional::Bidirectional;
 pub use cell::{Cell, States};
 pub use conv_lstm::{ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, ConvLSTMCell};
+pub use dropout::DropoutMasks;
 pub use gru::{GRU, GRUCell};
 pub use lstm::{LSTM, LSTMCell};
 pub use rnn::RNN;

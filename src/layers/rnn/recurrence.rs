@@ -147,14 +147,15 @@ impl Recurrent {
         let start = self.initial_state(cx, cell, args, &step_shape)?;
         let mut carries: Vec<Value<'g>> = start.flatten().into_iter().copied().collect();
         let count = carries.len();
-        let projected = cell.project(cx, x)?;
+        let masks = cell.masks(cx, &step_shape, &start)?;
+        let projected = cell.project(cx, x, &masks)?;
         // An unrolled loop goes on with the output before a masked step, any other with its state.
         let follows_output = self.unroll && valid.is_some();
         // Where one output is wanted or looked back at, it is carried behind the states.
         let carries_output = follows_output || !self.return_sequences;
         if carries_output {
             let first = projected.narrow(0, 0, 1).reshape(&projected.shape()[1..]);
-            carries.push(cell.step(cx, first, &start)?.0.like(0.0));
+            carries.push(cell.step(cx, first, &start, &masks)?.0.like(0.0));
         }
         let sequences: Vec<Value<'g>> = [projected].into_iter().chain(valid).collect();
         let (outputs, last) = cx.graph().loop_over_time(
@@ -164,7 +165,7 @@ impl Recurrent {
             &carries,
             |x, carries| {
                 let states = fill(&start, carries[..count].iter().copied())?;
-                let (output, next) = cell.step(cx, x[0], &states)?;
+                let (output, next) = cell.step(cx, x[0], &states, &masks)?;
                 let mut next: Vec<Value<'g>> = next.flatten().into_iter().copied().collect();
                 let output = match x.get(1) {
                     None => output,

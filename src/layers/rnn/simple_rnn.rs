@@ -4,9 +4,10 @@
 //! (batch, steps, units) with `return_sequences`; with `return_state` also the last h.
 
 use super::cell::{Cell, States, call_step, state_list, take_states};
+use super::dropout::DropoutMasks;
 use super::recurrence::recurrent_layer;
 use super::weights::Weights;
-use crate::base::Result;
+use crate::base::{Result, Shape};
 use crate::builder;
 use crate::graph::Value;
 use crate::layers::config::Config;
@@ -102,8 +103,22 @@ impl Cell for SimpleCell {
         vec![self.weights.units]
     }
 
-    fn project<'g>(&self, cx: &Context<'g>, inputs: Value<'g>) -> Result<Value<'g>> {
-        let x = self.weights.inputs(cx, inputs)?;
+    fn masks<'g>(
+        &self,
+        cx: &Context<'g>,
+        input: &Shape,
+        _: &States<'g>,
+    ) -> Result<DropoutMasks<'g>> {
+        self.weights.masks(cx, input)
+    }
+
+    fn project<'g>(
+        &self,
+        cx: &Context<'g>,
+        inputs: Value<'g>,
+        masks: &DropoutMasks<'g>,
+    ) -> Result<Value<'g>> {
+        let x = self.weights.inputs(cx, inputs, masks)?;
         Ok(self.weights.bias(cx).map_or(x, |bias| x + bias))
     }
 
@@ -112,9 +127,11 @@ impl Cell for SimpleCell {
         cx: &Context<'g>,
         input: Value<'g>,
         states: &States<'g>,
+        masks: &DropoutMasks<'g>,
     ) -> Result<(Value<'g>, States<'g>)> {
         let [h] = take_states(states)?;
-        let h = self.weights.activation.apply(input + h.dot(self.weights.recurrent_kernel(cx)?));
+        let from_state = self.weights.states(cx, h, &masks.states, 1)?;
+        let h = self.weights.activation.apply(input + from_state);
         Ok((h, state_list([h])))
     }
 }

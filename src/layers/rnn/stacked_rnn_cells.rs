@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::cell::{Cell, States, call_step};
+use super::dropout::DropoutMasks;
 use crate::base::{Error, Nested, Result, Shape, SymbolicShape};
 use crate::builder;
 use crate::graph::Value;
@@ -43,6 +44,19 @@ impl Stack {
 fn output_size(cell: &dyn Cell) -> Result<usize> {
     let none = || Error::shape("stack of cells", "a cell without output size", "a state or a size");
     cell.output_size().ok_or_else(none)
+}
+
+impl Stack {
+    /// The states of each cell.
+    fn of_each<'s, 'g>(&self, states: &'s States<'g>) -> Result<&'s [States<'g>]> {
+        match states {
+            Nested::List(items) if items.len() == self.cells.len() => Ok(items.as_slice()),
+            _ => {
+                let expected = format!("a list with the states of {} cells", self.cells.len());
+                Err(Error::shape("stack of cells", "other states", expected))
+            }
+        }
+    }
 }
 
 impl Layer for Stack {
@@ -105,9 +119,36 @@ impl Cell for Stack {
         Ok(Nested::List(states))
     }
 
-    fn project<'g>(&self, cx: &Context<'g>, inputs: Value<'g>) -> Result<Value<'g>> {
+    fn masks<'g>(
+        &self,
+        cx: &Context<'g>,
+        input: &Shape,
+        states: &States<'g>,
+    ) -> Result<DropoutMasks<'g>> {
+        let mut input = input.clone();
+        let mut cells = Vec::with_capacity(self.cells.len());
+        for ((layer, cell), states) in self.cells().zip(self.of_each(states)?) {
+            cells.push(cx.within(layer, |cx| cell.masks(cx, &input, states))?);
+            let batch = input.first().copied().unwrap_or(1);
+            input = Shape::from([batch, output_size(cell)?]);
+        }
+        Ok(DropoutMasks { cells, ..DropoutMasks::default() })
+    }
+
+    fn project<'g>(
+        &self,
+        cx: &Context<'g>,
+        inputs: Value<'g>,
+        masks: &DropoutMasks<'g>,
+    ) -> Result<Value<'g>> {
         match self.cells().next() {
-            Some((layer, cell)) => cx.within(layer, |cx| cell.project(cx, as_floats(cx, inputs))),
+            Some((layer, cell)) => cx.within(layer, |cx| {
+                cell.project(
+                    cx,
+                    as_floats(cx, inputs),
+                    masks.cells.first().unwrap_or(&DropoutMasks::default()),
+                )
+            }),
             None => Ok(inputs),
         }
     }
@@ -117,21 +158,21 @@ impl Cell for Stack {
         cx: &Context<'g>,
         input: Value<'g>,
         states: &States<'g>,
+        masks: &DropoutMasks<'g>,
     ) -> Result<(Value<'g>, States<'g>)> {
-        let of_each = match states {
-            Nested::List(items) if items.len() == self.cells.len() => items.as_slice(),
-            _ => {
-                let expected = format!("a list with the states of {} cells", self.cells.len());
-                return Err(Error::shape("stack of cells", "other states", expected));
-            }
-        };
+        let of_each = self.of_each(states)?;
         let mut output = input;
         let mut next = Vec::with_capacity(self.cells.len());
+        let none = DropoutMasks::default();
         for (i, ((layer, cell), states)) in self.cells().zip(of_each).enumerate() {
             let (y, state) = cx.within(layer, |cx| {
                 // The first cell's inputs are projected already.
-                let x = if i == 0 { output } else { cell.project(cx, as_floats(cx, output))? };
-                cell.step(cx, x, states)
+                let masks = masks.cells.get(i).unwrap_or(&none);
+                let x = match i {
+                    0 => output,
+                    _ => cell.project(cx, as_floats(cx, output), masks)?,
+                };
+                cell.step(cx, x, states, masks)
             })?;
             output = y;
             next.push(state);

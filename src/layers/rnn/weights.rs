@@ -6,9 +6,10 @@
 //! | 1 recurrent_kernel | (units, gates · units) | always |
 //! | 2 bias | (gates · units), for some cells with a row for each kernel | use_bias |
 
+use super::dropout::{Dropout, DropoutMasks, by_gates};
 use super::forget_bias::forget_bias;
 use crate::activations::Activation;
-use crate::base::{Error, Result, Shape};
+use crate::base::{Result, Shape};
 use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::{Config, Json};
@@ -31,30 +32,6 @@ pub(super) struct Weights {
     kernel: Option<Variable>,
     recurrent_kernel: Option<Variable>,
     bias: Option<Variable>,
-}
-
-/// The shares of inputs and of states that training drops.
-#[derive(Clone, Copy)]
-pub(super) struct Dropout {
-    inputs: f64,
-    states: f64,
-}
-
-impl Dropout {
-    /// Reads the keys; the rates are cut to 0…1, as Keras cuts them.
-    pub fn from_config(config: &Config) -> Result<Dropout> {
-        config.get("seed");
-        let rate = |key| Ok::<f64, Error>(config.float(key)?.clamp(0.0, 1.0));
-        Ok(Dropout { inputs: rate("dropout")?, states: rate("recurrent_dropout")? })
-    }
-
-    /// Refuses to drop anything, which only training does.
-    pub fn check(self, cx: &Context<'_>) -> Result<()> {
-        if cx.training() && (self.inputs > 0.0 || self.states > 0.0) {
-            return Err(Error::Unsupported("training with dropout in a recurrent layer".into()));
-        }
-        Ok(())
-    }
 }
 
 impl Weights {
@@ -80,7 +57,7 @@ impl Weights {
             units: config.size("units")?,
             activation: Activation::from_config(config, "activation")?,
             use_bias: config.bool("use_bias")?,
-            split_gates: implementation == 1 || dropout.states > 0.0,
+            split_gates: implementation == 1 || dropout.drops_states(),
             dropout,
             kernel_initializer: Initializer::from_config(config, "kernel_initializer")?,
             recurrent_initializer: Initializer::from_config(config, "recurrent_initializer")?,
@@ -118,11 +95,56 @@ impl Weights {
         Ok(())
     }
 
+    /// What training drops; a cell that computes every gate by itself drops for each of them.
+    pub fn gate_masks<'g>(
+        &self,
+        cx: &Context<'g>,
+        input: &Shape,
+        gates: usize,
+    ) -> Result<DropoutMasks<'g>> {
+        let count = if self.split_gates { gates } else { 1 };
+        self.dropout.gate_masks(cx, input, &self.state(input), count)
+    }
+
+    /// What training drops in a cell without gates.
+    pub fn masks<'g>(&self, cx: &Context<'g>, input: &Shape) -> Result<DropoutMasks<'g>> {
+        self.dropout.masks(cx, input, &self.state(input), 1)
+    }
+
+    fn state(&self, input: &Shape) -> Shape {
+        Shape::from([input.first().copied().unwrap_or(1), self.units])
+    }
+
     /// inputs · kernel.
-    pub fn inputs<'g>(&self, cx: &Context<'g>, x: Value<'g>) -> Result<Value<'g>> {
-        self.dropout.check(cx)?;
+    pub fn inputs<'g>(
+        &self,
+        cx: &Context<'g>,
+        x: Value<'g>,
+        masks: &DropoutMasks<'g>,
+    ) -> Result<Value<'g>> {
         let kernel = cx.weight(&self.kernel, "kernel")?;
-        Ok(x.cast(kernel.dtype()).dot(kernel))
+        by_gates(x.cast(kernel.dtype()), &masks.inputs, |x, gate| {
+            Ok(x.dot(self.columns(kernel, gate)))
+        })
+    }
+
+    /// state · recurrent_kernel, of this many gates.
+    pub fn states<'g>(
+        &self,
+        cx: &Context<'g>,
+        h: Value<'g>,
+        masks: &[Value<'g>],
+        gates: usize,
+    ) -> Result<Value<'g>> {
+        let kernel = self.recurrent_kernel(cx)?.narrow(1, 0, gates * self.units);
+        by_gates(h, &masks[..masks.len().min(gates)], |h, gate| {
+            Ok(h.dot(self.columns(kernel, gate)))
+        })
+    }
+
+    /// The columns of a kernel that belong to a gate.
+    fn columns<'g>(&self, kernel: Value<'g>, gate: Option<usize>) -> Value<'g> {
+        gate.map_or(kernel, |gate| kernel.narrow(1, gate * self.units, self.units))
     }
 
     pub fn recurrent_kernel<'g>(&self, cx: &Context<'g>) -> Result<Value<'g>> {

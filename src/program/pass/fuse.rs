@@ -3,16 +3,16 @@
 //! The pass repeats: assign values to regions, write each region's body; when a body asks for a
 //! value to be stored, start again with that value stored. Every round stores more, so it ends.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::base::{Error, Result, Shape};
 use crate::graph::ops::Reduce;
 use crate::graph::{NodeId, Op};
-use crate::program::Program;
 use crate::program::pass::assign::{Assignment, assign};
 use crate::program::pass::pull::{Puller, Stop};
 use crate::program::region::{Region, RegionKind};
 use crate::program::view::{Affine, Space};
+use crate::program::{LoopPlan, Program};
 
 /// Storage buffers that every WebGPU device can bind in one kernel.
 pub const BINDINGS: usize = 8;
@@ -22,15 +22,25 @@ pub struct Regions {
     pub regions: Vec<Region>,
     /// Whether a value is in a buffer.
     pub stored: Vec<bool>,
+    /// The regions inside of loops, by their loop.
+    pub loops: HashMap<NodeId, LoopPlan>,
 }
 
 /// Runs the pass; without `fuse`, every operation is a region.
 pub fn run(program: &Program, fuse: bool) -> Result<Regions> {
+    run_body(program, fuse, &HashSet::new())
+}
+
+/// [`run`] for the body of a loop; values of `double` are stored in two places.
+pub fn run_body(program: &Program, fuse: bool, double: &HashSet<NodeId>) -> Result<Regions> {
     let mut forced = BTreeSet::new();
     loop {
         let assignment = assign(program, fuse, &forced);
-        match regions(program, &assignment)? {
-            Ok(regions) => return Ok(Regions { regions, stored: assignment.stored }),
+        match regions(program, &assignment, double)? {
+            Ok(regions) => {
+                let loops = loops(program, &regions, fuse)?;
+                return Ok(Regions { regions, stored: assignment.stored, loops });
+            }
             Err(store) => {
                 let known = forced.len();
                 forced.extend(&store);
@@ -44,12 +54,25 @@ pub fn run(program: &Program, fuse: bool) -> Result<Regions> {
     }
 }
 
+/// The plans of all loops among the regions.
+fn loops(program: &Program, regions: &[Region], fuse: bool) -> Result<HashMap<NodeId, LoopPlan>> {
+    let ops = regions.iter().filter_map(|region| match &program.nodes[region.root].op {
+        Op::LoopOverTime(op) => Some((region.root, op)),
+        _ => None,
+    });
+    ops.map(|(id, op)| Ok((id, LoopPlan::new(op, fuse)?))).collect()
+}
+
 /// All regions, or the values that must be stored.
-fn regions(program: &Program, assignment: &Assignment) -> Result<Result<Vec<Region>, Vec<NodeId>>> {
+fn regions(
+    program: &Program,
+    assignment: &Assignment,
+    double: &HashSet<NodeId>,
+) -> Result<Result<Vec<Region>, Vec<NodeId>>> {
     let mut store = Vec::new();
     let mut regions = Vec::with_capacity(assignment.roots.len());
     for &root in &assignment.roots {
-        match region(program, assignment, root) {
+        match region(program, assignment, root, 1 + usize::from(double.contains(&root))) {
             Ok(region) => regions.push(region),
             Err(Stop::Store(id)) => store.push(id),
             Err(Stop::Failed(error)) => return Err(error),
@@ -61,11 +84,18 @@ fn regions(program: &Program, assignment: &Assignment) -> Result<Result<Vec<Regi
     Ok(if store.is_empty() { Ok(regions) } else { Err(store) })
 }
 
-fn region(program: &Program, assignment: &Assignment, root: NodeId) -> Result<Region, Stop> {
+/// The region of a root that is stored in this many places.
+fn region(
+    program: &Program,
+    assignment: &Assignment,
+    root: NodeId,
+    places: usize,
+) -> Result<Region, Stop> {
     let anchor = assignment.anchor.get(&root).copied();
     let shape = |id: NodeId| program.nodes[id].spec.shape.clone();
     let kind = match anchor.map(|id| (id, &program.nodes[id].op)) {
         None => RegionKind::Map,
+        Some((_, Op::LoopOverTime(_))) => return Ok(Region::of_loop(root)),
         Some((anchor, Op::Reduce(_) | Op::ArgReduce(_))) => RegionKind::Reduce { anchor },
         Some((anchor, _)) => RegionKind::Kernel { anchor },
     };
@@ -73,15 +103,15 @@ fn region(program: &Program, assignment: &Assignment, root: NodeId) -> Result<Re
         RegionKind::Kernel { anchor } => unpacks(program, assignment, anchor),
         _ => None,
     };
-    // The output is one more binding; a kernel's own operands are bound in front.
+    // What is stored is bound as well; a kernel's own operands are bound in front.
     let own = match kind {
         RegionKind::Kernel { anchor } => {
             program.nodes[anchor].inputs.len() - usize::from(unpacks.is_some())
         }
         _ => 0,
     };
-    let mut puller =
-        Puller { program, assignment, root, anchor, bindings: (BINDINGS - 1).saturating_sub(own) };
+    let bindings = (BINDINGS - places).saturating_sub(own);
+    let mut puller = Puller { program, assignment, root, anchor, bindings };
     let mut prologue = None;
     let mut unpacking = Vec::new();
     if let Some((anchor, input)) = unpacks {
@@ -94,7 +124,7 @@ fn region(program: &Program, assignment: &Assignment, root: NodeId) -> Result<Re
         unpacking = members;
     }
     let groups: Vec<Vec<usize>> = match kind {
-        RegionKind::Map => vec![shape(root).to_vec()],
+        RegionKind::Map | RegionKind::Loop => vec![shape(root).to_vec()],
         RegionKind::Reduce { anchor } => vec![shape(anchor).to_vec()],
         RegionKind::Kernel { anchor } => {
             coordinates(&program.nodes[anchor].op, &shape(anchor)).map(|d| vec![d]).to_vec()

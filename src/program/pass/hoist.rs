@@ -66,6 +66,8 @@ fn hoist_from(program: &Program, fixed: &[bool], id: NodeId, hoisted: &mut Vec<N
     }
     let node = &program.nodes[id];
     match node.op.def().fusion() {
+        // The result is in a buffer, but a loop stands behind it.
+        FusionClass::Leaf if matches!(node.op, Op::LoopResult(_)) => hoisted.push(id),
         FusionClass::Leaf => {}
         FusionClass::View => hoist_from(program, fixed, node.inputs[0], hoisted),
         // What is computed from its own index is computed again rather than loaded.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::graph::NodeId;
 use crate::program::Program;
 use crate::program::pass::assign::storage_of;
+use crate::program::pass::fuse::Regions;
 use crate::program::region::{Region, RegionKind};
 
 /// A slot may be larger than the value by this part of the value.
@@ -19,21 +20,27 @@ pub struct Slots {
     pub of: HashMap<NodeId, usize>,
     /// Largest sum of values alive at one time, in bytes.
     pub peak_live: usize,
+    /// Slots of the values inside of loops, by their loop. A loop's carries have buffers of their
+    /// own.
+    pub loops: HashMap<NodeId, Slots>,
 }
 
 /// Assigns slots. Without `reuse`, every value has its own.
-pub fn run(program: &Program, regions: &[Region], reuse: bool) -> Slots {
-    let last = last_reads(program, regions);
+pub fn run(program: &Program, regions: &Regions, reuse: bool) -> Slots {
+    let last = last_reads(program, &regions.regions);
     let outputs: Vec<NodeId> = program.outputs.iter().map(|&id| storage_of(program, id)).collect();
     let mut slots = Slots::default();
     let mut free: Vec<usize> = Vec::new();
     let mut live = 0;
-    for (step, region) in regions.iter().enumerate() {
-        let bytes = words(program, region.root);
-        live += bytes;
-        if !outputs.contains(&region.root) {
-            let slot = take(&mut free, &mut slots.bytes, bytes);
-            slots.of.insert(region.root, slot);
+    for (step, region) in regions.regions.iter().enumerate() {
+        let stores = region.stores(program);
+        for &id in &stores {
+            let bytes = words(program, id);
+            live += bytes;
+            if !outputs.contains(&id) {
+                let slot = take(&mut free, &mut slots.bytes, bytes);
+                slots.of.insert(id, slot);
+            }
         }
         slots.peak_live = slots.peak_live.max(live);
         for id in reads(program, region).into_iter().filter(|id| last.get(id) == Some(&step)) {
@@ -45,14 +52,18 @@ pub fn run(program: &Program, regions: &[Region], reuse: bool) -> Slots {
             }
         }
         // A value nobody reads is dead at once.
-        if !last.contains_key(&region.root)
-            && let Some(&slot) = slots.of.get(&region.root)
-        {
-            live -= bytes;
-            if reuse {
-                free.push(slot);
+        for id in stores.into_iter().filter(|id| !last.contains_key(id)) {
+            if let Some(&slot) = slots.of.get(&id) {
+                live -= words(program, id);
+                if reuse {
+                    free.push(slot);
+                }
             }
         }
+    }
+    for (&id, plan) in &regions.loops {
+        let inner = run(&plan.program, &plan.regions, reuse);
+        slots.loops.insert(id, inner);
     }
     slots
 }
@@ -84,12 +95,15 @@ fn take(free: &mut Vec<usize>, sizes: &mut Vec<usize>, bytes: usize) -> usize {
 /// Every stored value a region reads, each once.
 pub fn reads(program: &Program, region: &Region) -> Vec<NodeId> {
     let mut all = region.operands();
-    if let RegionKind::Kernel { anchor } = region.kind {
-        for &input in kernel_inputs(program, region, anchor) {
-            let id = storage_of(program, input);
-            if !all.contains(&id) {
-                all.push(id);
-            }
+    let own = match region.kind {
+        RegionKind::Kernel { anchor } => kernel_inputs(program, region, anchor),
+        RegionKind::Loop => &program.nodes[region.root].inputs,
+        RegionKind::Map | RegionKind::Reduce { .. } => &[],
+    };
+    for &input in own {
+        let id = storage_of(program, input);
+        if !all.contains(&id) {
+            all.push(id);
         }
     }
     all

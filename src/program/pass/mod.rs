@@ -4,6 +4,7 @@ mod assign;
 pub use assign::storage_of;
 pub mod fuse;
 pub mod hoist;
+mod loops;
 pub mod memory;
 mod packed;
 pub mod panels;

@@ -7,6 +7,7 @@ use crate::graph::ops::{
 };
 use crate::graph::{FusionClass, Node, NodeId, Op};
 use crate::program::Program;
+use crate::program::pass::loops;
 use crate::program::rewrite::{Builder, remove_unused};
 use crate::tensor::Array;
 
@@ -18,6 +19,7 @@ const CONCATENATED: usize = 6;
 
 /// Runs the pass.
 pub fn run(program: &mut Program) -> Result<()> {
+    loops::join(program)?;
     let mut pass = Simplify { to: Builder::default() };
     let mut moved: Vec<NodeId> = Vec::with_capacity(program.nodes.len());
     for node in &program.nodes {

@@ -1,0 +1,36 @@
+//! How a kernel reaches buffers: whole, or in another row in every step of a loop.
+
+use crate::base::DType;
+use crate::graph::NodeId;
+
+/// A row of a buffer, another one in every step of a loop, in elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// Where the row of the first step starts.
+    pub first: i32,
+    /// From one step to the next.
+    pub by: i32,
+}
+
+/// What a kernel reads and writes.
+#[derive(Clone)]
+pub struct Access<'a> {
+    /// The dtype of an operand.
+    pub dtype_of: &'a dyn Fn(NodeId) -> DType,
+    /// The rows of an operand; `None` for one that is read whole.
+    pub rows_of: &'a dyn Fn(NodeId) -> Option<Rows>,
+    /// One or two places for the result; a place is a whole buffer, or a row of one.
+    pub places: Vec<Option<Rows>>,
+}
+
+impl<'a> Access<'a> {
+    /// Whole buffers, one for the result.
+    pub fn whole(dtype_of: &'a dyn Fn(NodeId) -> DType) -> Access<'a> {
+        Access { dtype_of, rows_of: &|_| None, places: vec![None] }
+    }
+
+    /// Whether the result is stored in one whole buffer.
+    pub fn is_plain(&self) -> bool {
+        self.places == [None]
+    }
+}
