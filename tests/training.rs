@@ -129,7 +129,7 @@ fn weights_of_classes_are_for_training_only() {
         model.compile(Compile::new(SGD::new().learning_rate(0.0)).loss(LOSS)).unwrap();
         model.fit(&data(), &mut options).unwrap()
     };
-    let (plain, weighted) = (fit(vec![]), fit(vec![(0, 3.0), (1, 0.0)]));
+    let (plain, weighted) = (fit(vec![]), fit(vec![(0, 3.0), (1, 2.0)]));
     assert_ne!(plain.get("loss"), weighted.get("loss"));
     assert_eq!(plain.get("val_loss"), weighted.get("val_loss"));
 }
