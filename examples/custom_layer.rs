@@ -42,6 +42,6 @@ fn main() -> Result<()> {
     };
     let custom_objects = CustomObjects::new().layer("my_package>Scaled", Scaled::from_config);
     let options = LoadOptions { custom_objects, ..LoadOptions::default() };
-    println!("{}", load_model_with(path, &options)?.summary());
+    println!("{:#?}", load_model_with(path, &options)?.summary());
     Ok(())
 }

@@ -12,9 +12,12 @@ use std::fs::File;
 use std::io::Read;
 
 use flate2::read::GzDecoder;
-use keraunos::callbacks::{ProgbarLogger, ReduceLROnPlateau};
-use keraunos::layers::{Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Rescaling};
+use keraunos::callbacks::ProgbarLogger;
+use keraunos::layers::{
+    Activation, BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Rescaling,
+};
 use keraunos::optimizers::Adam;
+use keraunos::optimizers::schedules::CosineDecay;
 use keraunos::trainers::{Compile, Data, EvaluateOptions, FitOptions};
 use keraunos::{Device, Error, Model, Sequential, Tensor, load_model};
 
@@ -23,6 +26,10 @@ const SIDE: usize = 28;
 
 /// One digit of so many is held out.
 const HELD_OUT: usize = 10;
+
+const BATCH: usize = 50;
+
+const EPOCHS: usize = 15;
 
 /// What must be read right of the held-out digits.
 const GOAL: f64 = 0.97;
@@ -34,16 +41,15 @@ fn main() -> keraunos::Result<()> {
     println!("{} digits to train on, {} held out, on {device}", training.rows()?, held_out.rows()?);
 
     let mut model = network()?;
-    let compile = Compile::new(Adam::new().learning_rate(0.001));
+    let steps = training.rows()?.div_ceil(BATCH) * EPOCHS;
+    let compile = Compile::new(Adam::new().learning_rate(CosineDecay::new(0.002, steps)));
     model.compile(compile.loss("sparse_categorical_crossentropy").metrics(vec!["accuracy"]))?;
     let mut bar = ProgbarLogger::new();
-    let mut slower = ReduceLROnPlateau::new().monitor("loss").factor(0.5).patience(1_usize);
-    let mut options = FitOptions { batch_size: 50, epochs: 12, ..FitOptions::on(device.clone()) };
-    options.callbacks.push(&mut slower);
+    let mut options =
+        FitOptions { batch_size: BATCH, epochs: EPOCHS, ..FitOptions::on(device.clone()) };
     options.callbacks.push(&mut bar);
     let start = std::time::Instant::now();
-    let history = model.fit(&training, &mut options)?;
-    let steps = training.rows()?.div_ceil(50) * history.epoch.len();
+    model.fit(&training, &mut options)?;
     let seconds = start.elapsed().as_secs_f64();
     println!("{steps} steps in {seconds:.0} s, {:.1} in a second", steps as f64 / seconds);
 
@@ -65,12 +71,16 @@ fn main() -> keraunos::Result<()> {
 fn network() -> keraunos::Result<Model> {
     Sequential::new([SIDE, SIDE, 1])
         .add(Rescaling::new(1.0 / 255.0))
-        .add(Conv2D::new(32, 3).activation("relu"))
+        .add(Conv2D::new(32, 5).use_bias(false))
+        .add(BatchNormalization::new())
+        .add(Activation::new("relu"))
         .add(MaxPooling2D::new())
-        .add(Conv2D::new(64, 3).activation("relu"))
+        .add(Conv2D::new(64, 3).use_bias(false))
+        .add(BatchNormalization::new())
+        .add(Activation::new("relu"))
         .add(MaxPooling2D::new())
         .add(Flatten::new())
-        .add(Dropout::new(0.4))
+        .add(Dropout::new(0.5))
         .add(Dense::new(10).activation("softmax"))
         .build()
 }

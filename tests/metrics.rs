@@ -131,3 +131,13 @@ fn a_loss_among_the_metrics_keeps_its_settings() {
     assert!((of("hinge") - 1.5).abs() < 1e-6, "{logs:?}");
     assert_eq!(of("AUC"), 0.0);
 }
+
+#[test]
+fn a_metric_of_several_values_has_no_place_in_logs() {
+    let mut model = Sequential::new([2]).add(Dense::new(2)).build().unwrap();
+    model.compile(Compile::new("sgd").loss("mse").metrics(vec!["f1_score"])).unwrap();
+    let x = Tensor::new([1, 2], &[0.0f32, 1.0]).unwrap();
+    let data = Data::new(std::slice::from_ref(&x), std::slice::from_ref(&x));
+    let error = model.evaluate(&data, &EvaluateOptions::on(Device::Host)).unwrap_err();
+    assert!(error.to_string().contains("f1_score"), "{error}");
+}

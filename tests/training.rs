@@ -7,6 +7,8 @@ use keraunos::optimizers::{Adam, SGD};
 use keraunos::trainers::{Compile, Data, EvaluateOptions, FitOptions, History};
 use keraunos::{Device, Model, Sequential, Tensor, load_model};
 
+const LOSS: &str = "sparse_categorical_crossentropy";
+
 fn wave(rows: usize, columns: usize) -> Tensor {
     let values: Vec<f32> = (0..rows * columns).map(|i| (i as f32 * 0.37).sin()).collect();
     Tensor::new([rows, columns], &values).unwrap()
@@ -26,7 +28,7 @@ fn model() -> Model {
         .build()
         .unwrap();
     let compile = Compile::new(Adam::new().learning_rate(0.05));
-    let compile = compile.loss("sparse_categorical_crossentropy").metrics(vec!["accuracy"]);
+    let compile = compile.loss(LOSS).metrics(vec!["accuracy"]);
     model.compile(compile).unwrap();
     model
 }
@@ -110,4 +112,24 @@ fn what_was_not_trained_is_saved_as_it_was_read() {
     model.save(&a).unwrap();
     load_model(&a).unwrap().save(&b).unwrap();
     assert_eq!(std::fs::read(a).unwrap(), std::fs::read(b).unwrap());
+}
+
+#[test]
+fn weights_of_classes_are_for_training_only() {
+    let fit = |class_weight: Vec<(i64, f64)>| {
+        let mut options = FitOptions {
+            batch_size: 7,
+            shuffle: false,
+            class_weight,
+            validation_split: 0.5,
+            ..FitOptions::on(Device::Host)
+        };
+        let mut model = model();
+        // Nothing is learned, so that only the weights tell two trainings apart.
+        model.compile(Compile::new(SGD::new().learning_rate(0.0)).loss(LOSS)).unwrap();
+        model.fit(&data(), &mut options).unwrap()
+    };
+    let (plain, weighted) = (fit(vec![]), fit(vec![(0, 3.0), (1, 2.0)]));
+    assert_ne!(plain.get("loss"), weighted.get("loss"));
+    assert_eq!(plain.get("val_loss"), weighted.get("val_loss"));
 }

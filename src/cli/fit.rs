@@ -192,6 +192,7 @@ impl Args {
             seed: self.seed,
             validation_split: self.validation.validation_split,
             validation_data,
+            class_weight: self.class_weight.clone().unwrap_or_default(),
             validation_freq: Frequency::Every(self.validation.validation_freq),
             ..FitOptions::on(self.device.open()?)
         };
@@ -215,9 +216,6 @@ impl Args {
         if let Some(path) = &self.sample_weight {
             data = data.with_sample_weight(&arrays::read_weights(path, &model.outputs())?);
         }
-        match &self.class_weight {
-            Some(weights) => data.with_class_weight(weights),
-            None => Ok(data),
-        }
+        Ok(data)
     }
 }

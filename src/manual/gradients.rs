@@ -117,6 +117,7 @@
 //! | SpatialDropout1D | 1 | 0e0 | 0e0 |
 //! | SpatialDropout2D | 1 | 0e0 | 0e0 |
 //! | SpatialDropout3D | 1 | 0e0 | 0e0 |
+//! | SpectralNormalization | 6 | 1e-7 | 2e-7 |
 //! | StackedRNNCells | 7 | 6e-7 | 8e-7 |
 //! | StochasticDepth | 1 | 0e0 | 0e0 |
 //! | Subtract | 2 | 0e0 | 0e0 |

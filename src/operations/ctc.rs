@@ -25,10 +25,21 @@ operations! {
         let lengths = whole(c, 1, &[batch])?;
         match c.config.str("strategy")? {
             "greedy" => greedy(inputs, lengths, blank, c.config.bool("merge_repeated")?),
-            _ => Err(c.config.bad("strategy", "\"greedy\"")),
+            "beam_search" => {
+                let (width, top) = (c.config.size("beam_width")?, c.config.size("top_paths")?);
+                if width > MAX_WIDTH || top > width {
+                    let expected = format!("at most {MAX_WIDTH}, and no fewer than top_paths");
+                    return Err(c.config.bad("beam_width", &expected));
+                }
+                super::ctc_beam::search(inputs, lengths, blank, [width, top])
+            }
+            _ => Err(c.config.bad("strategy", "\"greedy\" or \"beam_search\"")),
         }
     };
 }
+
+/// The most paths of a beam: every step compares them pairwise.
+const MAX_WIDTH: usize = 1 << 10;
 
 /// What an impossible step adds to a logarithm.
 const LOG_EPSILON: f64 = -1e5;

@@ -30,14 +30,15 @@ operations! {
         if st.rank() == so.rank() && st.last() == Some(&1) {
             target = target.reshape(&st[..st.rank() - 1]);
         }
-        let Some((_, lead)) = so.split_last().filter(|(_, lead)| *lead == target.shape().as_slice())
-        else {
+        if so.split_last().is_none_or(|(_, lead)| *lead != *target.shape().as_slice()) {
             let found = format!("{st} for {so}");
             return Err(Error::shape("sparse_categorical_crossentropy", found, "one class for each row of scores"));
-        };
+        }
         let axis = c.axis("axis", &so)?;
-        if axis != lead.len() {
-            return Err(Error::Unsupported(format!("classes along axis {axis}: targets are checked against the last")));
+        // Targets lack the last axis, whichever the classes lie along: both must be of one extent.
+        if so[axis] != so[so.rank() - 1] {
+            let expected = "classes along the last axis, or as many along both";
+            return Err(Error::shape("sparse_categorical_crossentropy", format!("axis {axis} of {so}"), expected));
         }
         let hot = one_hot_of(target, so[axis], axis).cast(output.dtype());
         Ok(-(hot * log_probability(c, output, axis)?).sum(&[axis]))

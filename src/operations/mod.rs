@@ -11,6 +11,7 @@ mod control;
 mod core;
 mod creation;
 pub(crate) mod ctc;
+mod ctc_beam;
 mod diagonals;
 mod elementwise;
 pub(crate) mod formulas;

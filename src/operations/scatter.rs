@@ -40,7 +40,9 @@ operations! {
         take_along(x, indices, c.axis("axis", &x.shape())?)
     };
     UnravelIndex(indices) { shape: null } |c| {
-        let (at, shape) = (c.value(0)?, shape_under(c, "shape")?);
+        let (given, shape) = (c.value(0)?, shape_under(c, "shape")?);
+        // A narrow integer may hold positions without holding their count.
+        let at = if given.dtype().size() < 4 { given.cast(DType::Int32) } else { given };
         let len = at.like(shape.len() as f64);
         // Positions from the back count from the length; what lies outside is clamped.
         let at = at.binary("lt", at.like(0.0)).select(at + len, at);
@@ -50,6 +52,7 @@ operations! {
         let part = |(&extent, stride): (&usize, usize)| {
             at.binary("floor_div", at.like(stride.max(1) as f64))
                 .binary("mod", at.like(extent.max(1) as f64))
+                .cast(given.dtype())
         };
         Ok(shape.iter().zip(strides).map(part).collect::<Vec<_>>())
     };

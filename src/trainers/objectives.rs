@@ -198,12 +198,12 @@ fn metric(
     specs: &(Option<Spec>, Spec),
 ) -> Result<Box<dyn Metric>> {
     let text = identifier.as_str();
-    let by_kind = |what: &str| Json::from(format!("{}_{what}", kind(specs)));
     let own = custom.find_metric(identifier)?;
     let mut metric = match (own, text.map(str::to_lowercase).as_deref()) {
         (Some(own), _) => own,
-        (None, Some("accuracy" | "acc")) => metrics::get(&by_kind("accuracy"), "metrics")?,
-        (None, Some("crossentropy" | "ce")) => metrics::get(&by_kind("crossentropy"), "metrics")?,
+        (None, Some("accuracy" | "acc")) => {
+            metrics::get(&Json::from(format!("{}_accuracy", kind(specs))), "metrics")?
+        }
         (None, _) => metrics::get(identifier, "metrics")?,
     };
     if let Some(text) = text {

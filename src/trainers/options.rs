@@ -19,6 +19,9 @@ pub struct FitOptions<'a> {
     pub shuffle: bool,
     /// What the orders follow from.
     pub seed: u64,
+    /// Weights of the samples to train on, by their class: pairs of a class and its weight; other
+    /// classes weigh 1. Samples for validation are not weighted by them.
+    pub class_weight: Vec<(i64, f64)>,
     /// The part of the samples, from the last on, that are for validation.
     pub validation_split: f64,
     pub validation_data: Option<Data>,
@@ -42,6 +45,7 @@ impl<'a> FitOptions<'a> {
             steps_per_epoch: None,
             shuffle: true,
             seed: 0,
+            class_weight: Vec::new(),
             validation_split: 0.0,
             validation_data: None,
             validation_steps: None,
@@ -66,14 +70,19 @@ impl<'a> FitOptions<'a> {
 
     /// The samples to train on, and those to validate with.
     pub(super) fn parts(&self, data: &Data) -> Result<(Data, Option<Data>)> {
-        match &self.validation_data {
-            Some(validation) => Ok((data.clone(), Some(validation.clone()))),
+        let (data, validation) = match &self.validation_data {
+            Some(validation) => (data.clone(), Some(validation.clone())),
             None if self.validation_split != 0.0 => {
                 let (data, validation) = data.split(self.validation_split)?;
-                Ok((data, Some(validation)))
+                (data, Some(validation))
             }
-            None => Ok((data.clone(), None)),
-        }
+            None => (data.clone(), None),
+        };
+        let data = match self.class_weight.as_slice() {
+            [] => data,
+            weights => data.with_class_weight(weights)?,
+        };
+        Ok((data, validation))
     }
 
     /// How a validation runs.

@@ -255,6 +255,14 @@ impl Training {
         if !self.results.as_ref().is_some_and(|r| r.device.is(device)) {
             let graph = Graph::new();
             let results = objectives.results(&graph)?;
+            if let Some((name, value)) = results.iter().find(|(_, v)| v.shape().len() != 1) {
+                return Err(Error::Unsupported(format!(
+                    "logs of metric '{}', which gives values of shape {} instead of one number: an \
+                     average or a single threshold gives one",
+                    crate::base::error::quote(name),
+                    value.shape()
+                )));
+            }
             let (names, ids): (Vec<String>, Vec<_>) =
                 results.into_iter().map(|(name, value)| (name, value.id())).unzip();
             let program = Program::new(graph.finish()?, &ids);
