@@ -153,8 +153,9 @@ fn every_operation_has_a_case() {
         if let Some(name) = function {
             *functions.entry(name).or_default() |= !case.gradients.is_empty();
         }
-        // A read stands in front of the operation that uses it, a loop in front of its results.
-        let in_front = |k: &&str| matches!(*k, "Read" | "LoopOverTime");
+        // A read stands in front of the operation that uses it, a loop in front of its results, a
+        // factorisation in front of the parts that it gives in one.
+        let in_front = |k: &&str| matches!(*k, "Read" | "LoopOverTime" | "Factor");
         kinds.extend(traced.trace.nodes.iter().map(|n| kind(&n.op)).filter(in_front));
     }
     // Programs make the one, the other stands for inputs of loops that are not finished; the test

@@ -21,6 +21,8 @@ pub enum Tolerance {
     Rounding,
     /// Some roundings of the largest element.
     Approximate,
+    /// The same after the many steps of a factorisation, in which JAX's own float32 rounds too.
+    Factored,
 }
 
 /// One operation on some inputs.
@@ -102,6 +104,7 @@ impl Case {
             tolerance: match json["tolerance"].as_str() {
                 Some("exact") => Tolerance::Exact,
                 Some("rounding") => Tolerance::Rounding,
+                Some("factored") => Tolerance::Factored,
                 _ => Tolerance::Approximate,
             },
             inputs: json["inputs"].as_array().expect("a list").iter().map(array).collect(),
@@ -360,6 +363,7 @@ fn compare(
             Tolerance::Exact => 0.0,
             Tolerance::Rounding => unit * want.abs(),
             Tolerance::Approximate => 8.0 * unit * scale,
+            Tolerance::Factored => 64.0 * unit * scale,
         };
         // Not `>`: a difference that is NaN is a miss.
         let near = (got - want).abs() <= allowed;

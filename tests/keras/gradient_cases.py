@@ -161,6 +161,11 @@ for name, settings in {
     "RandAugment": {},
 }.items():
     one(name, PHOTO, **settings)
+add(
+    "Pipeline",
+    [VECTOR],
+    lambda x: L.Pipeline([L.Rescaling(0.5), L.Rescaling(2.0, offset=1.0)])(x),
+)
 add("STFTSpectrogram", [(64, 1)], lambda x: L.STFTSpectrogram(frame_length=16, frame_step=8)(x))
 add("MelSpectrogram", [(64,)], lambda x: L.MelSpectrogram(16, 8, 16, sampling_rate=100, num_mel_bins=5)(x))
 

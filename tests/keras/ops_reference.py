@@ -506,7 +506,7 @@ def linear():
 
     t = lambda x: jnp.swapaxes(x, -1, -2)  # noqa: E731
     symmetric = lambda x: (x + t(x)) / 2  # noqa: E731
-    vague = {"tolerance": "approximate"}
+    vague = {"tolerance": "factored"}
     exact = diagonal(2, 4, 4)
     even = np.round((exact + exact.swapaxes(-1, -2)) * 8) / 16
     even = even.astype(np.float32)
@@ -529,16 +529,18 @@ def linear():
             grads = None if m >= n and not (complete and m > n) else []
             case(f"qr_q/{mode}/{m}x{n}", q, a, complete=complete, grads=grads, **vague)
             case(f"qr_r/{mode}/{m}x{n}", r, a, complete=complete, grads=grads, **vague)
-        case(f"singular_values/{m}x{n}", lambda x: jnp.linalg.svd(x, compute_uv=False), a, **vague)
+        # Near singular values make the gradients of these too sensitive for float32. Differences of
+        # values rounded to float32 are too coarse for all of them.
+        grads = [] if (m, n) == (4, 4) else None
+        case(f"singular_values/{m}x{n}", lambda x: jnp.linalg.svd(x, compute_uv=False), a,
+             grads=grads, differences=False, **vague)
 
         def product(x):
             u, s, v = jnp.linalg.svd(x, full_matrices=False)
             return u * u * s[:, None, :] @ (v * v)
 
-        # Near singular values make the gradient of this one too sensitive for float32.
-        grads = [] if (m, n) == (4, 4) else None
-        case(f"svd_product/{m}x{n}", product, a, grads=grads, **vague)
-    case("svd_product/tall", product, noise(1, 7, 2), **vague)
+        case(f"svd_product/{m}x{n}", product, a, grads=grads, differences=False, **vague)
+    case("svd_product/tall", product, noise(1, 7, 2), differences=False, **vague)
     case("singular_values/rank_one", lambda x: jnp.linalg.svd(x, compute_uv=False),
          np.ones((1, 3, 2), np.float32), grads=[], **vague)
     a, b = diagonal(2, 4, 4), noise(2, 4, 3)

@@ -14,6 +14,7 @@ use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
 use crate::layers::seed_generator::SeedGenerator;
 use crate::layers::settings::weight_settings;
+use crate::layers::stateless::stateless;
 use crate::layers::{
     Arg, Args, CallArgs, Context, EinsumDense, Layer, LayerBase, LayerBuilder, Outputs,
     SymbolicSpec,
@@ -64,6 +65,23 @@ pub(super) struct Heads {
     /// What all projections have in their configs.
     common: Vec<(&'static str, Json)>,
     projections: Vec<(&'static str, Arc<dyn Layer>)>,
+    /// The layers without weights that Keras has beside them, for the sake of their empty groups in
+    /// weights files.
+    weightless: Vec<(&'static str, Arc<dyn Layer>)>,
+}
+
+/// What [`Heads::weightless`] holds: attributes, classes and names.
+const WEIGHTLESS: [[&str; 3]; 2] =
+    [["_softmax", "Softmax", "softmax"], ["_dropout_layer", "Dropout", "dropout"]];
+
+/// A layer that nothing calls: attention does its work itself.
+fn weightless(
+    [attribute, class, name]: [&'static str; 3],
+) -> Result<(&'static str, Arc<dyn Layer>)> {
+    let mut given = serde_json::Map::new();
+    given.insert("name".into(), name.into());
+    let config = Config::new(name.into(), given, Json::Null);
+    Ok((attribute, Arc::from(stateless(class, &config, |_, args| args.input())?)))
 }
 
 impl Heads {
@@ -89,6 +107,7 @@ impl Heads {
             rides: false,
             common: COMMON.iter().map(|&key| (key, config.get(key).clone())).collect(),
             projections: Vec::new(),
+            weightless: WEIGHTLESS.into_iter().map(weightless).collect::<Result<_>>()?,
         })
     }
 
@@ -305,7 +324,7 @@ impl Layer for Heads {
     fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
         let child =
             |(name, layer): &(&'static str, Arc<dyn Layer>)| (*name, Nested::Leaf(layer.clone()));
-        self.projections.iter().map(child).collect()
+        self.projections.iter().chain(&self.weightless).map(child).collect()
     }
 
     fn keywords(&self) -> &'static [&'static str] {
