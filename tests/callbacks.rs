@@ -368,14 +368,15 @@ fn a_killed_process_goes_on_to_the_same_file_bit_for_bit() {
     assert!(fs::read(path("whole.keras")).unwrap() == fs::read(path("parts.keras")).unwrap());
 }
 
-/// What real TensorFlow reads from event files: tags, steps and values, one a line.
+/// What real TensorBoard reads from event files: tags, steps and values, one a line.
 const READ_EVENTS: &str = "
 import glob, os, sys
-import tensorflow as tf
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+from tensorboard.util.tensor_util import make_ndarray
 for name in sorted(glob.glob(os.path.join(sys.argv[1], '*', '*'))):
-    for event in tf.compat.v1.train.summary_iterator(name):
+    for event in LegacyEventFileLoader(name).Load():
         for value in event.summary.value:
-            array = tf.make_ndarray(value.tensor)
+            array = make_ndarray(value.tensor)
             kind = value.metadata.plugin_data.plugin_name
             part = os.path.basename(os.path.dirname(name))
             text = f'{float(array):.3f}' if kind == 'scalars' else str(array.shape)
@@ -383,10 +384,10 @@ for name in sorted(glob.glob(os.path.join(sys.argv[1], '*', '*'))):
 ";
 
 #[test]
-fn tensorflow_reads_event_files() {
+fn tensorboard_reads_event_files() {
     let python = std::env::var_os("KERAUNOS_PYTHON").filter(|python| python != "none");
     let Some(python) = python else {
-        println!("skipped: KERAUNOS_PYTHON names no Python with TensorFlow");
+        println!("skipped: KERAUNOS_PYTHON names no Python with TensorBoard");
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -65,7 +65,7 @@ layers! {
         core::ReversibleEmbedding, core::Masking,
         core::EinsumDense("training in float8"), core::Identity;
     Activation: activations::ReLU, activations::Softmax, activations::LeakyReLU,
-        activations::PReLU, activations::ELU;
+        activations::PReLU, activations::ELU, activations::ThresholdedReLU;
     Convolutional: convolutional::Conv1D, convolutional::Conv2D, convolutional::Conv3D,
         convolutional::SeparableConv1D, convolutional::SeparableConv2D,
         convolutional::DepthwiseConv1D, convolutional::DepthwiseConv2D,

@@ -155,3 +155,4 @@
 //! | TFDConcat | is within FeatureSpace |
 //! | TFDIdentity | is within FeatureSpace |
 //! | TextVectorization | takes text |
+//! | ThresholdedReLU | cannot be compiled by Keras on JAX, and so not differentiated |

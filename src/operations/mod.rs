@@ -14,6 +14,7 @@ pub(crate) mod ctc;
 mod ctc_beam;
 mod diagonals;
 mod elementwise;
+mod fake_quant;
 pub(crate) mod formulas;
 mod image;
 pub(crate) mod indexing;
@@ -62,6 +63,7 @@ pub struct OperationDef {
 /// Every operation, by the Python module that files name.
 pub const OPERATIONS: &[(&str, &[OperationDef])] = &[
     ("keras.src.ops.numpy", elementwise::ELEMENTWISE),
+    ("keras.src.quantizers.quantizers", fake_quant::FAKE_QUANT),
     ("keras.src.ops.numpy", reductions::REDUCTIONS),
     ("keras.src.ops.numpy", shapes::SHAPES),
     ("keras.src.ops.numpy", indexing::INDEXING),

@@ -5,6 +5,7 @@ mod leaky_relu;
 mod prelu;
 mod relu;
 mod softmax;
+mod thresholded_relu;
 
 pub use elu::ELU;
 pub use leaky_relu::LeakyReLU;
@@ -13,3 +14,4 @@ pub use relu::ReLU;
 pub(crate) use relu::Rectifier;
 pub use softmax::Softmax;
 pub(crate) use softmax::large_negative;
+pub use thresholded_relu::ThresholdedReLU;
