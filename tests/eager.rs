@@ -15,7 +15,7 @@ fn calls_are_keras_s_on_both_devices() {
         let array = |name: &str| arrays.iter().find(|(n, _)| n == name).unwrap().1.clone();
         let (x, expected) = (array("x0"), array("y0"));
         for device in &devices {
-            let found = model.call(&[x.clone()], device).unwrap().remove(0);
+            let found = model.call(std::slice::from_ref(&x), device).unwrap().remove(0);
             // A step of the coarsest of these quantizations is 0.02.
             let near = |(a, b): (f64, f64)| (a - b).abs() <= 1e-6;
             let same = found.iter_f64().zip(expected.iter_f64()).all(near);

@@ -22,8 +22,9 @@ fn sample<'a>(table: &'a [Json], class_name: &str) -> Option<&'a Map<String, Jso
 }
 
 /// Classes that files of Keras hold but that `keras.layers` does not export, so that the table has no
-/// sample of them: parts of FeatureSpace and of other layers, and layers of `keras.applications`.
-const NOT_EXPORTED: [&str; 7] = [
+/// sample of them: parts of FeatureSpace and of other layers, layers of `keras.applications` and of
+/// older versions.
+const NOT_EXPORTED: [&str; 8] = [
     "ConvLSTMCell",
     "CustomScaleLayer",
     "IndexLookup",
@@ -31,6 +32,7 @@ const NOT_EXPORTED: [&str; 7] = [
     "StochasticDepth",
     "TFDConcat",
     "TFDIdentity",
+    "ThresholdedReLU",
 ];
 
 /// Classes whose config holds layers, which only a model's reader can make: models test these.
