@@ -393,7 +393,7 @@ impl<'g> LoopBack<'_, 'g> {
                 let a = if *transpose_a { operand.transpose(&[0, 1, 3, 2]) } else { operand };
                 let [a, g] = [a, grad].map(|x| {
                     let columns = x.extent(3);
-                    x.reshape([1, x.shape()[..3].iter().product(), columns])
+                    x.reshape([1, x.shape().iter().take(3).product(), columns])
                 });
                 Ok(match transpose_b {
                     true => g.matmul_flags(a, true, false),

@@ -46,7 +46,7 @@ impl<'g> Value<'g> {
         };
         let moved = self.move_axis(axis, last);
         let n = shape[axis];
-        let rows = [moved.shape()[..last].iter().product(), n];
+        let rows = [moved.shape().iter().take(last).product(), n];
         let keys = moved.sort_keys(descending).reshape(rows);
         let mut order = self.graph().iota(rows, 1);
         let (mut run, mut merged) = (1, FIRST);

@@ -267,7 +267,9 @@ impl Cell for ConvCell {
         })?;
         let y = self.bias.as_ref().map_or(y, |bias| y + cx.read(bias));
         let y = self.format.restore(y);
-        Ok(y.reshape([&shape[..step], &y.shape()[1..]].concat()))
+        let made = y.shape();
+        // What failed has no axes; the graph keeps its error.
+        Ok(y.reshape([&shape[..step], made.get(1..).unwrap_or(&[])].concat()))
     }
 
     fn step<'g>(

@@ -119,7 +119,7 @@ impl Recurrent {
             Some(_) => return Err(Error::shape("mask", "a plain value", "a tensor")),
         };
         let shape = mask.shape();
-        if shape.rank() < 2 || shape.rank() > 3 || shape[..2] != x.shape()[..2] {
+        if !(2..=3).contains(&shape.rank()) || x.shape().get(..2) != Some(&shape[..2]) {
             let expected = format!("(batch, steps) of inputs {}", x.shape());
             return Err(Error::shape("mask", shape.to_string(), expected));
         }
@@ -143,7 +143,7 @@ impl Recurrent {
         if steps == 0 {
             return Err(Error::shape("recurrent layer", "no time step", "at least one"));
         }
-        let step_shape: Shape = x.shape()[1..].into();
+        let step_shape: Shape = x.shape().get(1..).unwrap_or(&[]).into();
         let start = self.initial_state(cx, cell, args, &step_shape)?;
         let mut carries: Vec<Value<'g>> = start.flatten().into_iter().copied().collect();
         let count = carries.len();
@@ -154,7 +154,9 @@ impl Recurrent {
         // Where one output is wanted or looked back at, it is carried behind the states.
         let carries_output = follows_output || !self.return_sequences;
         if carries_output {
-            let first = projected.narrow(0, 0, 1).reshape(&projected.shape()[1..]);
+            // A product that failed has no axes; the graph keeps its error.
+            let first =
+                projected.narrow(0, 0, 1).reshape(projected.shape().get(1..).unwrap_or(&[]));
             carries.push(cell.step(cx, first, &start, &masks)?.0.like(0.0));
         }
         let sequences: Vec<Value<'g>> = [projected].into_iter().chain(valid).collect();

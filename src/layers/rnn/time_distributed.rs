@@ -36,7 +36,7 @@ impl TimeDistributedLayer {
     fn mask<'g>(&self, args: &Args<'g>, x: Value<'g>) -> Result<Option<Value<'g>>> {
         let Some(mask) = args.tensor(usize::MAX, "mask") else { return Ok(None) };
         let shape = mask.shape();
-        if shape.rank() < 2 || shape[..2] != x.shape()[..2] {
+        if shape.rank() < 2 || x.shape().get(..2) != Some(&shape[..2]) {
             let expected = format!("(batch, steps) of inputs {}, and more axes if any", x.shape());
             return Err(Error::shape("mask", shape.to_string(), expected));
         }
