@@ -51,5 +51,8 @@
 //! The table of what came when is made from the sources of nine versions; a version between two of
 //! them counts as the older of the two.
 //!
+//! Which real versions load what is written, `tests/versions.rs` asks where `KERAUNOS_KERAS_VERSIONS`
+//! names them, and then keeps the answers here; CI does not install them, and no table stands here yet.
+//!
 //! <!-- versions:start -->
 //! <!-- versions:end -->
