@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::base::{DType, Nested, Result};
 use crate::layers::{DTypePolicy, Layer};
 use crate::models::Model;
-use crate::saving::json::Json;
 use crate::saving::store::Store;
 
 /// What decides whether the loss is scaled.
@@ -36,7 +35,7 @@ impl LossScaling {
         match self {
             LossScaling::Saved(scaled) => scaled,
             LossScaling::ByPolicy => {
-                model.config["config"]["dtype"]["config"]["name"] == Json::from("mixed_float16")
+                model.config["config"]["dtype"]["config"]["name"] == "mixed_float16"
                     || has_mixed_part(model.root().as_ref())
             }
         }
