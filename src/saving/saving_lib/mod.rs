@@ -30,6 +30,7 @@ pub use weights::{LoadWeightsOptions, SaveWeightsOptions};
 pub const KERAS_VERSION: &str = "3.15.1";
 
 /// How to load a model; the defaults are Keras's.
+#[derive(Debug)]
 pub struct LoadOptions {
     /// Layers of the user's own.
     pub custom_objects: CustomObjects,
