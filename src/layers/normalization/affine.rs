@@ -4,7 +4,6 @@ use crate::base::{DType, Error, Result, Shape};
 use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::{Config, Json};
-use crate::layers::settings::weight_settings;
 use crate::layers::{Context, LayerBase};
 use crate::tensor::Variable;
 
@@ -21,7 +20,6 @@ pub(super) struct Affine {
 impl Affine {
     /// Reads `center`, `scale` and the settings of both weights.
     pub fn from_config(config: &Config) -> Result<Affine> {
-        weight_settings(config, &["beta", "gamma"])?;
         Ok(Affine {
             center: config.bool("center")?,
             scale: config.bool("scale")?,

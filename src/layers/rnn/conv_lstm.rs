@@ -22,7 +22,6 @@ use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
-use crate::layers::settings::weight_settings;
 use crate::layers::spatial::{DataFormat, Padding, Window};
 use crate::layers::{Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
 use crate::tensor::Variable;
@@ -141,7 +140,6 @@ impl ConvLSTMCell {
 
 impl ConvCell {
     fn new(rank: usize, name: Option<&str>, config: &Config) -> Result<ConvCell> {
-        weight_settings(config, &["kernel", "recurrent", "bias"])?;
         let mut base = LayerBase::new("ConvLSTMCell", config)?;
         if let Some(name) = name {
             base.name = name.into();
