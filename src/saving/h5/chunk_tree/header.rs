@@ -89,9 +89,7 @@ impl ChunkHeader {
             let mut rest = Cursor(&piece);
             while let Some((kind, body)) = message(&mut rest, has_order) {
                 match kind {
-                    FILL_VALUE => {
-                        header.fill = fill_value(body).ok_or("has a damaged fill value")?
-                    }
+                    FILL_VALUE => header.fill_value(body).ok_or("has a damaged fill value")?,
                     LAYOUT => {
                         header.layout(body, frame).ok_or("has a damaged layout")?;
                         seen_layout = true;
@@ -105,6 +103,22 @@ impl ChunkHeader {
             }
         }
         if seen_layout { Ok(header) } else { Err("has no layout".into()) }
+    }
+
+    /// The value of what was not written.
+    fn fill_value(&mut self, body: &[u8]) -> Option<()> {
+        const DEFINED: u8 = 0x20;
+        let mut body = Cursor(body);
+        let defined = match body.u8()? {
+            2 => body.take(3)?.last() == Some(&1),
+            3 => body.u8()? & DEFINED != 0,
+            _ => return None,
+        };
+        if defined {
+            let len = body.u32()?;
+            self.fill = body.take(usize::try_from(len).ok()?)?.to_vec();
+        }
+        Some(())
     }
 
     /// The version 4 layout of chunks with a version 2 B-tree.
@@ -180,20 +194,4 @@ fn message<'a>(from: &mut Cursor<'a>, has_order: bool) -> Option<(u8, &'a [u8])>
     let len = from.u16()?;
     from.take(if has_order { 3 } else { 1 })?;
     Some((kind, from.take(usize::from(len))?))
-}
-
-fn fill_value(body: &[u8]) -> Option<Vec<u8>> {
-    const DEFINED: u8 = 0x20;
-    let mut body = Cursor(body);
-    let version = body.u8()?;
-    let defined = match version {
-        2 => body.take(3)?.last() == Some(&1),
-        3 => body.u8()? & DEFINED != 0,
-        _ => return None,
-    };
-    if !defined {
-        return Some(Vec::new());
-    }
-    let len = body.u32()?;
-    body.take(usize::try_from(len).ok()?).map(<[u8]>::to_vec)
 }
