@@ -151,6 +151,7 @@ fn statistics_of_batch_renormalization_are_the_paper_s() {
     // gamma, beta, moving mean, moving variance 1² − 3 cut at 0, moving deviation, and the correction's.
     let expected = [1.0, 0.0, 1.0, 0.0, 1.0, 0.5, 0.5];
     assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+}
 
 /// The iteration, the good steps since the scale changed, and the scale of a `LossScaleOptimizer`.
 fn scaling(model: &Model) -> [f64; 3] {
