@@ -8,6 +8,7 @@
 //! | a folder (`zipped=False`) | yes | yes, as a whole in one step |
 //! | from memory, from any `Read + Seek`, to any `Write` | [`load_model_from`](crate::load_model_from), [`load_model_from_reader`](crate::load_model_from_reader) | [`Model::save_to`](crate::Model::save_to) |
 //! | `.weights.h5` | superblocks 0 to 3, all chunk indices, gzip, shuffle, Fletcher-32, both byte orders | as below |
+//! | `model.weights.npz` | refused: it holds pickled Python objects, which no version of Keras loads again | no |
 //! | `.weights.json` with shards | yes | yes, as a set in one step |
 //! | `.h5`, `.hdf5` (Keras 2.0 to 3) | whole models and weights | as Keras 3 writes them |
 //! | `config.json` alone | [`Model::from_json`](crate::Model::from_json) | [`Model::to_json`](crate::Model::to_json) |

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use crate::base::{DType, Error, Nested, Result, SymbolicShape};
@@ -61,6 +62,19 @@ pub(crate) enum Form {
     Functional(Arc<Functional>),
     Sequential(Arc<Sequential>),
     Single(Single),
+}
+
+impl fmt::Debug for Model {
+    /// What the model is, without its weights and its config.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model")
+            .field("class_name", &self.class_name())
+            .field("name", &self.name())
+            .field("inputs", &self.inputs())
+            .field("layers", &self.layers().len())
+            .field("compiled", &self.training.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Model {

@@ -18,6 +18,7 @@ use crate::saving::load::{cast, load_into};
 use crate::saving::saving_lib::{KERAS_VERSION, LoadOptions, compile, keep};
 use crate::saving::{Group, GroupPlan, Json, KerasVersion, Saved, Store, profile};
 use crate::tensor::Variable;
+use crate::trainers::LossScaling;
 
 /// The path of the optimizer's own variables in a weights file.
 const OPTIMIZER: &str = "optimizer/vars";
@@ -35,7 +36,7 @@ pub(super) fn load(file: &LegacyFile, options: &LoadOptions) -> Result<Model> {
         .at(|| "model_config".into())?;
     model.predict_bytes = options.limits.predict_bytes;
     let is_current = file.keras_version()?.is_some_and(|version| version.starts_with("3."));
-    if let Err(error) = compile(&mut model) {
+    if let Err(error) = compile(&mut model, LossScaling::ByPolicy) {
         if is_current {
             return Err(error).at(|| "training_config".into());
         }
