@@ -5,6 +5,7 @@
 //! | what `compile` was given, as `compile_config` holds it | [`Compile`] |
 //! | losses and metrics of the outputs | `objectives` |
 //! | one step as one program: forward, loss, gradients, update, metrics | `step` |
+//! | what metrics gave | [`Logs`] |
 //! | whether the loss is scaled for float16 | `loss_scaling` |
 //! | splits, weights of samples | `data` |
 //! | which samples come when | `batches` |
@@ -20,6 +21,7 @@ mod fit;
 mod gradients;
 mod history;
 mod learning_rate;
+mod logged;
 mod loss_scaling;
 mod model;
 mod objectives;
@@ -27,11 +29,12 @@ mod options;
 mod step;
 mod weights;
 
-pub use callback::{Callback, Logs, Params, Run};
+pub use callback::{Callback, Params, Run};
 pub use compile::Compile;
 pub use data::Data;
 pub use gradients::Gradients;
 pub use history::History;
+pub use logged::{Logged, Logs};
 pub(crate) use loss_scaling::LossScaling;
 pub use options::{EvaluateOptions, FitOptions, Frequency};
 pub(crate) use step::Training;

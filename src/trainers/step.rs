@@ -12,11 +12,10 @@ use crate::optimizers::{LossScaleOptimizer, SharedOptimizer, Step, Weight, regis
 use crate::program::{Options, Program};
 use crate::runtime::{Compiled, Device};
 use crate::tensor::Tensor;
-use crate::trainers::callback::Logs;
 use crate::trainers::loss_scaling::LossScaling;
 use crate::trainers::objectives::{Objectives, Output};
 use crate::trainers::weights::{Trained, trained};
-use crate::trainers::{Compile, Data};
+use crate::trainers::{Compile, Data, Logged, Logs};
 
 /// Plans kept; a full and a last batch, in training and in testing, need four.
 const PLANS: usize = 8;
@@ -255,14 +254,6 @@ impl Training {
         if !self.results.as_ref().is_some_and(|r| r.device.is(device)) {
             let graph = Graph::new();
             let results = objectives.results(&graph)?;
-            if let Some((name, value)) = results.iter().find(|(_, v)| v.shape().len() != 1) {
-                return Err(Error::Unsupported(format!(
-                    "logs of metric '{}', which gives values of shape {} instead of one number: an \
-                     average or a single threshold gives one",
-                    crate::base::error::quote(name),
-                    value.shape()
-                )));
-            }
             let (names, ids): (Vec<String>, Vec<_>) =
                 results.into_iter().map(|(name, value)| (name, value.id())).unzip();
             let program = Program::new(graph.finish()?, &ids);
@@ -271,9 +262,7 @@ impl Training {
         }
         let Some(results) = &self.results else { return Ok(Logs::new()) };
         let values = results.compiled.run(&[])?;
-        let number = |tensor: &Tensor| tensor.iter_f64().next().unwrap_or(f64::NAN);
-        let pairs = results.names.iter().cloned().zip(values.iter().map(number));
-        Ok(pairs.collect())
+        Ok(results.names.iter().cloned().zip(values.iter().map(Logged::of)).collect())
     }
 
     /// Runs what an optimizer does once at the end of training.
