@@ -214,6 +214,14 @@ impl Model {
         }
     }
 
+    /// Whether the outputs are a mapping by name.
+    pub(crate) fn has_named_outputs(&self) -> bool {
+        match &self.form {
+            Form::Functional(model) => matches!(model.outputs, Nested::Dict(_)),
+            Form::Sequential(_) | Form::Single(_) => false,
+        }
+    }
+
     /// All objects with state, in the order of a weights file.
     pub(crate) fn saved(&self) -> Vec<Saved> {
         let optimizer = self.training.as_ref().and_then(|t| t.optimizer.clone());

@@ -3,8 +3,10 @@
 //! | part | where |
 //! | --- | --- |
 //! | what `compile` was given, as `compile_config` holds it | [`Compile`] |
+//! | the same, output by output | `arguments` |
 //! | losses and metrics of the outputs | `objectives` |
-//! | one step as one program: forward, loss, gradients, update, metrics | `step` |
+//! | one step as one graph: forward, loss, gradients, update, metrics | `trace` |
+//! | plans of steps | `step` |
 //! | what metrics gave | [`Logs`] |
 //! | whether the loss is scaled for float16 | `loss_scaling` |
 //! | splits, weights of samples | `data` |
@@ -13,6 +15,7 @@
 //! | gradients of a model's outputs, without a loss | [`Gradients`] |
 //! | what is called on the way; Keras's own are in [`callbacks`](crate::callbacks) | [`Callback`] |
 
+mod arguments;
 mod batches;
 mod callback;
 mod compile;
@@ -27,6 +30,7 @@ mod model;
 mod objectives;
 mod options;
 mod step;
+mod trace;
 mod weights;
 
 pub use callback::{Callback, Params, Run};
