@@ -258,7 +258,8 @@ fn conform_one(spec: &InputSpec, tensor: &Tensor) -> Result<Tensor> {
         ));
     }
     let is_text = |dtype: DType| dtype == DType::String;
-    if is_text(tensor.dtype()) != is_text(spec.dtype) {
+    let loses_parts = tensor.dtype() == DType::Complex64 && spec.dtype != DType::Complex64;
+    if is_text(tensor.dtype()) != is_text(spec.dtype) || loses_parts {
         return Err(Error::DType {
             context: format!("input '{}'", quote(&spec.name)),
             found: tensor.dtype().name().into(),

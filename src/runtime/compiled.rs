@@ -123,10 +123,11 @@ impl Compiled {
     /// # Errors
     /// As [`run`](Compiled::run); [`Error::Unsupported`] where the adapter has no timestamps.
     pub fn run_timed(&self, inputs: &[Tensor]) -> Result<Vec<(usize, Duration)>> {
-        self.check(inputs)?;
+        let inputs: Vec<Tensor> = inputs.iter().map(Tensor::in_parts).collect();
+        self.check(&inputs)?;
         match &self.plan {
             Plan::Gpu(plan) => plan.run_timed(),
-            Plan::Host(plan) => plan.run_timed(&self.program, inputs),
+            Plan::Host(plan) => plan.run_timed(&self.program, &inputs),
         }
     }
 
@@ -135,11 +136,16 @@ impl Compiled {
     /// # Errors
     /// When the inputs are not those the program was made for, and what the device reports.
     pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        self.check(inputs)?;
-        match &self.plan {
-            Plan::Gpu(plan) => plan.run(&self.program, inputs),
-            Plan::Host(plan) => plan.run(&self.program, inputs),
+        let inputs: Vec<Tensor> = inputs.iter().map(Tensor::in_parts).collect();
+        self.check(&inputs)?;
+        let mut outputs = match &self.plan {
+            Plan::Gpu(plan) => plan.run(&self.program, &inputs),
+            Plan::Host(plan) => plan.run(&self.program, &inputs),
+        }?;
+        for &i in &self.program.complex {
+            outputs[i] = Tensor::from_parts(&outputs[i])?;
         }
+        Ok(outputs)
     }
 
     /// Refuses inputs that the program was not made for.
