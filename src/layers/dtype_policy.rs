@@ -18,6 +18,11 @@ impl DTypePolicy {
     pub const FLOAT32: DTypePolicy =
         DTypePolicy { compute: DType::Float32, variable: DType::Float32, quantization: None };
 
+    /// Whether Keras computes, or keeps variables, in double precision.
+    pub fn is_float64(&self) -> bool {
+        [self.compute, self.variable].contains(&DType::Float64)
+    }
+
     /// A policy by its Keras name: a dtype, `mixed_float16` or `mixed_bfloat16`, or one of these
     /// behind a quantization, such as `int8_from_float32`.
     ///

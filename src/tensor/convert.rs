@@ -66,6 +66,37 @@ impl Tensor {
         Tensor::of_bytes(spec, bytes)
     }
 
+    /// [`cast`](Tensor::cast) for what a caller gives: nothing may change but digits of floats.
+    ///
+    /// # Errors
+    /// For a number that an integer dtype does not hold, with its position. Fractions are cut off.
+    pub fn cast_exactly(&self, dtype: DType) -> Result<Tensor> {
+        if dtype.is_int() && self.dtype() != DType::String {
+            let misfit = match self.dtype() {
+                DType::UInt64 => self.iter_i64().position(|x| !holds(dtype, i128::from(x as u64))),
+                found if found.is_float() => {
+                    self.iter_f64().position(|x| !x.is_finite() || !holds(dtype, x as i128))
+                }
+                _ => self.iter_i64().position(|x| !holds(dtype, i128::from(x))),
+            };
+            if let Some(position) = misfit {
+                return Err(Error::DType {
+                    context: format!("element {position}"),
+                    found: self.element(position),
+                    expected: format!("a number that {dtype} holds"),
+                });
+            }
+        }
+        Ok(self.cast(dtype))
+    }
+
+    /// An element as text, with its dtype.
+    fn element(&self, position: usize) -> String {
+        let strings = self.to_text();
+        let text = strings.strings().ok().and_then(|all| all.get(position).cloned());
+        format!("{} {}", self.dtype(), text.unwrap_or_default())
+    }
+
     /// Every element as an integer, in order: 64-bit ones as they are (unsigned ones wrap), floats
     /// truncated.
     pub(crate) fn iter_i64(&self) -> Box<dyn Iterator<Item = i64> + '_> {
@@ -78,6 +109,15 @@ impl Tensor {
             }
             _ => Box::new(self.iter_f64().map(|x| x as i64)),
         }
+    }
+}
+
+/// Whether an integer dtype holds a number.
+fn holds(dtype: DType, x: i128) -> bool {
+    let bits = dtype.size() as u32 * 8;
+    match dtype.is_signed_int() {
+        true => (-(1i128 << (bits - 1))..1i128 << (bits - 1)).contains(&x),
+        false => (0..1i128 << bits).contains(&x),
     }
 }
 
@@ -233,6 +273,22 @@ mod tests {
             let stored = x.cast(dtype);
             assert_eq!(stored.to_array().unwrap().to_tensor(), stored, "{dtype}");
         }
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_are_refused_not_wrapped() {
+        let wide = Tensor::new([2], &[1i64, 1 << 31]).unwrap();
+        let message = wide.cast_exactly(DType::Int32).unwrap_err().to_string();
+        assert!(message.contains("element 1: got dtype int64 2147483648"), "{message}");
+        assert!(wide.cast_exactly(DType::UInt32).is_ok());
+        for (dtype, x) in [(DType::UInt8, -1.0), (DType::Int64, f64::NAN), (DType::Int8, 128.0)] {
+            assert!(Tensor::new([1], &[x]).unwrap().cast_exactly(dtype).is_err(), "{dtype} {x}");
+        }
+        let largest = Tensor::new([1], &[u64::MAX]).unwrap();
+        assert!(largest.cast_exactly(DType::Int64).is_err());
+        assert!(largest.cast_exactly(DType::Float32).is_ok());
+        let cut = Tensor::new([2], &[-1.5f32, 127.9]).unwrap().cast_exactly(DType::Int8).unwrap();
+        assert_eq!(cut, Tensor::new([2], &[-1i8, 127]).unwrap());
     }
 
     #[test]
