@@ -134,6 +134,25 @@ fn weights_of_classes_are_for_training_only() {
     assert_eq!(plain.get("val_loss"), weighted.get("val_loss"));
 }
 
+/// One step on the batch (1, 3) with momenta of a half: mean 2, variance 1, deviation √(1 + 3) = 2.
+#[test]
+fn statistics_of_batch_renormalization_are_the_paper_s() {
+    let norm = BatchNormalization::new().renorm(true).momentum(0.5).renorm_momentum(0.75);
+    let norm = norm.epsilon(3.0).moving_variance_initializer("zeros").trainable(true);
+    let mut model = Sequential::new([1]).add(norm).build().unwrap();
+    model.compile(Compile::new(SGD::new().learning_rate(0.0)).loss("mse")).unwrap();
+    let x = Tensor::new([2, 1], &[1.0f32, 3.0]).unwrap();
+    let loss = model.train_on_batch(&Data::new(&[x.clone()], &[x]), &Device::Host).unwrap();
+    // With r = 2 / √3 and d = 2 / √3 the outputs are (±1 / 2) · r + d.
+    let d = 2.0 / 3f64.sqrt();
+    let expected = ((0.5 * d - 1.0).powi(2) + (1.5 * d - 3.0).powi(2)) / 2.0;
+    assert!((loss[0].1 - expected).abs() < 1e-6, "{loss:?} {expected}");
+    let found: Vec<f64> = values(&model).iter().map(|v| v.iter_f64().next().unwrap()).collect();
+    // gamma, beta, moving mean, moving variance 1² − 3 cut at 0, moving deviation, and the correction's.
+    let expected = [1.0, 0.0, 1.0, 0.0, 1.0, 0.5, 0.5];
+    assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+}
+
 /// The iteration, the good steps since the scale changed, and the scale of a `LossScaleOptimizer`.
 fn scaling(model: &Model) -> [f64; 3] {
     let all = model.optimizer().unwrap().variables();

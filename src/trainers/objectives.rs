@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::error::quote;
-use crate::base::{Error, Result, Spec};
+use crate::base::{Error, Nested, Result, Spec};
 use crate::graph::{Graph, Value};
 use crate::layers::config::Json;
 use crate::losses::{self, Loss, Weights};
@@ -138,7 +138,9 @@ fn losses(
     specs: &[(Option<Spec>, Spec)],
 ) -> Result<Vec<OutputLoss>> {
     let (given, weights) = (compile.get("loss"), compile.get("loss_weights"));
-    let identifiers = per_output(("loss", given), names, true, model.has_named_outputs())?;
+    // Only a mapping of outputs may have losses for some of them.
+    let partial = matches!(model.output_structure(), Nested::Dict(_));
+    let identifiers = per_output(("loss", given), names, true, partial)?;
     let factors = per_output(("loss_weights", weights), names, false, true)?;
     let one = |((identifier, factor), (name, spec)): ((&Json, &Json), (&String, _))| {
         if identifier.is_null() {

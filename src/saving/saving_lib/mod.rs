@@ -39,6 +39,9 @@ pub struct LoadOptions {
     /// As in Keras. Code in a file is never run, whatever is said here: with `false`, too, a file that
     /// holds Python code is refused.
     pub safe_mode: bool,
+    /// Whether to compute in float32 what the model wants in float64; such models are refused
+    /// otherwise. [`Model::narrowed`] tells where. Weights stay in float64 in the file.
+    pub narrow_float64: bool,
     /// Bounds on what a file may ask for.
     pub limits: Limits,
 }
@@ -49,6 +52,7 @@ impl Default for LoadOptions {
             custom_objects: CustomObjects::new(),
             compile: true,
             safe_mode: true,
+            narrow_float64: false,
             limits: Limits::default(),
         }
     }
@@ -129,8 +133,8 @@ fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
     let config = archive.config()?;
     compile_config::check(&config, options.compile, &options.custom_objects)
         .at(|| "config.json".into())?;
-    let mut model =
-        Model::from_config(config, &options.custom_objects).at(|| "config.json".into())?;
+    let mut model = Model::read(config, &options.custom_objects, options.narrow_float64)
+        .at(|| "config.json".into())?;
     model.metadata = archive.metadata()?;
     model.predict_bytes = options.limits.predict_bytes;
     let weights = archive.weights()?;
