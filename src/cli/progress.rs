@@ -32,11 +32,21 @@ fn bar(label: &'static str, numbers: &str) -> ProgressBar {
     bar
 }
 
-/// Loads a model while a spinner turns.
+/// Loads a model while a spinner turns, and says whether its file is whole.
 pub fn load(path: &Path) -> Result<Model> {
+    load_with(path, false)
+}
+
+/// Loads a model all of whose weights are about to be used, which says whether its file is whole: they
+/// are read once then.
+pub fn load_for_use(path: &Path) -> Result<Model> {
+    load_with(path, true)
+}
+
+fn load_with(path: &Path, lazy: bool) -> Result<Model> {
     let spinner = ProgressBar::new_spinner().with_message(format!("loading {}", path.display()));
     spinner.enable_steady_tick(TICK);
-    let options = LoadOptions { limits: limits::current(), ..LoadOptions::default() };
+    let options = LoadOptions { limits: limits::current(), lazy, ..LoadOptions::default() };
     let model = load_model_with(path, &options);
     spinner.finish_and_clear();
     model
