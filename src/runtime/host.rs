@@ -312,6 +312,7 @@ fn compute(
             let result = host_kernels::compute(&node.op, &inputs, &node.spec)?;
             host_body::behind(body.0, &body.1, result, spec)
         }
+        RegionKind::Rows => Err(Error::Internal("a region of rows on the host".into())),
         RegionKind::Loop => Err(Error::Internal("a loop without a plan".into())),
     }
 }
