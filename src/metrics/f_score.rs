@@ -88,11 +88,11 @@ impl FBetaScore {
     /// If they are not one for each sample.
     fn weight<'g>(&self, weight: Value<'g>, y_true: Value<'g>) -> Result<Value<'g>> {
         let (shape, samples) = (weight.shape(), y_true.extent(0));
-        match shape.as_slice() {
-            &[n] if n == samples || n == 1 => Ok(weight.reshape([n, 1])),
+        match *shape.as_slice() {
+            [n] if n == samples || n == 1 => Ok(weight.reshape([n, 1])),
             // As in Keras, a column of weights meets every row of values. Their sum over everything
             // is what the weights add up to, times what the values do.
-            &[n, 1] if n == samples && self.average == Average::Micro => Ok(sum_all(weight)),
+            [n, 1] if n == samples && self.average == Average::Micro => Ok(sum_all(weight)),
             _ => {
                 let expected = "one weight for each sample, in one axis";
                 Err(Error::shape(&self.base.name, format!("weights {shape}"), expected))
