@@ -36,7 +36,9 @@ impl DTypePolicy {
         match name {
             "mixed_float16" => of(DType::Float16, DType::Float32),
             "mixed_bfloat16" => of(DType::BFloat16, DType::Float32),
-            "string" => Err(Error::Unsupported("computing in dtype string".into())),
+            "string" | "complex64" => {
+                Err(Error::Unsupported(format!("layers that compute in dtype {name}")))
+            }
             _ => DType::from_name(name).and_then(|d| of(d, d)),
         }
     }

@@ -13,7 +13,7 @@ use crate::runtime::{Compiled, Device};
 use crate::tensor::Tensor;
 
 /// Plans kept for each model; shapes beyond that are planned again.
-const PLANS: usize = 8;
+pub(super) const PLANS: usize = 8;
 
 /// Rows computed at once where nothing is said, as in Keras.
 const BATCH: usize = 32;
@@ -270,7 +270,8 @@ fn conform_one(spec: &InputSpec, tensor: &Tensor) -> Result<Tensor> {
         ));
     }
     let is_text = |dtype: DType| dtype == DType::String;
-    if is_text(tensor.dtype()) != is_text(spec.dtype) {
+    let loses_parts = tensor.dtype() == DType::Complex64 && spec.dtype != DType::Complex64;
+    if is_text(tensor.dtype()) != is_text(spec.dtype) || loses_parts {
         return Err(Error::DType {
             context: format!("input '{}'", quote(&spec.name)),
             found: tensor.dtype().name().into(),

@@ -5,6 +5,7 @@
 //! [`Variable`] is a model's weight, wherever its bytes are.
 
 mod array;
+mod complex;
 pub mod convert;
 mod text;
 mod variable;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub use array::{Array, Words};
 pub use variable::{Resident, Variable, VariableId};
 
+use crate::base::stream::PIECE;
 use crate::base::{DType, Error, Result, Shape, Source, Spec};
 
 /// Elements in host memory, row-major, little-endian, in their stored dtype. Cloning is cheap.
@@ -90,7 +92,9 @@ impl Tensor {
     /// All bytes of a source, read into host memory.
     pub fn from_source(source: &dyn Source) -> Result<Tensor> {
         let mut bytes = vec![0; source.spec().bytes()];
-        source.read(0, &mut bytes)?;
+        let pieces = bytes.chunks_mut(PIECE).enumerate();
+        pieces.into_iter().try_for_each(|(i, piece)| source.read(i * PIECE, piece))?;
+        source.check()?;
         Tensor::from_bytes(source.spec().clone(), bytes)
     }
 
@@ -209,6 +213,9 @@ impl std::fmt::Debug for Tensor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.dtype() == DType::String {
             return self.fmt_strings(f);
+        }
+        if self.dtype() == DType::Complex64 {
+            return write!(f, "complex {:?}", self.in_parts());
         }
         let shown: Vec<f64> = self.iter_f64().take(8).collect();
         let more = if self.len() > 8 { ", …" } else { "" };
