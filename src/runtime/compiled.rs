@@ -1,6 +1,7 @@
 //! A program made ready for a device.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{Error, Result};
@@ -66,7 +67,7 @@ impl Compiled {
         let plan = match device {
             Device::Host => {
                 summary = summarize(&program, options)?.2;
-                Plan::Host(HostPlan::new(&program, options)?)
+                Plan::Host(HostPlan::new(&program, options, &Arc::default())?)
             }
             Device::Gpu(gpu) => {
                 panels::run(&mut program, gpu.max_binding())?;
