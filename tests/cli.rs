@@ -111,6 +111,34 @@ fn predict_writes_outputs_by_name_or_by_position() {
 }
 
 #[test]
+fn predict_reads_and_writes_json() {
+    let folder = Folder::new();
+    let (inputs, output) = (folder.path("x.json"), folder.path("y.json"));
+    let rows = |name: &str| {
+        let arrays = read_npz(Path::new(&arrays("mlp"))).unwrap();
+        let array = arrays.into_iter().find(|(n, _)| n == name).unwrap().1;
+        let columns = array.shape()[1];
+        let all: Vec<f64> = array.iter_f64().collect();
+        all.chunks(columns).map(<[f64]>::to_vec).collect::<Vec<_>>()
+    };
+    fs::write(&inputs, json!(rows("x0")).to_string()).unwrap();
+    let model = model("mlp");
+    let args = ["predict", &model, "--inputs", &inputs, "--output", &output];
+    assert_eq!(succeed(&args), "");
+    let found: Vec<Vec<f64>> = serde_json::from_slice(&fs::read(&output).unwrap()).unwrap();
+    for (found, expected) in found.iter().flatten().zip(rows("y0").iter().flatten()) {
+        assert!((found - expected).abs() < 1e-4);
+    }
+    succeed(&["compare", &model, "--inputs", &inputs, "--expected", &output]);
+    succeed(&[&args[..], &["--positional"]].concat());
+    let found: Json = serde_json::from_slice(&fs::read(&output).unwrap()).unwrap();
+    assert!(found["y0"].is_array(), "{found}");
+    fs::write(&inputs, "[[1, 2, \"three\"]]").unwrap();
+    let line = fail(&args, 1);
+    assert!(line.contains("x.json: at [0][2]: text among numbers"), "{line}");
+}
+
+#[test]
 fn inputs_are_found_by_name() {
     let folder = Folder::new();
     let recorded = read_npz(Path::new(&arrays(TWO))).unwrap();

@@ -160,3 +160,36 @@ fn the_oldest_files_are_read() {
     assert_eq!(schedule["class_name"], "InverseTimeDecay");
     assert_eq!(schedule["config"]["initial_learning_rate"], 0.01);
 }
+
+/// Keras puts pickled variables into `model.weights.npz`, and no version of it loads them again.
+#[test]
+fn weights_in_pickles_are_refused_unless_others_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let honest =
+        std::fs::File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/mlp.keras"));
+    let mut honest = zip::ZipArchive::new(honest.unwrap()).unwrap();
+    let pickles = b"\x93NUMPY\x01\0\x46\0{'descr': '|O', 'fortran_order': False, 'shape': (), }";
+    for keeps_h5 in [false, true] {
+        let path = folder.path().join("npz.keras");
+        let mut zip = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+        for i in 0..honest.len() {
+            let member = honest.by_index(i).unwrap();
+            if keeps_h5 || member.name().unwrap() != "model.weights.h5" {
+                zip.raw_copy_file(member).unwrap();
+            }
+        }
+        zip.start_file("model.weights.npz", zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut zip, pickles).unwrap();
+        zip.finish().unwrap();
+        match load_model(&path) {
+            Ok(_) => assert!(keeps_h5),
+            Err(error) => {
+                assert!(!keeps_h5 && error.is_refusal(), "{error}");
+                assert!(error.to_string().contains("never unpickled"), "{error}");
+            }
+        }
+    }
+    let mut model = fixture("mlp.keras");
+    let message = model.load_weights(folder.path().join("w.npz")).unwrap_err().to_string();
+    assert!(message.contains("never unpickled"), "{message}");
+}

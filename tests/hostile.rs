@@ -21,14 +21,6 @@ const MESSAGE: usize = 1_000;
 /// Bytes of memory that the whole run may take, files and recordings included.
 const MEMORY: u64 = 512 << 20;
 
-/// Cases that shall load and predict as Keras does, but are refused, by the beginning of their ids,
-/// and why. A case that starts to pass must leave this table.
-const NOT_DONE: [(&str, &str); 1] = [(
-    "h5-odd-latest-btree2",
-    "hdf5-pure reads no version 2 B-trees of chunks, which HDF5 writes for datasets that can grow \
-     along two axes, in its newest format only; Keras never does",
-)];
-
 struct Case {
     id: String,
     file: String,
@@ -100,11 +92,10 @@ fn misjudged(
     outcome: &Result<Vec<Tensor>, Error>,
     expected: &[Tensor],
 ) -> Option<String> {
-    let not_done = NOT_DONE.iter().any(|(id, _)| case.id.starts_with(id));
     let same = outcome.as_ref().is_ok_and(|found| equal(found, expected));
     let right = match case.verdict.as_str() {
         "reject" => outcome.is_err(),
-        "accept-equal" => same != not_done,
+        "accept-equal" => same,
         "reject-or-equal" => outcome.is_err() || same,
         "survive" => true,
         other => panic!("unknown verdict {other}"),

@@ -66,3 +66,12 @@ fn the_slope_of_an_absolute_value_is_one_at_zero() {
     let found = compiled.run(&[Tensor::new([3], &[-2.0f32, 0.0, 2.0]).unwrap()]).unwrap();
     assert_eq!(found, [Tensor::new([3], &[-1.0f32, 1.0, 1.0]).unwrap()]);
 }
+
+#[test]
+fn a_regularizer_of_a_weight_that_a_layer_does_not_have_is_refused() {
+    let layer = |class: &str, key: &str| json!({ "module": "keras.layers", "class_name": class, "config": { "units": 2, key: "l2" } });
+    let build = |record| Sequential::new([3, 2]).add(TimeDistributed::new(record)).build();
+    assert!(build(layer("Dense", "bias_regularizer")).is_ok());
+    let message = build(layer("Dense", "gamma_regularizer")).unwrap_err().to_string();
+    assert!(message.contains("gamma_regularizer"), "{message}");
+}

@@ -3,7 +3,7 @@
 mod common;
 
 use keraunos::layers::{BatchNormalization, Dense};
-use keraunos::optimizers::{Adam, SGD};
+use keraunos::optimizers::{Adam, LossScaleOptimizer, SGD};
 use keraunos::trainers::{Compile, Data, EvaluateOptions, FitOptions, History};
 use keraunos::{Device, Model, Sequential, Tensor, load_model};
 
@@ -132,4 +132,89 @@ fn weights_of_classes_are_for_training_only() {
     let (plain, weighted) = (fit(vec![]), fit(vec![(0, 3.0), (1, 2.0)]));
     assert_ne!(plain.get("loss"), weighted.get("loss"));
     assert_eq!(plain.get("val_loss"), weighted.get("val_loss"));
+}
+
+/// One step on the batch (1, 3) with momenta of a half: mean 2, variance 1, deviation √(1 + 3) = 2.
+#[test]
+fn statistics_of_batch_renormalization_are_the_paper_s() {
+    let norm = BatchNormalization::new().renorm(true).momentum(0.5).renorm_momentum(0.75);
+    let norm = norm.epsilon(3.0).moving_variance_initializer("zeros").trainable(true);
+    let mut model = Sequential::new([1]).add(norm).build().unwrap();
+    model.compile(Compile::new(SGD::new().learning_rate(0.0)).loss("mse")).unwrap();
+    let x = Tensor::new([2, 1], &[1.0f32, 3.0]).unwrap();
+    let loss = model.train_on_batch(&Data::new(&[x.clone()], &[x]), &Device::Host).unwrap();
+    // With r = 2 / √3 and d = 2 / √3 the outputs are (±1 / 2) · r + d.
+    let d = 2.0 / 3f64.sqrt();
+    let expected = ((0.5 * d - 1.0).powi(2) + (1.5 * d - 3.0).powi(2)) / 2.0;
+    assert!((loss[0].1 - expected).abs() < 1e-6, "{loss:?} {expected}");
+    let found: Vec<f64> = values(&model).iter().map(|v| v.iter_f64().next().unwrap()).collect();
+    // gamma, beta, moving mean, moving variance 1² − 3 cut at 0, moving deviation, and the correction's.
+    let expected = [1.0, 0.0, 1.0, 0.0, 1.0, 0.5, 0.5];
+    assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+}
+
+/// The iteration, the good steps since the scale changed, and the scale of a `LossScaleOptimizer`.
+fn scaling(model: &Model) -> [f64; 3] {
+    let all = model.optimizer().unwrap().variables();
+    let of = |name: &str| {
+        let variable = all.iter().rev().find(|v| v.name() == name);
+        variable.unwrap().value().unwrap().iter_f64().next().unwrap()
+    };
+    ["iteration", "step_counter", "dynamic_scale"].map(of)
+}
+
+#[test]
+fn steps_without_finite_gradients_are_left_out_and_good_ones_raise_the_scale() {
+    let optimizer = LossScaleOptimizer::new(SGD::new().learning_rate(0.01));
+    let optimizer = optimizer.initial_scale(64.0).dynamic_growth_steps(3);
+    let mut model = Sequential::new([5]).add(Dense::new(1)).build().unwrap();
+    model.compile(Compile::new(optimizer).loss("mse")).unwrap();
+    let batch = |x: f32| Data::new(&[Tensor::new([1, 5], &[x; 5]).unwrap()], &[wave(1, 1)]);
+    let mut seen = Vec::new();
+    for x in [0.5, 0.5, f32::INFINITY, f32::NAN, 0.5, 0.5, 0.5, 0.5] {
+        let before = values(&model);
+        model.train_step(&batch(x), &Device::Host).unwrap();
+        assert_eq!(before[..2] == values(&model)[..2], !x.is_finite(), "{x}");
+        seen.push(scaling(&model));
+    }
+    assert_eq!(
+        seen,
+        [
+            [1.0, 1.0, 64.0],
+            [2.0, 2.0, 64.0],
+            [2.0, 0.0, 32.0],
+            [2.0, 0.0, 16.0],
+            [3.0, 1.0, 16.0],
+            [4.0, 2.0, 16.0],
+            [5.0, 0.0, 32.0],
+            [6.0, 1.0, 32.0],
+        ]
+    );
+}
+
+#[test]
+fn the_loss_of_mixed_float16_is_scaled() {
+    let compiled = |policy: &str, scales: bool| {
+        let mut model = Sequential::new([5]).add(Dense::new(1).dtype(policy)).build().unwrap();
+        let compile = Compile::new("sgd").loss("mse").auto_scale_loss(scales);
+        model.compile(compile).unwrap();
+        model
+    };
+    let class = |model: &Model| model.optimizer().unwrap().class_name();
+    assert_eq!(class(&compiled("mixed_bfloat16", true)), "SGD");
+    assert_eq!(class(&compiled("mixed_float16", false)), "SGD");
+    let mut model = compiled("mixed_float16", true);
+    assert_eq!(class(&model), "LossScaleOptimizer");
+    // The gradients of this error leave float16's range, scaled by 32768.
+    let batch = Data::new(&[wave(4, 5)], &[Tensor::new([4, 1], &[2f32; 4]).unwrap()]);
+    for _ in 0..4 {
+        model.train_step(&batch, &Device::Host).unwrap();
+    }
+    let state = scaling(&model);
+    assert!(state[2] < 32768.0 && state[0] > 0.0, "{state:?}");
+    // `compile_config` does not tell of the scaling, as in Keras; the optimizer's state does.
+    let folder = tempfile::tempdir().unwrap();
+    model.save(folder.path().join("m.keras")).unwrap();
+    let again = load_model(folder.path().join("m.keras")).unwrap();
+    assert_eq!(values(&again), values(&model));
 }

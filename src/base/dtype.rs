@@ -27,6 +27,8 @@ pub enum DType {
     UInt16,
     UInt8,
     Bool,
+    /// Two float32: a real and an imaginary part. Graphs compute with the parts.
+    Complex64,
     /// Text. It is never computed with: layers of text turn it into numbers on the host.
     String,
 }
@@ -43,7 +45,7 @@ pub enum Lane {
 }
 
 impl DType {
-    /// Every dtype of numbers, widest first within its kind.
+    /// Every dtype of real numbers, widest first within its kind.
     pub const ALL: [DType; 13] = [
         DType::Float64,
         DType::Float32,
@@ -76,6 +78,7 @@ impl DType {
             DType::UInt16 => "uint16",
             DType::UInt8 => "uint8",
             DType::Bool => "bool",
+            DType::Complex64 => "complex64",
             DType::String => "string",
         }
     }
@@ -85,9 +88,9 @@ impl DType {
     /// # Errors
     /// [`Error::Unsupported`] for the dtypes that only Keras has.
     pub fn from_name(name: &str) -> Result<DType> {
-        let all = DType::ALL.into_iter().chain([DType::String]);
+        let all = DType::ALL.into_iter().chain([DType::Complex64, DType::String]);
         all.into_iter().find(|d| d.name() == name).ok_or_else(|| match name {
-            "complex64" | "complex128" | "float8_e4m3fn" | "float8_e5m2" | "int4" | "uint4" => {
+            "complex128" | "float8_e4m3fn" | "float8_e5m2" | "int4" | "uint4" => {
                 Error::Unsupported(format!("dtype {name}"))
             }
             _ => Error::DType {
@@ -102,7 +105,7 @@ impl DType {
     /// Size of one element in bytes, as stored; 0 for text, whose elements have no common size.
     pub fn size(self) -> usize {
         match self {
-            DType::Float64 | DType::Int64 | DType::UInt64 => 8,
+            DType::Float64 | DType::Int64 | DType::UInt64 | DType::Complex64 => 8,
             DType::Float32 | DType::Int32 | DType::UInt32 => 4,
             DType::Float16 | DType::BFloat16 | DType::Int16 | DType::UInt16 => 2,
             DType::Int8 | DType::UInt8 | DType::Bool => 1,

@@ -23,6 +23,7 @@ const PREVIOUS: &str = "training_metadata.json.bkp";
 ///
 /// Kept are the weights, the states of random layers, and the optimizer. Metrics of an epoch that was
 /// cut short count the batches since it was taken up again, and other callbacks start anew.
+#[derive(Debug)]
 pub struct BackupAndRestore {
     folder: PathBuf,
     save_freq: SaveFreq,

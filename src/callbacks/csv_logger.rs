@@ -10,6 +10,7 @@ use crate::callbacks::file_name::python_float;
 use crate::trainers::{Callback, Logs, Run};
 
 /// Writes a line for every epoch to a file, with the names in the first one.
+#[derive(Debug)]
 pub struct CSVLogger {
     filename: PathBuf,
     separator: char,

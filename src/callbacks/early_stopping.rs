@@ -8,6 +8,7 @@ use crate::tensor::{Tensor, Variable};
 use crate::trainers::{Callback, Logs, Run};
 
 /// Ends the training when a value has stopped getting better.
+#[derive(Debug)]
 pub struct EarlyStopping {
     monitor: Monitor,
     patience: usize,

@@ -11,6 +11,7 @@ use crate::callbacks::save_freq::{Counter, SaveFreq};
 use crate::trainers::{Callback, Logs, Run};
 
 /// Saves the model, or its weights, after epochs or batches.
+#[derive(Debug)]
 pub struct ModelCheckpoint {
     filepath: String,
     monitor: Monitor,

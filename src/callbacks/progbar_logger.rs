@@ -15,6 +15,7 @@ const WIDTH: usize = 20;
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Shows progress and metrics on standard error, in Keras's form; nothing where that is no terminal.
+#[derive(Debug)]
 pub struct ProgbarLogger {
     shown: bool,
     in_fit: bool,

@@ -7,6 +7,7 @@ use crate::callbacks::monitor::{Mode, Monitor};
 use crate::trainers::{Callback, Logs, Run};
 
 /// Reduces the learning rate when a value has stopped getting better.
+#[derive(Debug)]
 pub struct ReduceLROnPlateau {
     monitor: Monitor,
     factor: f64,

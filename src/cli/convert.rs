@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::base::{Error, Result};
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
-use crate::cli::{limits, progress};
+use crate::cli::{loading, progress};
 use crate::models::{CustomObjects, Model};
 use crate::saving::KerasVersion;
 use crate::saving::saving_lib::{LoadWeightsOptions, SaveOptions, SaveWeightsOptions};
@@ -50,7 +50,7 @@ impl Args {
         let mut model = self.load()?;
         if let Some(weights) = &self.weights {
             let (skip_mismatch, by_name) = (self.skip_mismatch, self.by_name);
-            let options = LoadWeightsOptions { skip_mismatch, by_name, limits: limits::current() };
+            let options = LoadWeightsOptions { skip_mismatch, by_name, limits: loading::limits() };
             model.load_weights_with(weights, &options)?;
         }
         if self.device.is_given() {

@@ -14,7 +14,7 @@ use crate::cli::progress;
 use crate::saving::json::{Json, from_float, to_python};
 use crate::trainers::EvaluateOptions;
 
-/// Loss and metrics of a model on arrays in .npz files
+/// Loss and metrics of a model on arrays in .npz or .json files
 #[derive(clap::Args)]
 pub struct Args {
     /// A .keras file, or the folder form of one

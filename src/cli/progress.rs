@@ -6,9 +6,9 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::base::Result;
-use crate::cli::limits;
+use crate::cli::{loading, text};
 use crate::models::Model;
-use crate::saving::saving_lib::{LoadOptions, load_model_with};
+use crate::saving::saving_lib::load_model_with;
 
 /// How often a bar is drawn while nothing is reported.
 const TICK: Duration = Duration::from_millis(100);
@@ -36,8 +36,15 @@ fn bar(label: &'static str, numbers: &str) -> ProgressBar {
 pub fn load(path: &Path) -> Result<Model> {
     let spinner = ProgressBar::new_spinner().with_message(format!("loading {}", path.display()));
     spinner.enable_steady_tick(TICK);
-    let options = LoadOptions { limits: limits::current(), ..LoadOptions::default() };
-    let model = load_model_with(path, &options);
+    let model = load_model_with(path, &loading::options());
     spinner.finish_and_clear();
-    model
+    let model = model?;
+    if let [first, ..] = model.narrowed() {
+        let others = match model.narrowed().len() {
+            1 => String::new(),
+            all => format!(" and {} more", all - 1),
+        };
+        text::line(&format!("warning: computed in float32 instead of float64: {first}{others}"));
+    }
+    Ok(model)
 }

@@ -7,6 +7,7 @@
 //! Errors are *sticky*: the first wrong shape or dtype is kept, with the layer path in which it
 //! happened, and [`Graph::freeze`](crate::program::Program) returns it. Layer code stays formulas.
 
+mod complex;
 pub mod einsum;
 pub mod eval;
 mod factor;
@@ -29,6 +30,8 @@ use std::sync::Arc;
 use crate::base::{DType, Error, Result, Shape, Spec};
 use crate::tensor::{Array, Tensor, Variable, VariableId};
 
+pub use complex::Complex;
+pub(crate) use complex::parts_side_by_side;
 pub use loops::Step;
 pub use op::{FusionClass, Op, OpDef, Vjp};
 pub use value::Value;
@@ -96,6 +99,9 @@ impl Graph {
 
     /// The next model input.
     pub fn input(&self, spec: Spec) -> Value<'_> {
+        if spec.dtype == DType::Complex64 {
+            return self.complex_input(&spec);
+        }
         let index = {
             let mut inner = self.inner.borrow_mut();
             inner.trace.inputs.push(spec.clone());
@@ -171,6 +177,9 @@ impl Graph {
 
     /// A constant tensor.
     pub fn constant(&self, tensor: Tensor) -> Value<'_> {
+        if tensor.dtype() == DType::Complex64 {
+            return self.complex_constant(&tensor);
+        }
         self.push(Op::Constant(Constant { tensor }), &[])
     }
 
@@ -277,6 +286,7 @@ impl Graph {
             let inner = self.inner.borrow();
             let specs: Vec<&Spec> = inputs.iter().map(|&i| &inner.trace.nodes[i].spec).collect();
             refuse_text(&op, &specs)
+                .and_then(|()| refuse_complex(&op, &specs))
                 .and_then(|()| op.def().infer(&specs))
                 .and_then(|spec| spec.shape.checked_len().map(|_| spec))
         };
@@ -333,6 +343,18 @@ fn refuse_text(op: &Op, inputs: &[&Spec]) -> Result<()> {
         return Err(Error::Unsupported(format!(
             "text in '{}': only layers such as StringLookup, TextVectorization and Hashing work \
              with it",
+            op.def().label()
+        )));
+    }
+    Ok(())
+}
+
+/// What computes with complex numbers takes their parts.
+fn refuse_complex(op: &Op, inputs: &[&Spec]) -> Result<()> {
+    if inputs.iter().any(|spec| spec.dtype == DType::Complex64) {
+        return Err(Error::Unsupported(format!(
+            "complex numbers in '{}': only operations of keras.ops such as add, multiply, matmul, \
+             abs, angle, real, imag and view_as_real work with them",
             op.def().label()
         )));
     }

@@ -73,4 +73,5 @@ ops! {
     Gather, RandomBits, SegmentReduce, SortStep, StopGradient,
     LoopOverTime, LoopResult,
     Factor, TriangularSolve,
+    Pair,
 }

@@ -7,7 +7,7 @@ use crate::graph::ops::{
     ArgReduce, Binary, Broadcast, Cast, Concat, Conv, ConvGeometry, ConvKind, Gather, Iota, MatMul,
     Pad, Pool, Reduce, ReduceKind, Reshape, Select, Slice, StopGradient, Transpose, Unary,
 };
-use crate::graph::{Graph, NodeId, Op};
+use crate::graph::{Complex, Graph, NodeId, Op};
 use crate::tensor::Tensor;
 
 /// A value in a graph: a `Copy` pair of graph and node.
@@ -96,7 +96,11 @@ impl<'g> Value<'g> {
     }
 
     pub fn cast(self, dtype: DType) -> Value<'g> {
-        if dtype == self.dtype() { self } else { self.op(Cast { dtype }) }
+        match dtype {
+            _ if dtype == self.dtype() => self,
+            DType::Complex64 => Complex::from_any(self).value(),
+            _ => self.op(Cast { dtype }),
+        }
     }
 
     /// [`cast`](Value::cast) in which a number outside the range of a narrow integer becomes its bound.

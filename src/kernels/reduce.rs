@@ -40,7 +40,7 @@ pub fn launch(
     expr.text(&format!("alias Acc = {};\n", lane.wgsl()));
     let (kernel, result, prelude) = match reduction.op {
         Op::Reduce(op) => {
-            expr.text(&combining(op.kind, prologue.dtype()));
+            expr.text(&combining(op.kind, prologue.dtype(), ""));
             // A workgroup for each output pays where there are few; barriers cost a software
             // adapter more than they save.
             let few = outputs < 16_384 && len >= 128 && caps.kind != Kind::Software;
@@ -75,16 +75,18 @@ pub fn launch(
     Ok((launch, operands))
 }
 
-/// The text of `start` and `combine`.
-pub(super) fn combining(kind: ReduceKind, dtype: DType) -> String {
+/// The text of `start` and `combine`, whose names and `Acc` end in `name`.
+pub(super) fn combining(kind: ReduceKind, dtype: DType, name: &str) -> String {
     let lane = dtype.lane();
     let (start, combine) = match (kind, lane) {
         (ReduceKind::Sum, Lane::F32) => ("0.0", "a + b"),
         (ReduceKind::Prod, Lane::F32) => ("1.0", "a * b"),
         (ReduceKind::Max, Lane::F32) => ("-infinity()", "nan_max(a, b)"),
         (ReduceKind::Min, Lane::F32) => ("infinity()", "nan_min(a, b)"),
-        (ReduceKind::Sum, _) => ("Acc(0)", "a + b"),
-        (ReduceKind::Prod, _) => ("Acc(1)", "a * b"),
+        (ReduceKind::Sum, Lane::I32) => ("0", "a + b"),
+        (ReduceKind::Prod, Lane::I32) => ("1", "a * b"),
+        (ReduceKind::Sum, Lane::U32) => ("0u", "a + b"),
+        (ReduceKind::Prod, Lane::U32) => ("1u", "a * b"),
         (ReduceKind::Max, Lane::I32) => ("-2147483647 - 1", "max(a, b)"),
         (ReduceKind::Min, Lane::I32) => ("2147483647", "min(a, b)"),
         (ReduceKind::Max, Lane::U32) => ("0u", "max(a, b)"),
@@ -92,8 +94,8 @@ pub(super) fn combining(kind: ReduceKind, dtype: DType) -> String {
         (ReduceKind::Min, Lane::U32) => ("0xffffffffu", "min(a, b)"),
     };
     format!(
-        "fn start() -> Acc {{ return {start}; }}\n\
-         fn combine(a: Acc, b: Acc) -> Acc {{ return {combine}; }}\n"
+        "fn start{name}() -> Acc{name} {{ return {start}; }}\n\
+         fn combine{name}(a: Acc{name}, b: Acc{name}) -> Acc{name} {{ return {combine}; }}\n"
     )
 }
 

@@ -40,17 +40,18 @@ pub type NewInitializer = Arc<dyn Fn(&Config) -> Result<Initializer> + Send + Sy
 pub struct Config<'a> {
     owner: String,
     given: Map<String, Json>,
-    defaults: Map<String, Json>,
+    defaults: Option<Map<String, Json>>,
     taken: RefCell<HashSet<String>>,
     layers: Option<&'a dyn LayerReader>,
 }
 
 impl<'a> Config<'a> {
-    /// The config of an object that errors call `owner`.
+    /// The config of an object that errors call `owner`. The defaults are an object with every
+    /// argument of the constructor, or null where those are not known.
     pub fn new(owner: String, given: Map<String, Json>, defaults: Json) -> Config<'a> {
         let defaults = match defaults {
-            Json::Object(map) => map,
-            _ => Map::new(),
+            Json::Object(map) => Some(map),
+            _ => None,
         };
         Config { owner, given, defaults, taken: RefCell::default(), layers: None }
     }
@@ -98,6 +99,12 @@ impl<'a> Config<'a> {
         &self.owner
     }
 
+    /// Whether the constructor has an argument of this name. A user's class says none of its
+    /// arguments beforehand: it may have any.
+    pub(crate) fn declares(&self, key: &str) -> bool {
+        self.defaults.as_ref().is_none_or(|defaults| defaults.contains_key(key))
+    }
+
     /// The keys and values that were given, without defaults.
     pub fn given(&self) -> &Map<String, Json> {
         &self.given
@@ -107,12 +114,16 @@ impl<'a> Config<'a> {
     pub fn get(&self, key: &str) -> &Json {
         const NULL: &Json = &Json::Null;
         self.taken.borrow_mut().insert(key.to_owned());
-        self.given.get(key).or_else(|| self.defaults.get(key)).unwrap_or(NULL)
+        self.value(key).unwrap_or(NULL)
+    }
+
+    fn value(&self, key: &str) -> Option<&Json> {
+        self.given.get(key).or_else(|| self.defaults.as_ref()?.get(key))
     }
 
     /// An error about a key.
     pub fn bad(&self, key: &str, expected: &str) -> Error {
-        let found = self.given.get(key).or_else(|| self.defaults.get(key));
+        let found = self.value(key);
         Error::Config {
             owner: self.owner.clone(),
             key: key.into(),

@@ -18,6 +18,11 @@ impl DTypePolicy {
     pub const FLOAT32: DTypePolicy =
         DTypePolicy { compute: DType::Float32, variable: DType::Float32, quantization: None };
 
+    /// Whether Keras computes, or keeps variables, in double precision.
+    pub fn is_float64(&self) -> bool {
+        [self.compute, self.variable].contains(&DType::Float64)
+    }
+
     /// A policy by its Keras name: a dtype, `mixed_float16` or `mixed_bfloat16`, or one of these
     /// behind a quantization, such as `int8_from_float32`.
     ///
@@ -31,7 +36,9 @@ impl DTypePolicy {
         match name {
             "mixed_float16" => of(DType::Float16, DType::Float32),
             "mixed_bfloat16" => of(DType::BFloat16, DType::Float32),
-            "string" => Err(Error::Unsupported("computing in dtype string".into())),
+            "string" | "complex64" => {
+                Err(Error::Unsupported(format!("layers that compute in dtype {name}")))
+            }
             _ => DType::from_name(name).and_then(|d| of(d, d)),
         }
     }

@@ -79,7 +79,7 @@ layers! {
         pooling::AdaptiveMaxPooling2D, pooling::AdaptiveMaxPooling3D,
         pooling::AdaptiveAveragePooling1D, pooling::AdaptiveAveragePooling2D,
         pooling::AdaptiveAveragePooling3D;
-    Normalization: normalization::BatchNormalization("training with renorm"),
+    Normalization: normalization::BatchNormalization,
         normalization::LayerNormalization, normalization::UnitNormalization,
         normalization::GroupNormalization, normalization::RMSNormalization,
         normalization::SpectralNormalization;

@@ -18,16 +18,17 @@ pub struct WeightRules {
 }
 
 impl WeightRules {
-    /// Reads every key that ends in `_regularizer` or `_constraint`.
+    /// Reads every argument that ends in `_regularizer` or `_constraint`. Each layer of Keras takes
+    /// `activity_regularizer`.
     ///
     /// # Errors
     /// If one names nothing of Keras, or its config cannot be used.
     pub fn from_config(config: &Config) -> Result<WeightRules> {
-        let mut rules = WeightRules::default();
-        for key in config.given().keys() {
-            if key == "activity_regularizer" {
-                rules.activity = regularizers::from_config(config, key)?;
-            } else if let Some(weight) = key.strip_suffix("_regularizer") {
+        let activity = regularizers::from_config(config, "activity_regularizer")?;
+        let mut rules = WeightRules { activity, ..WeightRules::default() };
+        let declared = |key: &&String| *key != "activity_regularizer" && config.declares(key);
+        for key in config.given().keys().filter(declared) {
+            if let Some(weight) = key.strip_suffix("_regularizer") {
                 let found = regularizers::from_config(config, key)?;
                 rules.regularizers.extend(found.map(|rule| (weight.to_owned(), rule)));
             } else if let Some(weight) = key.strip_suffix("_constraint") {

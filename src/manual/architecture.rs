@@ -42,6 +42,7 @@
 //! | --- | --- |
 //! | map | `map` |
 //! | reduction, with what is fused in front and behind | `reduce`, `reduce_group`, `arg_reduce` |
+//! | several reductions of the same rows, each with what is fused in front and behind, and the maps that use them | `rows` |
 //! | product, convolution, pooling, with what is fused behind; in front of a product, what unpacks its right operand | `matmul_*`, `conv_*`, `pool*` |
 //!
 //! # Loops
@@ -62,7 +63,7 @@
 //! | design | here | because |
 //! | --- | --- | --- |
 //! | dtypes kept packed on a device | one 32-bit word per element, rounded to the dtype after each operation | the meaning of a dtype then is in one place; packed storage can follow as a property of buffers |
-//! | softmax, normalisation and attention as composite operations | written with the other operations | no kernel of their own exists yet; the fuser makes four dispatches of a softmax |
+//! | softmax and normalisation as composite operations | written with the other operations, joined by the pass `rows` | one kernel serves every formula that reduces rows and goes on with them, their gradients too |
 //! | `predict` pads the last batch | the last batch is planned as it is | padding changes models that look across rows; pipelines are shared, so the second plan is cheap |
 //! | what depends on variables only is hoisted | but not weights of eight bits or fewer on their way to a product | as floats they would take the memory that packing saves: the product's kernel unpacks its right operand where it reads it |
 //! | masks are values of the file | they also ride along with values while a model is traced | files of Keras 3 hold few of them: masks are attributes of tensors there, and layers such as `MultiHeadAttention` look at nothing else |

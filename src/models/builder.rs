@@ -13,7 +13,7 @@ use crate::models::custom::CustomObjects;
 use crate::models::model::{Form, Model};
 
 /// Gives every layer a name of its own: the class's, numbered from the second on.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Names(HashMap<String, usize>);
 
 impl Names {
@@ -89,6 +89,7 @@ impl IntoDims for Vec<Dim> {
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug)]
 pub struct Sequential {
     name: String,
     dtype: DType,
@@ -194,7 +195,7 @@ pub struct SharedLayer(String);
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Functional {
     name: Option<String>,
     names: Names,

@@ -6,7 +6,8 @@
 mod objectives;
 mod operation;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::sync::Arc;
 
 use crate::activations::Activation;
@@ -40,6 +41,23 @@ pub struct CustomObjects {
     initializers: HashMap<String, NewInitializer>,
     losses: HashMap<String, NewFunction>,
     metrics: HashMap<String, NewMetric>,
+}
+
+impl fmt::Debug for CustomObjects {
+    /// The names, by what they stand for.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn names<T>(map: &HashMap<String, T>) -> BTreeSet<&String> {
+            map.keys().collect()
+        }
+        f.debug_struct("CustomObjects")
+            .field("layers", &names(&self.layers))
+            .field("replacements", &names(&self.replacements))
+            .field("activations", &names(&self.activations))
+            .field("initializers", &names(&self.initializers))
+            .field("losses", &names(&self.losses))
+            .field("metrics", &names(&self.metrics))
+            .finish()
+    }
 }
 
 impl CustomObjects {

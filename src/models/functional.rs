@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Map;
 
 use crate::base::error::quote;
-use crate::base::{Error, Nested, Result, ResultExt};
+use crate::base::{DType, Error, Nested, Result, ResultExt};
 use crate::graph::Value;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
@@ -91,6 +91,7 @@ impl Functional {
         let (pending, index) = pending_layers(get("layers")?, reader)?;
         let mut graph = Rebuild { pending, index, calls: Vec::new(), waiting: HashMap::new() };
         graph.make_all()?;
+        graph.check_float64(reader)?;
         let inputs = graph.references(&structure(get("input_layers")?)?)?;
         let outputs = graph.references(&structure(get("output_layers")?)?)?;
         if outputs.flatten().is_empty() || inputs.flatten().is_empty() {
@@ -189,6 +190,19 @@ fn pending_layers(
         });
     }
     Ok((pending, index))
+}
+
+impl Rebuild {
+    /// Tells the reader of operations whose results are float64. Layers have policies for that, and
+    /// an input of float64 is cast by the first of them.
+    fn check_float64(&self, reader: &Reader<'_>) -> Result<()> {
+        let wide = |call: &&Call| call.outputs.iter().any(|spec| spec.dtype == DType::Float64);
+        let layers = self.calls.iter().filter(wide).map(|call| &self.pending[call.layer]);
+        for operation in layers.filter(|pending| !pending.is_layer) {
+            reader.float64(&operation.layer.base().name)?;
+        }
+        Ok(())
+    }
 }
 
 /// Makes the calls of a config in an order in which their inputs exist.

@@ -9,6 +9,8 @@ mod deserialize;
 mod flow;
 mod functional;
 mod host_values;
+mod inputs;
+mod json;
 mod model;
 mod order;
 mod predict;
@@ -23,6 +25,7 @@ pub use builder::{
     SharedLayer,
 };
 pub use custom::CustomObjects;
+pub use inputs::Inputs;
 pub use model::{InputSpec, Model};
 pub use predict::PredictOptions;
 pub use summary::{Summary, SummaryRow};

@@ -7,6 +7,7 @@ mod attention;
 mod bits;
 mod borders;
 mod call;
+mod complex;
 mod control;
 mod core;
 mod creation;
@@ -91,6 +92,8 @@ pub const OPERATIONS: &[(&str, &[OperationDef])] = &[
     ("keras.src.ops.nn", losses::LOSSES),
     ("keras.src.ops.nn", nn::NN),
     ("keras.src.ops.math", math::MATH),
+    ("keras.src.ops.math", complex::VIEWS),
+    ("keras.src.ops.nn", complex::POLAR),
     ("keras.src.ops.math", signal::SIGNAL),
     ("keras.src.ops.core", core::CORE),
     ("keras.src.ops.image", image::IMAGE),
@@ -177,7 +180,11 @@ impl Layer for Operation {
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
         let config = &Config::new(self.owner.clone(), self.given.clone(), (self.def.defaults)());
-        (self.def.call)(&Call { cx, config, args, arguments: self.def.arguments })
+        let call = &Call { cx, config, args, arguments: self.def.arguments };
+        match complex::is_given(args) {
+            true => complex::call(self.def, call),
+            false => (self.def.call)(call),
+        }
     }
 
     fn kind(&self) -> Kind {

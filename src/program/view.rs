@@ -31,6 +31,47 @@ pub enum Misfit {
     Never,
 }
 
+/// A tensor cut into what a reduction keeps apart and what it combines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    pub shape: Shape,
+    /// What is combined, ascending.
+    pub axes: Vec<usize>,
+}
+
+impl Frame {
+    /// The extents of the axes that stay, and of those that are combined.
+    pub fn extents(&self) -> [Vec<usize>; 2] {
+        let (combined, kept): (Vec<usize>, Vec<usize>) =
+            (0..self.shape.rank()).partition(|axis| self.axes.contains(axis));
+        [kept, combined].map(|axes| axes.into_iter().map(|axis| self.shape[axis]).collect())
+    }
+
+    /// How many reductions there are, and what each combines.
+    pub fn rows_and_len(&self) -> [usize; 2] {
+        self.extents().map(|extents| extents.iter().product())
+    }
+
+    /// A space of two coordinates: the number of the reduction and the position in it.
+    pub fn space(&self) -> Space {
+        let [kept, combined] = self.extents();
+        Space::new(&[&kept, &combined])
+    }
+
+    /// The index along every axis of the tensor, in [`Frame::space`] or one that was split.
+    pub fn index(&self, space: &Space) -> Result<Vec<Affine>, Misfit> {
+        let [kept, combined] = self.extents().map(Shape::new);
+        let mut kept = space.unravel(&space.position(0..1), &kept)?.into_iter();
+        let mut combined = space.unravel(&space.position(1..2), &combined)?.into_iter();
+        let axis = |axis: usize| match self.axes.contains(&axis) {
+            true => combined.next(),
+            false => kept.next(),
+        };
+        // Each list has an index for each of its axes.
+        Ok((0..self.shape.rank()).filter_map(axis).collect())
+    }
+}
+
 impl Affine {
     pub fn constant(offset: i64, rank: usize) -> Affine {
         Affine { offset, strides: vec![0; rank] }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::base::{Error, Result};
 use crate::program::pass::fuse::{self, Regions};
 use crate::program::pass::memory::{self, Slots};
-use crate::program::pass::panels;
+use crate::program::pass::{panels, rows};
 use crate::program::region::{Region, RegionKind};
 use crate::program::{Cost, Options, Pass, Program};
 use crate::runtime::gpu_plan::GpuPlan;
@@ -66,18 +66,18 @@ impl Compiled {
         let mut summary = PlanSummary::default();
         let plan = match device {
             Device::Host => {
-                summary = summarize(&program, options)?.2;
+                summary = summarize(&program, options, Target::Host)?.2;
                 Plan::Host(HostPlan::new(&program, options, &Arc::default())?)
             }
             Device::Gpu(gpu) => {
                 panels::run(&mut program, gpu.max_binding())?;
                 let mut prelude = None;
                 if let Some(inner) = &program.prelude {
-                    let (regions, slots, text) = summarize(inner, options)?;
+                    let (regions, slots, text) = summarize(inner, options, Target::Device)?;
                     summary.prelude = text.regions;
                     prelude = Some(GpuPlan::new(gpu, inner, &regions, &slots, None)?);
                 }
-                let (regions, slots, text) = summarize(&program, options)?;
+                let (regions, slots, text) = summarize(&program, options, Target::Device)?;
                 summary = PlanSummary { prelude: summary.prelude, ..text };
                 Plan::Gpu(GpuPlan::new(gpu, &program, &regions, &slots, prelude)?)
             }
@@ -85,11 +85,11 @@ impl Compiled {
         Ok(Compiled { program, summary, plan })
     }
 
-    /// What the plan consists of, without making one: works on any machine.
+    /// What the plan for a GPU consists of, without making one: works on any machine.
     pub fn describe(program: &Program, options: &Options) -> Result<PlanSummary> {
-        let mut summary = summarize(program, options)?.2;
+        let mut summary = summarize(program, options, Target::Device)?.2;
         if let Some(prelude) = &program.prelude {
-            summary.prelude = summarize(prelude, options)?.2.regions;
+            summary.prelude = summarize(prelude, options, Target::Device)?.2.regions;
         }
         Ok(summary)
     }
@@ -124,10 +124,11 @@ impl Compiled {
     /// # Errors
     /// As [`run`](Compiled::run); [`Error::Unsupported`] where the adapter has no timestamps.
     pub fn run_timed(&self, inputs: &[Tensor]) -> Result<Vec<(usize, Duration)>> {
-        self.check(inputs)?;
+        let inputs: Vec<Tensor> = inputs.iter().map(Tensor::in_parts).collect();
+        self.check(&inputs)?;
         match &self.plan {
             Plan::Gpu(plan) => plan.run_timed(),
-            Plan::Host(plan) => plan.run_timed(&self.program, inputs),
+            Plan::Host(plan) => plan.run_timed(&self.program, &inputs),
         }
     }
 
@@ -136,11 +137,16 @@ impl Compiled {
     /// # Errors
     /// When the inputs are not those the program was made for, and what the device reports.
     pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        self.check(inputs)?;
-        match &self.plan {
-            Plan::Gpu(plan) => plan.run(&self.program, inputs),
-            Plan::Host(plan) => plan.run(&self.program, inputs),
+        let inputs: Vec<Tensor> = inputs.iter().map(Tensor::in_parts).collect();
+        self.check(&inputs)?;
+        let mut outputs = match &self.plan {
+            Plan::Gpu(plan) => plan.run(&self.program, &inputs),
+            Plan::Host(plan) => plan.run(&self.program, &inputs),
+        }?;
+        for &i in &self.program.complex {
+            outputs[i] = Tensor::from_parts(&outputs[i])?;
         }
+        Ok(outputs)
     }
 
     /// Refuses inputs that the program was not made for.
@@ -160,8 +166,23 @@ impl Compiled {
     }
 }
 
-fn summarize(program: &Program, options: &Options) -> Result<(Regions, Slots, PlanSummary)> {
-    let regions = fuse::run(program, options.has(Pass::Fuse))?;
+/// What regions are made for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// Interprets regions: a value that is computed twice costs more than one that is stored.
+    Host,
+    Device,
+}
+
+fn summarize(
+    program: &Program,
+    options: &Options,
+    target: Target,
+) -> Result<(Regions, Slots, PlanSummary)> {
+    let mut regions = fuse::run(program, options.has(Pass::Fuse))?;
+    if target == Target::Device && options.has(Pass::Fuse) && options.has(Pass::Rows) {
+        rows::run(program, &mut regions)?;
+    }
     let slots = memory::run(program, &regions, options.has(Pass::Memory));
     let summary = PlanSummary {
         regions: summaries(program, &regions, &slots),
@@ -199,6 +220,9 @@ impl RegionSummary {
             region.members.iter().map(|&id| program.nodes[id].op.def().label()).collect();
         let kind = match region.kind {
             RegionKind::Map => "map".into(),
+            RegionKind::Rows => region.rows.as_ref().map_or(String::new(), |plan| {
+                format!("{} reductions in rows of {}", plan.combined.len(), plan.len)
+            }),
             RegionKind::Reduce { anchor } => {
                 format!("reduce of {}", lower::reduced_len(program, anchor))
             }

@@ -320,11 +320,12 @@ impl Buffers<'_> {
     fn step(&self, region: &Region) -> Result<Step> {
         let dtype_of = |id: NodeId| self.program.nodes[id].spec.dtype;
         let access = Access::whole(&dtype_of);
-        let (program, root) = (self.program, region.root);
-        let lowered = lower(program, region, self.gpu.caps(), &access)?;
+        let lowered = lower(self.program, region, self.gpu.caps(), &access)?;
         let mut buffers =
             lowered.reads.iter().map(|&id| self.get(id)).collect::<Result<Vec<Buffer>>>()?;
-        buffers.insert(lowered.launch.first_output, self.get(root)?);
+        let stores = region.stores(self.program).into_iter().map(|id| self.get(id));
+        let first = lowered.launch.first_output;
+        buffers.splice(first..first, stores.collect::<Result<Vec<Buffer>>>()?);
         Ok(Step { launch: lowered.launch, buffers })
     }
 }

@@ -301,6 +301,9 @@ impl HostPlan {
                 unpacked.into_iter().for_each(|(_, value)| memory.give(value));
                 words
             }
+            RegionKind::Rows => {
+                return Err(Error::Internal("a region of rows on the host".into()));
+            }
             RegionKind::Map | RegionKind::Loop => {
                 return Err(Error::Internal("a loop without a plan".into()));
             }

@@ -41,6 +41,11 @@ pub fn lower(
             reduce::launch(&reduction, caps, access)?
         }
         RegionKind::Kernel { anchor } => kernel(program, region, anchor, caps, access)?,
+        RegionKind::Rows => {
+            let plan = region.rows.as_ref();
+            let plan = plan.ok_or_else(|| Error::Internal("rows without a plan".into()))?;
+            kernels::rows::launch(plan, caps, access)?
+        }
         RegionKind::Loop => return Err(Error::Internal("a kernel for a loop".into())),
     };
     if !scope.is_empty() {

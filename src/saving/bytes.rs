@@ -253,6 +253,17 @@ impl<'a> Cursor<'a> {
     pub(crate) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
     }
+
+    pub(crate) fn u8(&mut self) -> Option<u8> {
+        self.array().map(u8::from_le_bytes)
+    }
+
+    /// A number of `width` bytes, at most eight.
+    pub(crate) fn uint(&mut self, width: usize) -> Option<u64> {
+        let mut bytes = [0; 8];
+        bytes.get_mut(..width)?.copy_from_slice(self.take(width)?);
+        Some(u64::from_le_bytes(bytes))
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! [`Variable`] is a model's weight, wherever its bytes are.
 
 mod array;
+mod complex;
 pub mod convert;
 mod text;
 mod variable;
@@ -209,6 +210,9 @@ impl std::fmt::Debug for Tensor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.dtype() == DType::String {
             return self.fmt_strings(f);
+        }
+        if self.dtype() == DType::Complex64 {
+            return write!(f, "complex {:?}", self.in_parts());
         }
         let shown: Vec<f64> = self.iter_f64().take(8).collect();
         let more = if self.len() > 8 { ", …" } else { "" };

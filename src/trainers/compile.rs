@@ -70,6 +70,24 @@ impl Compile {
         self.set("weighted_metrics", metrics)
     }
 
+    /// Whether the loss of a model of the policy `mixed_float16` is scaled; true when nothing is said.
+    #[must_use]
+    pub fn auto_scale_loss(self, scale: bool) -> Compile {
+        self.set("auto_scale_loss", scale)
+    }
+
+    /// The argument `auto_scale_loss`.
+    pub(crate) fn scales_loss(&self) -> Result<bool> {
+        match self.get("auto_scale_loss") {
+            Json::Null => Ok(true),
+            Json::Bool(scale) => Ok(*scale),
+            other => {
+                let found = crate::base::error::quote(&other.to_string());
+                Err(Error::Invalid(format!("auto_scale_loss {found}: expected true or false")))
+            }
+        }
+    }
+
     /// An argument; null when it is not given.
     pub(crate) fn get(&self, key: &str) -> &Json {
         self.0.get(key).unwrap_or(&Json::Null)

@@ -5,6 +5,7 @@
 //! | what `compile` was given, as `compile_config` holds it | [`Compile`] |
 //! | losses and metrics of the outputs | `objectives` |
 //! | one step as one program: forward, loss, gradients, update, metrics | `step` |
+//! | whether the loss is scaled for float16 | `loss_scaling` |
 //! | splits, weights of samples | `data` |
 //! | which samples come when | `batches` |
 //! | epochs | `fit` |
@@ -19,6 +20,7 @@ mod fit;
 mod gradients;
 mod history;
 mod learning_rate;
+mod loss_scaling;
 mod model;
 mod objectives;
 mod options;
@@ -30,5 +32,6 @@ pub use compile::Compile;
 pub use data::Data;
 pub use gradients::Gradients;
 pub use history::History;
+pub(crate) use loss_scaling::LossScaling;
 pub use options::{EvaluateOptions, FitOptions, Frequency};
 pub(crate) use step::Training;

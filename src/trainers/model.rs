@@ -6,6 +6,7 @@ use crate::models::Model;
 use crate::optimizers::Optimizer;
 use crate::runtime::Device;
 use crate::trainers::callback::Logs;
+use crate::trainers::loss_scaling::LossScaling;
 use crate::trainers::{Compile, Data, Training};
 
 impl Model {
@@ -16,7 +17,7 @@ impl Model {
     /// whose shapes they depend on.
     pub fn compile(&mut self, compile: Compile) -> Result<()> {
         let config = compile.config()?;
-        let training = Training::new(self, compile)?;
+        let training = Training::new(self, compile, LossScaling::ByPolicy)?;
         self.set_compiled(config, training);
         Ok(())
     }

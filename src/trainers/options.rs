@@ -115,6 +115,7 @@ impl Frequency {
 }
 
 /// How to evaluate; the defaults are Keras's.
+#[derive(Debug)]
 pub struct EvaluateOptions {
     pub device: Device,
     pub batch_size: usize,

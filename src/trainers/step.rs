@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::{DType, Error, Result, Spec};
 use crate::graph::{Graph, Value};
+use crate::layers::config::Json;
 use crate::losses::Weights;
 use crate::metrics::Direction;
 use crate::models::Model;
@@ -12,6 +13,7 @@ use crate::program::{Options, Program};
 use crate::runtime::{Compiled, Device};
 use crate::tensor::Tensor;
 use crate::trainers::callback::Logs;
+use crate::trainers::loss_scaling::LossScaling;
 use crate::trainers::objectives::{Objectives, Output};
 use crate::trainers::weights::{Trained, trained};
 use crate::trainers::{Compile, Data};
@@ -47,17 +49,15 @@ struct Results {
 
 impl Training {
     /// Makes the optimizer and its state for the weights of a model.
-    pub fn new(model: &Model, compile: Compile) -> Result<Training> {
+    pub fn new(model: &Model, compile: Compile, scaling: LossScaling) -> Result<Training> {
         compile.check()?;
         let weights = trained(model.root().as_ref());
         let optimizer = match compile.get("optimizer") {
-            crate::layers::config::Json::Null => None,
+            Json::Null => None,
             identifier => {
                 let mut optimizer = registry::get(identifier)?;
-                let root = model.root();
-                let policy = &root.base().policy;
-                let mixed = policy.compute == DType::Float16 && policy.variable == DType::Float32;
-                if mixed && optimizer.class_name() != "LossScaleOptimizer" {
+                let scales = compile.scales_loss()? && scaling.applies(model);
+                if scales && optimizer.class_name() != "LossScaleOptimizer" {
                     let record = registry::record_of(identifier)?;
                     optimizer = registry::from_record(&LossScaleOptimizer::new(record).into())?;
                 }

@@ -3,6 +3,7 @@
 
 pub mod random_graph;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use keraunos::graph::eval::{Leaves, eval};
@@ -57,4 +58,14 @@ pub fn computing_time() -> Option<Duration> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
     Some(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))
+}
+
+/// The Python with Keras that `KERAUNOS_PYTHON` names; without one a line says what is skipped.
+pub fn python() -> Option<PathBuf> {
+    let named = std::env::var_os("KERAUNOS_PYTHON").filter(|python| !python.is_empty());
+    let python = named.filter(|python| python != "none").map(PathBuf::from);
+    if python.is_none() {
+        println!("skipped: KERAUNOS_PYTHON names no Python with Keras");
+    }
+    python
 }

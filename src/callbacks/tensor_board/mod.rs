@@ -47,6 +47,7 @@ impl UpdateFreq {
 /// Writes metrics, weights as histograms and the model's structure for TensorBoard, below `train` and
 /// `validation` in a folder. Epochs are written always; Keras leaves out those whose last batch
 /// `update_freq` does not hit.
+#[derive(Debug)]
 pub struct TensorBoard {
     log_dir: PathBuf,
     histogram_freq: usize,

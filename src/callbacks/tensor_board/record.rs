@@ -10,6 +10,7 @@ use super::event::{self, Summary};
 use crate::base::{Error, Result};
 
 /// A new event file.
+#[derive(Debug)]
 pub struct EventFile {
     path: PathBuf,
     out: BufWriter<File>,

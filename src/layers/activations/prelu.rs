@@ -12,7 +12,6 @@ use crate::builder;
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
 use crate::layers::layer::layer_base;
-use crate::layers::settings::weight_settings;
 use crate::layers::{Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
 use crate::tensor::Variable;
 
@@ -36,7 +35,6 @@ struct PReLULayer {
 
 impl PReLU {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
-        weight_settings(config, &["alpha"])?;
         let shared =
             if config.is_null("shared_axes") { vec![] } else { config.ints("shared_axes")? };
         Ok(Box::new(PReLULayer {

@@ -13,7 +13,6 @@ use crate::graph::einsum::einsum;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
 use crate::layers::seed_generator::SeedGenerator;
-use crate::layers::settings::weight_settings;
 use crate::layers::stateless::stateless;
 use crate::layers::{
     Arg, Args, CallArgs, Context, EinsumDense, Layer, LayerBase, LayerBuilder, Outputs,
@@ -92,7 +91,6 @@ impl Heads {
         extents: Extents,
         config: &Config,
     ) -> Result<Heads> {
-        weight_settings(config, &["kernel", "bias"])?;
         // A faster way to the same result, and what only training uses.
         config.optional_bool("flash_attention")?;
         Ok(Heads {

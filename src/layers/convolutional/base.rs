@@ -5,7 +5,6 @@ use crate::base::{Result, Shape};
 use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
-use crate::layers::settings::{lora_settings, weight_settings};
 use crate::layers::spatial::{DataFormat, Padding, Window};
 use crate::layers::{CallArgs, Context, LayerBase, SymbolicSpec};
 use crate::tensor::Variable;
@@ -21,16 +20,8 @@ pub(super) struct ConvBase {
 }
 
 impl ConvBase {
-    /// Reads the keys that all convolutions have, for weights of these names besides the bias.
-    pub fn new(
-        class_name: &'static str,
-        rank: usize,
-        config: &Config,
-        weights: &[&str],
-    ) -> Result<ConvBase> {
-        weight_settings(config, weights)?;
-        weight_settings(config, &["bias"])?;
-        lora_settings(config)?;
+    /// Reads the keys that all convolutions have.
+    pub fn new(class_name: &'static str, rank: usize, config: &Config) -> Result<ConvBase> {
         let size = config.sizes("kernel_size", rank)?;
         let stride = config.sizes("strides", rank)?;
         let dilation = config.sizes("dilation_rate", rank)?;

@@ -14,6 +14,7 @@ use crate::builder;
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
 use crate::layers::layer::layer_base;
+use crate::layers::settings::lora_settings;
 use crate::layers::{Args, CallArgs, Context, Layer, Outputs, SymbolicSpec};
 use crate::tensor::Variable;
 
@@ -72,8 +73,9 @@ impl ConvLayer {
         if filters % groups != 0 {
             return Err(config.bad("groups", &format!("a divisor of the {filters} filters")));
         }
+        lora_settings(config)?;
         Ok(ConvLayer {
-            conv: ConvBase::new(class_name, rank, config, &["kernel"])?,
+            conv: ConvBase::new(class_name, rank, config)?,
             filters,
             groups,
             kernel_initializer: Initializer::from_config(config, "kernel_initializer")?,

@@ -69,7 +69,7 @@ struct ConvTransposeLayer {
 
 impl ConvTransposeLayer {
     fn new(class_name: &'static str, rank: usize, config: &Config) -> Result<ConvTransposeLayer> {
-        let conv = ConvBase::new(class_name, rank, config, &["kernel"])?;
+        let conv = ConvBase::new(class_name, rank, config)?;
         if conv.window.padding == Padding::Causal {
             return Err(config.bad("padding", "\"valid\" or \"same\""));
         }

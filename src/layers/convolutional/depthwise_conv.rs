@@ -41,7 +41,7 @@ macro_rules! depthwise_conv {
         impl $name {
             pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
                 Ok(Box::new(DepthwiseConvLayer {
-                    conv: ConvBase::new(stringify!($name), $rank, config, &["depthwise"])?,
+                    conv: ConvBase::new(stringify!($name), $rank, config)?,
                     depth_multiplier: config.size("depth_multiplier")?,
                     initializer: Initializer::from_config(config, "depthwise_initializer")?,
                     kernel: None,

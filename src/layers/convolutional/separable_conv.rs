@@ -71,7 +71,7 @@ struct SeparableConvLayer {
 impl SeparableConvLayer {
     fn new(class_name: &'static str, rank: usize, config: &Config) -> Result<SeparableConvLayer> {
         Ok(SeparableConvLayer {
-            conv: ConvBase::new(class_name, rank, config, &["depthwise", "pointwise"])?,
+            conv: ConvBase::new(class_name, rank, config)?,
             filters: config.size("filters")?,
             depth_multiplier: config.size("depth_multiplier")?,
             depthwise_initializer: Initializer::from_config(config, "depthwise_initializer")?,

@@ -5,7 +5,7 @@ use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
 use crate::layers::layer::numbered;
-use crate::layers::settings::{lora_settings, weight_settings};
+use crate::layers::settings::lora_settings;
 use crate::layers::{Context, LayerBase};
 use crate::quantizers::{
     AbsMaxQuantizer, Float8Scales, KernelShape, Mode, QuantizationConfig, QuantizedKernel, Summed,
@@ -50,7 +50,6 @@ pub(super) struct DenseKernel {
 impl DenseKernel {
     /// Reads the keys about the weights.
     pub fn from_config(config: &Config) -> Result<DenseKernel> {
-        weight_settings(config, &["kernel", "bias"])?;
         lora_settings(config)?;
         Ok(DenseKernel {
             kernel_initializer: Initializer::from_config(config, "kernel_initializer")?,

@@ -11,7 +11,7 @@ use crate::base::{DType, Error, Result, Spec};
 use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
-use crate::layers::settings::{lora_settings, weight_settings};
+use crate::layers::settings::lora_settings;
 use crate::layers::{Context, LayerBase};
 use crate::operations::indexing::take;
 use crate::quantizers::{
@@ -48,7 +48,6 @@ pub(super) struct QuantizedRows {
 impl Table {
     /// Reads the keys that embeddings have in common.
     pub fn from_config(config: &Config) -> Result<Table> {
-        weight_settings(config, &["embeddings"])?;
         lora_settings(config)?;
         Ok(Table {
             mask_zero: config.bool("mask_zero")?,

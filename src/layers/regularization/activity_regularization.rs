@@ -9,7 +9,6 @@ use crate::base::Result;
 use crate::builder;
 use crate::layers::Layer;
 use crate::layers::config::Config;
-use crate::layers::settings::training_only;
 use crate::layers::stateless::stateless;
 use crate::regularizers;
 
@@ -24,7 +23,6 @@ builder! {
 impl ActivityRegularization {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
         let (l1, l2) = (config.get("l1").clone(), config.get("l2").clone());
-        training_only(config, &["activity_regularizer"])?;
         let mut layer = stateless("ActivityRegularization", config, |_, args| args.input())?;
         let penalty = json!({"class_name": "L1L2", "config": {"l1": l1, "l2": l2}});
         layer.base_mut().rules.activity = regularizers::get(&penalty, config.owner())?;

@@ -8,7 +8,6 @@ use crate::graph::{Graph, Value};
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
 use crate::layers::layer::layer_base;
-use crate::layers::settings::training_only;
 use crate::layers::{Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
 use crate::tensor::{Tensor, Variable};
 
@@ -20,7 +19,6 @@ pub(super) fn recurrent_layer(
     cell: Box<dyn Layer>,
     rank: Option<usize>,
 ) -> Result<Box<dyn Layer>> {
-    training_only(config, &["activity_regularizer"])?;
     // Which kernel computes the layer is no matter of its result.
     if let Some(word) = config.get("use_cudnn").as_str()
         && word != "auto"

@@ -13,7 +13,6 @@ use crate::base::{Result, Shape};
 use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::{Config, Json};
-use crate::layers::settings::weight_settings;
 use crate::layers::{CallArgs, Context, LayerBase, SymbolicSpec};
 use crate::tensor::Variable;
 
@@ -42,7 +41,6 @@ impl Weights {
         name: Option<&str>,
         config: &Config,
     ) -> Result<Weights> {
-        weight_settings(config, &["kernel", "recurrent", "bias"])?;
         let mut base = LayerBase::new(class_name, config)?;
         if let Some(name) = name {
             base.name = name.into();

@@ -98,7 +98,7 @@ pub fn reads(program: &Program, region: &Region) -> Vec<NodeId> {
     let own = match region.kind {
         RegionKind::Kernel { anchor } => kernel_inputs(program, region, anchor),
         RegionKind::Loop => &program.nodes[region.root].inputs,
-        RegionKind::Map | RegionKind::Reduce { .. } => &[],
+        RegionKind::Map | RegionKind::Reduce { .. } | RegionKind::Rows => &[],
     };
     for &input in own {
         let id = storage_of(program, input);

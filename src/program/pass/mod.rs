@@ -9,6 +9,7 @@ pub mod memory;
 mod packed;
 pub mod panels;
 mod pull;
+pub mod rows;
 pub mod simplify;
 
 use crate::base::{Error, Result};
@@ -23,12 +24,14 @@ pub enum Pass {
     Hoist,
     /// Several operations in one dispatch. Without it every operation is a dispatch.
     Fuse,
+    /// On a device, reductions of the same rows and what follows them in one dispatch.
+    Rows,
     /// Buffers are used again when their value is dead. Without it every value has its own.
     Memory,
 }
 
 impl Pass {
-    pub const ALL: [Pass; 4] = [Pass::Simplify, Pass::Hoist, Pass::Fuse, Pass::Memory];
+    pub const ALL: [Pass; 5] = [Pass::Simplify, Pass::Hoist, Pass::Fuse, Pass::Rows, Pass::Memory];
 
     /// The name used on the command line.
     pub fn name(self) -> &'static str {
@@ -36,6 +39,7 @@ impl Pass {
             Pass::Simplify => "simplify",
             Pass::Hoist => "hoist",
             Pass::Fuse => "fuse",
+            Pass::Rows => "rows",
             Pass::Memory => "memory",
         }
     }

@@ -22,8 +22,18 @@ pub(crate) const CONFIG: &str = "config.json";
 pub(crate) const METADATA: &str = "metadata.json";
 pub(crate) const WEIGHTS: &str = "model.weights.h5";
 pub(crate) const ASSETS: &str = "assets/";
-/// Weights as an internal function of Keras can write them; Keras itself cannot load these.
+/// Weights as an internal function of Keras can write them.
 pub(crate) const NPZ_WEIGHTS: &str = "model.weights.npz";
+
+/// The error for weights in NumPy's format. Keras puts its variables into them as pickled Python
+/// objects, with all that their class and backend had, and no version of it has loaded them again.
+pub(crate) fn npz_weights(name: &str) -> Error {
+    Error::Unsupported(format!(
+        "weights in '{}', which hold Python pickles: they are never unpickled, and Keras itself \
+         cannot load them; save the model with its weights in HDF5",
+        quote(name)
+    ))
+}
 
 /// One member of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,10 +141,7 @@ impl Archive {
     /// If there are none, or they are damaged, or not HDF5.
     pub fn weights(&self) -> Result<Box<dyn Store>> {
         if self.find(WEIGHTS).is_none() && self.find(NPZ_WEIGHTS).is_some() {
-            return Err(Error::Unsupported(format!(
-                "weights in '{NPZ_WEIGHTS}', which hold Python pickles and which Keras itself \
-                 refuses to load; save the model with its weights in HDF5"
-            )));
+            return Err(npz_weights(NPZ_WEIGHTS));
         }
         let source = self.member(WEIGHTS)?;
         Ok(Box::new(H5File::open(source, WEIGHTS, &self.limits)?))

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hdf5_pure::{Dataset, Layout};
+use hdf5_pure::{ChunkIndex, Dataset, Layout};
 
+use super::chunk_tree;
 use super::datatype::{Fix, dtype_of};
 use super::reader::H5File;
 use crate::base::error::quote;
@@ -36,16 +37,22 @@ pub(super) fn open(file: &H5File, path: &str, dataset: Dataset) -> Result<Arc<dy
             }
             Ok(Arc::new(Contiguous { spec, fix, bytes: file.bytes.clone(), address }))
         }
-        Layout::Chunked { chunk_shape, .. } => {
+        Layout::Chunked { chunk_shape, index } => {
             check_chunks(file, path, &dataset, &chunk_shape)?;
+            let rows: Box<dyn ReadRows> = match index {
+                ChunkIndex::BTreeV2 => {
+                    Box::new(chunk_tree::open(file, path, &dataset, &spec, &chunk_shape)?)
+                }
+                _ => Box::new(dataset),
+            };
             let band = chunk_shape.first().copied().unwrap_or(1);
-            Ok(Arc::new(Rows::new(file, path, dataset, spec, fix, band)))
+            Ok(Arc::new(Rows::new(file, path, rows, spec, fix, band)))
         }
         Layout::Virtual => Err(file.error(path, "is a virtual dataset, made of other files")),
         _ => {
             // Reading no rows refuses data that lies in other files.
             dataset.read_raw_rows(0, 0).map_err(|e| file.damaged(path, &e))?;
-            Ok(Arc::new(Rows::new(file, path, dataset, spec, fix, 1)))
+            Ok(Arc::new(Rows::new(file, path, Box::new(dataset), spec, fix, 1)))
         }
     }
 }
@@ -113,9 +120,25 @@ fn check_range(spec: &Spec, offset: usize, len: usize) -> Result<()> {
     }
 }
 
+/// A dataset of which some rows can be read.
+pub(super) trait ReadRows: Send + Sync {
+    /// The bytes of up to `count` rows from `first` on, as they are stored.
+    ///
+    /// # Errors
+    /// What is wrong with them, said of the dataset.
+    fn read_rows(&self, first: usize, count: usize) -> Result<Vec<u8>, String>;
+}
+
+impl ReadRows for Dataset {
+    fn read_rows(&self, first: usize, count: usize) -> Result<Vec<u8>, String> {
+        let read = self.read_raw_rows(first as u64, count as u64);
+        read.map_err(|e| format!("cannot be read: {}", quote(&e.to_string())))
+    }
+}
+
 /// Data in chunks, in the object's header, or not written at all: read some rows at a time.
 struct Rows {
-    dataset: Dataset,
+    dataset: Box<dyn ReadRows>,
     spec: Spec,
     fix: Fix,
     row_bytes: usize,
@@ -128,7 +151,14 @@ struct Rows {
 }
 
 impl Rows {
-    fn new(file: &H5File, path: &str, dataset: Dataset, spec: Spec, fix: Fix, band: u64) -> Rows {
+    fn new(
+        file: &H5File,
+        path: &str,
+        dataset: Box<dyn ReadRows>,
+        spec: Spec,
+        fix: Fix,
+        band: u64,
+    ) -> Rows {
         let rows = spec.shape.first().copied().unwrap_or(1).max(1);
         let row_bytes = spec.bytes() / rows;
         let band = usize::try_from(band).unwrap_or(rows).clamp(1, rows);
@@ -143,9 +173,7 @@ impl Rows {
             member: self.member.clone(),
             what: format!("'/{}' {what}", quote(&self.path)),
         };
-        let read = self.dataset.read_raw_rows(first as u64, self.window as u64);
-        let mut bytes =
-            read.map_err(|e| error(format!("cannot be read: {}", quote(&e.to_string()))))?;
+        let mut bytes = self.dataset.read_rows(first, self.window).map_err(&error)?;
         let rows = self.spec.shape.first().copied().unwrap_or(1) - first;
         if bytes.len() != rows.min(self.window) * self.row_bytes {
             return Err(error(format!("gave {} bytes for {}", bytes.len(), self.spec)));

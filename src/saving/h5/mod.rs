@@ -1,5 +1,6 @@
 //! HDF5, as far as Keras uses it.
 
+mod chunk_tree;
 mod dataset;
 mod datatype;
 mod encode;

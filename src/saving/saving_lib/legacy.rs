@@ -18,6 +18,7 @@ use crate::saving::load::{cast, load_into};
 use crate::saving::saving_lib::{KERAS_VERSION, LoadOptions, compile, keep};
 use crate::saving::{Group, GroupPlan, Json, KerasVersion, Saved, Store, profile};
 use crate::tensor::Variable;
+use crate::trainers::LossScaling;
 
 /// The path of the optimizer's own variables in a weights file.
 const OPTIMIZER: &str = "optimizer/vars";
@@ -31,11 +32,11 @@ pub(super) fn load(file: &LegacyFile, options: &LoadOptions) -> Result<Model> {
     config["compile_config"] = training.as_ref().map_or_else(|| json!({}), modern_training);
     compile_config::check(&config, options.compile, &options.custom_objects)
         .at(|| "training_config".into())?;
-    let mut model =
-        Model::from_config(config, &options.custom_objects).at(|| "model_config".into())?;
+    let mut model = Model::read(config, &options.custom_objects, options.narrow_float64)
+        .at(|| "model_config".into())?;
     model.predict_bytes = options.limits.predict_bytes;
     let is_current = file.keras_version()?.is_some_and(|version| version.starts_with("3."));
-    if let Err(error) = compile(&mut model) {
+    if let Err(error) = compile(&mut model, LossScaling::ByPolicy) {
         if is_current {
             return Err(error).at(|| "training_config".into());
         }

@@ -21,7 +21,7 @@ use crate::saving::limits::check;
 use crate::saving::load::load_into;
 use crate::saving::store::GroupPlan;
 use crate::saving::{Archive, Limits, ReadAt, Saved, Store};
-use crate::trainers::{Compile, Training};
+use crate::trainers::{Compile, LossScaling, Training};
 
 pub use save::SaveOptions;
 pub use weights::{LoadWeightsOptions, SaveWeightsOptions};
@@ -30,6 +30,7 @@ pub use weights::{LoadWeightsOptions, SaveWeightsOptions};
 pub const KERAS_VERSION: &str = "3.15.1";
 
 /// How to load a model; the defaults are Keras's.
+#[derive(Debug)]
 pub struct LoadOptions {
     /// Layers of the user's own.
     pub custom_objects: CustomObjects,
@@ -38,6 +39,9 @@ pub struct LoadOptions {
     /// As in Keras. Code in a file is never run, whatever is said here: with `false`, too, a file that
     /// holds Python code is refused.
     pub safe_mode: bool,
+    /// Whether to compute in float32 what the model wants in float64; such models are refused
+    /// otherwise. [`Model::narrowed`] tells where. Weights stay in float64 in the file.
+    pub narrow_float64: bool,
     /// Bounds on what a file may ask for.
     pub limits: Limits,
 }
@@ -48,6 +52,7 @@ impl Default for LoadOptions {
             custom_objects: CustomObjects::new(),
             compile: true,
             safe_mode: true,
+            narrow_float64: false,
             limits: Limits::default(),
         }
     }
@@ -128,13 +133,14 @@ fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
     let config = archive.config()?;
     compile_config::check(&config, options.compile, &options.custom_objects)
         .at(|| "config.json".into())?;
-    let mut model =
-        Model::from_config(config, &options.custom_objects).at(|| "config.json".into())?;
+    let mut model = Model::read(config, &options.custom_objects, options.narrow_float64)
+        .at(|| "config.json".into())?;
     model.metadata = archive.metadata()?;
     model.predict_bytes = options.limits.predict_bytes;
     let weights = archive.weights()?;
     if options.compile {
-        compile(&mut model).at(|| "compile_config".into())?;
+        let scaling = LossScaling::of_file(weights.as_ref())?;
+        compile(&mut model, scaling).at(|| "compile_config".into())?;
     }
     let saved = model.saved();
     load_into(&saved, weights.as_ref(), false)?;
@@ -155,9 +161,9 @@ fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
 }
 
 /// Gives the model the optimizer, losses and metrics of its configuration.
-fn compile(model: &mut Model) -> Result<()> {
+fn compile(model: &mut Model, scaling: LossScaling) -> Result<()> {
     if let Some(compile) = model.config.get("compile_config").and_then(Compile::from_config) {
-        model.training = Some(Training::new(model, compile)?);
+        model.training = Some(Training::new(model, compile, scaling)?);
     }
     Ok(())
 }

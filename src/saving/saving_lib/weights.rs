@@ -146,7 +146,7 @@ impl Model {
         }
         let store = if is_folder || name.ends_with(".keras") {
             Archive::open(path, &options.limits)?.weights()?
-        } else if name.ends_with(WEIGHTS_H5) || name.ends_with(WEIGHTS_JSON) {
+        } else if [WEIGHTS_H5, WEIGHTS_JSON, ".npz"].iter().any(|end| name.ends_with(end)) {
             open_weights(path, &options.limits)?
         } else {
             return Err(Error::Invalid(

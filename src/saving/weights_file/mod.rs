@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::base::{Result, ResultExt};
 use crate::saving::Limits;
+use crate::saving::archive::npz_weights;
 use crate::saving::atomic::AtomicFile;
 use crate::saving::bytes::FileBytes;
 use crate::saving::file_system::{Disk, FileSystem};
@@ -23,9 +24,14 @@ pub(super) use write_shards::write_shards_on;
 /// Opens a weights file: HDF5, or the index of a sharded one when `path` ends in `.json`.
 ///
 /// # Errors
-/// If the file, or a shard that the index names, is missing or damaged.
+/// If the file, or a shard that the index names, is missing or damaged, or the file is an `.npz`, in
+/// which Keras would have put pickles.
 pub fn open_weights(path: &Path, limits: &Limits) -> Result<Box<dyn Store>> {
-    if path.extension().is_some_and(|ending| ending == "json") {
+    let ends = |ending: &str| path.extension().is_some_and(|found| found == ending);
+    if ends("npz") {
+        return Err(npz_weights(&path.display().to_string()));
+    }
+    if ends("json") {
         return Ok(Box::new(Shards::open(path, limits).at(|| path.display().to_string())?));
     }
     Ok(Box::new(open_h5(path, limits)?))
