@@ -6,8 +6,6 @@ it. A product of matrices is a model of one operation, so that every peer is ask
 
 import re
 
-import numpy as np
-
 MATRICES = (256, 512, 1024, 2048)
 NETWORKS = ("mobilenet_v2", "resnet50", "encoder", "lstm", "gru")
 
@@ -65,6 +63,8 @@ def encoder(keras):
 
 def inputs(name, batch):
     """A batch for a workload: a list of arrays."""
+    import numpy as np
+
     rng = np.random.default_rng(7)
     product = re.fullmatch(r"matmul_(\d+)", name)
     if product:

@@ -215,15 +215,16 @@ impl Hoisted {
         let mut variables: Vec<&Variable> = self.program.variables.values().collect();
         variables.sort_by_key(|v| v.id());
         let versions: Vec<u64> = variables.into_iter().map(Variable::version).collect();
-        let mut computed = self.computed.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*computed {
-            Some((known, values)) if *known == versions => Ok(values.clone()),
-            _ => {
-                let values = self.plan.compute(&self.program, &[], &mut |_, _| ())?;
-                *computed = Some((versions, values.clone()));
-                Ok(values)
-            }
+        // Not locked while it is computed: a thread that waits may take up another run, which asks
+        // for the same.
+        let known = self.computed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, values)) = known.filter(|(known, _)| *known == versions) {
+            return Ok(values);
         }
+        let values = self.plan.compute(&self.program, &[], &mut |_, _| ())?;
+        let mut computed = self.computed.lock().unwrap_or_else(PoisonError::into_inner);
+        *computed = Some((versions, values.clone()));
+        Ok(values)
     }
 }
 

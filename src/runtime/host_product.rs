@@ -21,7 +21,7 @@ pub const DEPTH: usize = 1024;
 const ROWS: usize = 64;
 
 /// Multiply-adds that are worth a task.
-const TASK: usize = 256 << 10;
+const TASK: usize = 1 << 20;
 
 /// The left operand of a product: rows in pieces that each lie together in memory.
 pub trait Rows: Sync {

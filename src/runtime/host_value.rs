@@ -26,15 +26,25 @@ impl HostValue {
     }
 
     /// The matrices in it, as products read their right operand.
+    ///
+    /// Nothing is locked while threads pack: one that waits for the others may take up another run,
+    /// which wants the same weight.
     pub fn strips(&self, layout: Layout, memory: &Memory) -> Result<Arc<Strips>> {
-        let mut packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = packed.iter().find(|strips| *strips.layout() == layout) {
-            return Ok(Arc::clone(known));
+        if let Some(known) = self.known(&layout) {
+            return Ok(known);
         }
         let words = bytemuck::allocation::cast_vec(memory.take(Strips::words(&layout)));
         let strips = Arc::new(Strips::pack(self.array.as_f32(), layout, words)?);
-        packed.push(Arc::clone(&strips));
+        if let Some(known) = self.known(&layout) {
+            return Ok(known);
+        }
+        self.packed.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&strips));
         Ok(strips)
+    }
+
+    fn known(&self, layout: &Layout) -> Option<Arc<Strips>> {
+        let packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
+        packed.iter().find(|strips| strips.layout() == layout).cloned()
     }
 }
 
