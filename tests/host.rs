@@ -81,11 +81,7 @@ fn convolutions_and_their_gradients() {
         geometry([6, 18], 3, 2, 6),
         geometry([1, 7], 3, 1, 1),
     ];
-    let dilated = ConvGeometry {
-        dilation: [1, 2, 2],
-        pad: [0, 2, 2],
-        ..geometry([4, 6], 3, 1, 1)
-    };
+    let dilated = ConvGeometry { dilation: [1, 2, 2], pad: [0, 2, 2], ..geometry([4, 6], 3, 1, 1) };
     // Padding in front alone, as `causal` and some of `same` are.
     let one_sided = ConvGeometry { pad: [0, 0, 2], output: [1, 7, 9], ..geometry([5, 6], 3, 1, 1) };
     geometries.extend([dilated, one_sided]);

@@ -317,6 +317,10 @@ fn load(data: &[u32], first: i64, step: i64, out: &mut [u32]) {
     match step {
         0 => out.fill(data[first as usize]),
         1 => out.copy_from_slice(&data[first as usize..=last as usize]),
+        2.. => {
+            let data = data[first as usize..].iter().step_by(step as usize);
+            out.iter_mut().zip(data).for_each(|(out, &x)| *out = x);
+        }
         _ => {
             for (j, out) in out.iter_mut().enumerate() {
                 *out = data[(first + j as i64 * step) as usize];
