@@ -18,6 +18,7 @@ mod host_reduce;
 mod host_strips;
 mod host_value;
 mod lower;
+mod placement;
 mod rates;
 mod times;
 
