@@ -68,9 +68,7 @@ impl<'a> Behind<'a> {
         let mut done = 0;
         while done < words.len() {
             let len = machine.seek(first + done, words.len() - done);
-            let now = &mut words[done..done + len];
-            machine.run(len, now);
-            now.copy_from_slice(machine.result(len));
+            machine.run_in_place(&mut words[done..done + len]);
             done += len;
         }
     }
@@ -121,6 +119,10 @@ pub struct Machine<'a> {
     index: Vec<i64>,
     /// Elements of a line.
     line: usize,
+    /// For each instruction, whether it gives every whole line the same elements.
+    repeats: Vec<bool>,
+    /// How many elements of a register are there from an earlier run, if its lines are all the same.
+    there: Vec<usize>,
 }
 
 impl<'a> Machine<'a> {
@@ -138,7 +140,19 @@ impl<'a> Machine<'a> {
                 register.fill(*bits);
             }
         }
-        Machine { body, code, operands, registers, size, index: Vec::new(), line: 1 }
+        let repeats = body.code.iter().map(repeats_lines).collect();
+        let there = vec![0; body.code.len()];
+        Machine {
+            body,
+            code,
+            operands,
+            registers,
+            size,
+            index: Vec::new(),
+            line: 1,
+            repeats,
+            there,
+        }
     }
 
     /// Moves to a linear position; returns how many elements, at most `most`, form a run from there.
@@ -188,11 +202,34 @@ impl<'a> Machine<'a> {
 
     /// Computes the run that [`seek`](Machine::seek) found.
     pub fn run(&mut self, len: usize, anchor: &[u32]) {
+        self.run_first(self.code.len(), len, anchor);
+    }
+
+    /// The same for a run whose elements hold the anchor's result, and then the body's.
+    fn run_in_place(&mut self, words: &mut [u32]) {
+        let last = self.code.len() - 1;
+        self.run_first(last, words.len(), words);
+        match &self.body.code[last] {
+            Inst::Anchor { dtype } => round(*dtype, words),
+            Inst::Scalar { bits, .. } => words.fill(*bits),
+            // What looks at the anchor has done so before.
+            _ => self.step(last, &self.registers, words, &[]),
+        }
+    }
+
+    /// Computes the first so many instructions.
+    fn run_first(&mut self, count: usize, len: usize, anchor: &[u32]) {
         let mut registers = std::mem::take(&mut self.registers);
-        for i in 0..self.code.len() {
+        let whole = self.body.space.dims.last() == Some(&self.line);
+        for i in 0..count {
+            let repeats = whole && self.repeats[i];
+            if repeats && self.there[i] >= len {
+                continue;
+            }
             // An instruction reads registers in front of its own.
             let (before, rest) = registers.split_at_mut(i * self.size);
             self.step(i, before, &mut rest[..len], anchor);
+            self.there[i] = if repeats { len } else { 0 };
         }
         self.registers = registers;
     }
@@ -275,7 +312,7 @@ impl<'a> Machine<'a> {
                 }
             }
             Inst::Random { key, at, take } => {
-                let words = key.map(|reg| register(reg));
+                let words = key.map(register);
                 self.lines(at, len, |line, first, step| {
                     for (j, at) in line.enumerate() {
                         let position = (first + j as i64 * step) as u32;
@@ -295,6 +332,12 @@ impl<'a> Machine<'a> {
             Inst::Row { .. } | Inst::Scalar { .. } | Inst::Unary { .. } | Inst::Binary { .. } => {}
         }
     }
+}
+
+/// Whether an instruction looks at the same elements for every line of the last dimension.
+fn repeats_lines(inst: &Inst) -> bool {
+    let Inst::Load { at, .. } = inst else { return false };
+    at.strides.split_last().is_some_and(|(_, outer)| outer.iter().all(|&stride| stride == 0))
 }
 
 /// An element of a stored value; any number for a position outside it, which what surrounds the

@@ -50,7 +50,7 @@ pub fn tanh(x: f32) -> f32 {
     let squared = x * x;
     let near = polynomial(
         squared,
-        [-5.704_988_7e-3, 2.063_908_9e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_1e-1],
+        [-5.704_988_7e-3, 2.063_909e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1],
     );
     let near = (near * squared * x + x).copysign(x);
     let far = (1.0 - 2.0 / (exp(size + size) + 1.0)).copysign(x);
@@ -124,7 +124,7 @@ pub fn log(x: f32) -> f32 {
             -1.666_805_8e-1,
             2.000_071_5e-1,
             -2.499_999_4e-1,
-            3.333_333_1e-1,
+            3.333_333e-1,
         ],
     );
     let squared = y * y;

@@ -208,7 +208,7 @@ impl<R: Rows> Tile<'_, R> {
         let mut sums = [[simd.splat_f32s(0.0); VECTORS]; N];
         for piece in pieces.clone() {
             let rows = at.map(|at| block.rows.piece(at, piece));
-            let strip = block.strips.from_piece(*strip, piece, len);
+            let strip = block.strips.at_piece(*strip, piece, len);
             sums = add_products(simd, rows, strip, sums);
         }
         let column = (strip - block.chosen.start) * width;

@@ -137,7 +137,7 @@ impl<'a> Lower<'a> {
 
     /// A strip from a piece on, when pieces have so many rows.
     #[inline(always)]
-    pub fn from_piece(&self, strip: usize, piece: usize, rows: usize) -> &'a [f32] {
+    pub fn at_piece(&self, strip: usize, piece: usize, rows: usize) -> &'a [f32] {
         let piece = piece * self.matrix.unwrap_or(rows * self.width);
         &self.words[strip * self.strip + piece..]
     }
