@@ -76,7 +76,7 @@
 //! are as they were.
 //!
 //! Least times in milliseconds, 2026-11-23, llvmpipe (LLVM 15.0.6, 256 bits) of Mesa 22.3.6 on two cores
-//! with twenty other busy processes, before and after in turn, twice
+//! at a load average of 22 from other work, before and after in turn, twice
 //! (`keraunos bench --kernels --device software`); matmul did not change and shows the load:
 //!
 //! | kernel | before | after |
