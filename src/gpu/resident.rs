@@ -129,4 +129,8 @@ impl Source for Rows {
     fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
         self.source.read(self.offset + offset, buf)
     }
+
+    fn check(&self) -> Result<()> {
+        self.source.check()
+    }
 }

@@ -13,7 +13,7 @@ use crate::runtime::{Compiled, Device};
 use crate::tensor::Tensor;
 
 /// Plans kept for each model; shapes beyond that are planned again.
-const PLANS: usize = 8;
+pub(super) const PLANS: usize = 8;
 
 /// Rows computed at once where nothing is said, as in Keras.
 const BATCH: usize = 32;

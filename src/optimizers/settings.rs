@@ -131,4 +131,8 @@ impl Source for CopyOf {
     fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
         self.0.source().read(offset, buf)
     }
+
+    fn check(&self) -> Result<()> {
+        self.0.source().check()
+    }
 }

@@ -66,6 +66,15 @@ impl Array {
         }
     }
 
+    /// The raw bytes of the words, to be written.
+    pub(super) fn word_bytes_mut(&mut self) -> &mut [u8] {
+        match &mut self.words {
+            Words::F32(v) => bytemuck::cast_slice_mut(v),
+            Words::I32(v) => bytemuck::cast_slice_mut(v),
+            Words::U32(v) => bytemuck::cast_slice_mut(v),
+        }
+    }
+
     /// An array from the words a device holds.
     pub fn from_word_bytes(spec: Spec, bytes: &[u8]) -> Array {
         let words = match spec.dtype.lane() {

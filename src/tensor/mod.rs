@@ -15,6 +15,7 @@ use std::sync::Arc;
 pub use array::{Array, Words};
 pub use variable::{Resident, Variable, VariableId};
 
+use crate::base::stream::PIECE;
 use crate::base::{DType, Error, Result, Shape, Source, Spec};
 
 /// Elements in host memory, row-major, little-endian, in their stored dtype. Cloning is cheap.
@@ -91,7 +92,9 @@ impl Tensor {
     /// All bytes of a source, read into host memory.
     pub fn from_source(source: &dyn Source) -> Result<Tensor> {
         let mut bytes = vec![0; source.spec().bytes()];
-        source.read(0, &mut bytes)?;
+        let pieces = bytes.chunks_mut(PIECE).enumerate();
+        pieces.into_iter().try_for_each(|(i, piece)| source.read(i * PIECE, piece))?;
+        source.check()?;
         Tensor::from_bytes(source.spec().clone(), bytes)
     }
 
