@@ -76,9 +76,11 @@ pub struct Params {
 
 /// A call of `fit` or `evaluate` as callbacks see it.
 pub struct Run<'m> {
+    /// The model that is trained or evaluated.
     pub model: &'m mut Model,
     /// What computes.
     pub device: &'m Device,
+    /// What was known before it started.
     pub params: Params,
     stopped: bool,
     /// The epoch and the batch in it with which training starts.
