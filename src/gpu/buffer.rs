@@ -63,6 +63,7 @@ impl Gpu {
         label: &str,
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer> {
+        self.count_object();
         self.guarded(&format!("buffer '{label}' of {bytes} bytes"), || {
             self.device().create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),

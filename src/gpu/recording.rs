@@ -305,6 +305,7 @@ fn record(
     });
     let group = |layout: &wgpu::BindGroupLayout, entries: &[wgpu::BindGroupEntry<'_>]| {
         let label = Some(step.launch.label.as_str());
+        gpu.count_object();
         gpu.device().create_bind_group(&wgpu::BindGroupDescriptor { label, layout, entries })
     };
     let buffers = group(&pipeline.layout.buffers, &storage.collect::<Vec<_>>());

@@ -62,6 +62,12 @@ impl Frame {
         self.extents().map(|extents| extents.iter().product())
     }
 
+    /// Whether neighbours in a reduction are neighbours in memory.
+    pub fn is_contiguous(&self) -> bool {
+        let innermost = (0..self.shape.rank()).rev().find(|&axis| self.shape[axis] > 1);
+        innermost.is_some_and(|axis| self.axes.contains(&axis))
+    }
+
     /// A space of two coordinates: the number of the reduction and the position in it.
     pub fn space(&self) -> Space {
         let [kept, combined] = self.extents();

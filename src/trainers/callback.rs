@@ -3,10 +3,7 @@
 use crate::base::Result;
 use crate::models::Model;
 use crate::runtime::Device;
-use crate::trainers::Data;
-
-/// Names and values of what an epoch or a batch gave.
-pub type Logs = Vec<(String, f64)>;
+use crate::trainers::{Data, Logs};
 
 /// Called by `fit` and `evaluate` at the places where Keras calls its callbacks. Every method may look
 /// at the model, change it, and end the training with [`Run::stop`].
