@@ -25,7 +25,7 @@ use crate::trainers::Training;
 /// Name, shape with the batch axis, and dtype of a model's input or output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputSpec {
-    /// Name of the input, or of the layer that gives the output.
+    /// Name of the input, or of the layer that gives the output, with a number where that is taken.
     pub name: String,
     /// Extents with the batch axis; `None` where unknown.
     pub shape: SymbolicShape,
