@@ -41,7 +41,7 @@
 //! | region | kernel |
 //! | --- | --- |
 //! | map | `map` |
-//! | reduction, with what is fused in front and behind | `reduce`, `reduce_group`, `arg_reduce` |
+//! | reduction, with what is fused in front and behind | `reduce`, `reduce_group`, `reduce_columns`, `arg_reduce` |
 //! | several reductions of the same rows, each with what is fused in front and behind, and the maps that use them | `rows` |
 //! | product, convolution, pooling, with what is fused behind; in front of a product, what unpacks its right operand | `matmul_*`, `conv_*`, `pool*` |
 //!

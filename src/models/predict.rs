@@ -24,6 +24,7 @@ pub struct PredictOptions<'a> {
     pub device: Device,
     /// Rows computed at once, as in Keras 32.
     pub batch_size: usize,
+    /// Which optimisations the program goes through.
     pub passes: Options,
     /// Called with the rows done and all rows.
     pub progress: Option<&'a mut dyn FnMut(usize, usize)>,

@@ -13,7 +13,9 @@ use crate::tensor::{Tensor, Variable};
 
 /// The learning rate: a variable that callbacks set, or a formula of the iteration.
 pub enum LearningRate {
+    /// A float32 scalar that callbacks may set.
     Variable(Variable),
+    /// A formula of the iteration, which nobody sets.
     Schedule(Box<dyn Schedule>),
 }
 

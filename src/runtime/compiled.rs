@@ -47,6 +47,7 @@ pub struct RegionSummary {
     pub scope: String,
     /// What it stores and where, and the operations in it.
     pub text: String,
+    /// What it computes and moves in one run, all steps of a loop together.
     pub cost: Cost,
     /// How often a kernel is started for it in one run.
     pub dispatches: usize,
@@ -101,10 +102,12 @@ impl Compiled {
         Ok(summary)
     }
 
+    /// The program after all passes.
     pub fn program(&self) -> &Program {
         &self.program
     }
 
+    /// What the plan consists of.
     pub fn summary(&self) -> &PlanSummary {
         &self.summary
     }

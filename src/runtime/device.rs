@@ -11,7 +11,9 @@ use crate::tensor::Variable;
 /// What computes: a GPU, a software adapter, or the host's own executor.
 #[derive(Clone)]
 pub enum Device {
+    /// An adapter that wgpu reaches; software ones count.
     Gpu(Gpu),
+    /// The host's executor: threads of this process.
     Host,
 }
 

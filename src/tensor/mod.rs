@@ -31,6 +31,7 @@ pub struct Tensor {
 
 /// A Rust type that is the stored form of a dtype.
 pub trait Element: bytemuck::Pod {
+    /// The dtype whose elements are stored as this type.
     const DTYPE: DType;
 }
 
@@ -98,14 +99,17 @@ impl Tensor {
         Tensor::from_bytes(source.spec().clone(), bytes)
     }
 
+    /// Shape and dtype.
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
 
+    /// Extents, outermost first.
     pub fn shape(&self) -> &Shape {
         &self.spec.shape
     }
 
+    /// Element type, as stored.
     pub fn dtype(&self) -> DType {
         self.spec.dtype
     }
@@ -115,6 +119,7 @@ impl Tensor {
         self.spec.shape.len()
     }
 
+    /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.spec.shape.is_empty()
     }
