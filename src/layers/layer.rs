@@ -33,15 +33,25 @@ pub trait Layer: Send + Sync {
 
     /// Makes variables and sub-layers, in Keras's order, for inputs of these shapes. Called once.
     /// A layer without variables needs none.
+    ///
+    /// # Errors
+    /// If the layer cannot work on inputs of these shapes.
     fn build(&mut self, _inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
         Ok(())
     }
 
     /// The layer's mathematics.
+    ///
+    /// # Errors
+    /// If the arguments are not those that the layer takes; further errors come out when the trace
+    /// ends.
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>>;
 
     /// The mask that goes with the first output, where `masks` came with the tensors of the first
     /// argument: booleans (batch, steps), true for steps that count. Keras's `compute_mask`.
+    ///
+    /// # Errors
+    /// If the masks do not fit the layer.
     fn output_mask<'g>(
         &self,
         _cx: &Context<'g>,
@@ -54,6 +64,9 @@ pub trait Layer: Send + Sync {
 
     /// The layer's mathematics with the masks of its outputs, the first ones if there are fewer masks.
     /// Models overwrite it, whose layers decide on the masks.
+    ///
+    /// # Errors
+    /// As [`call`](Layer::call) and [`output_mask`](Layer::output_mask).
     fn call_with_masks<'g>(
         &self,
         cx: &Context<'g>,
@@ -175,6 +188,9 @@ pub struct LayerBase {
 
 impl LayerBase {
     /// Reads the keys that every layer has: `name`, `trainable`, `dtype`.
+    ///
+    /// # Errors
+    /// If one of them holds what Keras would not write there.
     pub fn new(class_name: &'static str, config: &Config) -> Result<LayerBase> {
         let name = match config.optional_str("name")? {
             Some(name) if name.contains('/') => {
@@ -196,6 +212,9 @@ impl LayerBase {
     }
 
     /// Makes a trainable variable of the policy's variable dtype.
+    ///
+    /// # Errors
+    /// If the shape is too large, or the initializer has no weight of it.
     pub fn add_weight(
         &mut self,
         name: &str,
@@ -206,11 +225,17 @@ impl LayerBase {
     }
 
     /// Makes a trainable variable that starts with the elements of `initial`.
+    ///
+    /// # Errors
+    /// If the shape is too large.
     pub fn add_weight_from(&mut self, name: &str, initial: Arc<dyn Source>) -> Result<Variable> {
         self.add_source(name, initial, true)
     }
 
     /// Makes a variable that training does not touch by gradient, such as a moving mean.
+    ///
+    /// # Errors
+    /// As [`add_weight`](LayerBase::add_weight).
     pub fn add_non_trainable(
         &mut self,
         name: &str,
@@ -250,6 +275,9 @@ impl LayerBase {
     }
 
     /// Makes an integer that training does not touch by gradient.
+    ///
+    /// # Errors
+    /// If the variable cannot be made.
     pub fn add_counter(&mut self, name: &str) -> Result<Variable> {
         self.add_variable(name, Spec::new([], DType::Int32), &Initializer::ZEROS, false)
     }
@@ -299,6 +327,9 @@ impl LayerBase {
 
 impl CallArgs<SymbolicSpec> {
     /// The shape of the only tensor of the first argument.
+    ///
+    /// # Errors
+    /// If there is none, or several.
     pub fn input_shape(&self) -> Result<&SymbolicShape> {
         match self.input_shapes().as_slice() {
             [one] => Ok(one),
@@ -326,6 +357,9 @@ impl CallArgs<SymbolicSpec> {
 
 impl SymbolicShape {
     /// The extent of an axis (negative: from the back), which must be known to make variables.
+    ///
+    /// # Errors
+    /// If there is no such axis, or its extent is unknown.
     pub fn known(&self, axis: i64) -> Result<usize> {
         let i = crate::base::shape::normalize_axis(axis, self.rank())?;
         self.0[i].ok_or_else(|| {
