@@ -71,6 +71,11 @@ pub trait Layer: Send + Sync {
         Vec::new()
     }
 
+    /// The layers that a model calls, with what each gives, where it is known.
+    fn stages(&self) -> Vec<(Arc<dyn Layer>, Option<Vec<SymbolicSpec>>)> {
+        Vec::new()
+    }
+
     /// The layer as a cell, which a recurrent layer runs once for every time step.
     fn cell(&self) -> Option<&dyn Cell> {
         None

@@ -193,6 +193,14 @@ impl Layer for Sequential {
         vec![("layers", Nested::List(layers))]
     }
 
+    fn stages(&self) -> Vec<(Arc<dyn Layer>, Option<Vec<SymbolicSpec>>)> {
+        let given = |i: usize| {
+            let specs = self.specs.get(i)?;
+            Some(specs.flatten().into_iter().cloned().collect())
+        };
+        self.layers.iter().enumerate().map(|(i, layer)| (layer.clone(), given(i))).collect()
+    }
+
     fn kind(&self) -> Kind {
         Kind::Sequential
     }
