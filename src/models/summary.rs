@@ -124,7 +124,7 @@ impl Model {
                 let outputs = self.outputs();
                 let shapes: Vec<String> =
                     outputs.iter().map(|output| output.shape.to_string()).collect();
-                vec![row(model.layer.as_ref(), shapes.join(", "), Vec::new(), 0)]
+                vec![row(model.layer.as_ref(), Some(shapes.join(", ")), Vec::new(), 0)]
             }
             Form::Sequential(model) => rows_of(&model.stages(), 0),
         }
@@ -137,7 +137,7 @@ fn rows_of(
     level: usize,
 ) -> Vec<SummaryRow> {
     let row_of = |(layer, outputs): &(Arc<dyn Layer>, Option<Vec<SymbolicSpec>>)| {
-        let shape = outputs.as_deref().map_or("?".into(), shapes);
+        let shape = outputs.as_deref().map(shapes);
         row(layer.as_ref(), shape, Vec::new(), level)
     };
     stages.iter().map(row_of).collect()
@@ -195,10 +195,8 @@ fn functional_rows(model: &Functional) -> Vec<SummaryRow> {
                 connected.push(format!("{source}[{}][{}]", nth[t.call], t.output));
             });
         }
-        let shape = calls.last().map_or("?".into(), |call| shapes(&call.outputs));
-        let member = &model.members[member];
-        let row = row(member.layer.as_ref(), shape, connected, 0);
-        SummaryRow { is_built: row.is_built || !member.is_layer, ..row }
+        let shape = calls.last().map(|call| shapes(&call.outputs));
+        row(model.members[member].layer.as_ref(), shape, connected, 0)
     });
     rows.collect()
 }
@@ -214,7 +212,7 @@ fn shapes(outputs: &[SymbolicSpec]) -> String {
 
 fn row(
     layer: &dyn Layer,
-    output_shape: String,
+    output_shape: Option<String>,
     connected_to: Vec<String>,
     level: usize,
 ) -> SummaryRow {
@@ -223,9 +221,10 @@ fn row(
     SummaryRow {
         name: base.name.clone(),
         class_name: base.class_name.into(),
-        output_shape,
+        // What was called is built.
+        is_built: base.built || output_shape.is_some(),
+        output_shape: output_shape.unwrap_or("?".into()),
         params,
-        is_built: base.built,
         trainable: (weights > 0).then_some(base.trainable),
         level,
         connected_to,
