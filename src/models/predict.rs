@@ -13,7 +13,7 @@ use crate::runtime::{Compiled, Device};
 use crate::tensor::Tensor;
 
 /// Plans kept for each model; shapes beyond that are planned again.
-const PLANS: usize = 8;
+pub(super) const PLANS: usize = 8;
 
 /// Rows computed at once where nothing is said, as in Keras.
 const BATCH: usize = 32;
@@ -24,6 +24,7 @@ pub struct PredictOptions<'a> {
     pub device: Device,
     /// Rows computed at once, as in Keras 32.
     pub batch_size: usize,
+    /// Which optimisations the program goes through.
     pub passes: Options,
     /// Called with the rows done and all rows.
     pub progress: Option<&'a mut dyn FnMut(usize, usize)>,
@@ -110,6 +111,10 @@ impl Model {
     }
 
     /// The plan for inputs of these specs, made if there is none yet.
+    ///
+    /// # Errors
+    /// If a layer cannot take such inputs, the values take more memory than
+    /// [`Limits`](crate::saving::Limits) allow, or the device fails.
     pub fn compiled(
         &self,
         inputs: &[Spec],
@@ -168,6 +173,9 @@ impl Model {
     }
 
     /// The traced program of a prediction, before any pass.
+    ///
+    /// # Errors
+    /// If a layer cannot take such inputs; the error names it.
     pub fn program(&self, inputs: &[Spec]) -> Result<Program> {
         let (trace, outputs) = self.trace(inputs)?;
         Ok(Program::new(trace, &outputs))
@@ -270,7 +278,8 @@ fn conform_one(spec: &InputSpec, tensor: &Tensor) -> Result<Tensor> {
         ));
     }
     let is_text = |dtype: DType| dtype == DType::String;
-    if is_text(tensor.dtype()) != is_text(spec.dtype) {
+    let loses_parts = tensor.dtype() == DType::Complex64 && spec.dtype != DType::Complex64;
+    if is_text(tensor.dtype()) != is_text(spec.dtype) || loses_parts {
         return Err(Error::DType {
             context: format!("input '{}'", quote(&spec.name)),
             found: tensor.dtype().name().into(),

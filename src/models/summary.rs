@@ -12,10 +12,13 @@ use crate::tensor::{Variable, VariableId};
 /// One row of a summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SummaryRow {
+    /// The layer's name.
     pub name: String,
+    /// The layer's class.
     pub class_name: String,
     /// As Keras prints it: `(None, 32)`, or `?` for a layer that is not built.
     pub output_shape: String,
+    /// Elements of all of the layer's weights.
     pub params: usize,
     /// Whether it has its weights: those of a layer that is not built count as none.
     pub is_built: bool,
@@ -30,13 +33,18 @@ pub struct SummaryRow {
 /// A model's summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
+    /// The model's name.
     pub name: String,
+    /// The model's class.
     pub class_name: String,
+    /// The layers in Keras's order.
     pub rows: Vec<SummaryRow>,
     /// Whether each layer is called once, with what the one before it gives: then Keras leaves out
     /// the connections.
     pub is_chain: bool,
+    /// Elements of all weights, without the optimizer's state.
     pub total_params: usize,
+    /// Elements of the weights that training changes by gradient.
     pub trainable_params: usize,
     /// Bytes of all weights, as stored.
     pub bytes: usize,

@@ -378,8 +378,9 @@ impl<'a> Machine<'a> {
                     out[at] = part.map_or(0, |(_, reg)| self.registers[*reg][at]);
                 }
             }),
-            // A scalar's register is filled once, the others have arms of their own in `step`.
-            Inst::Scalar { .. } | Inst::Unary { .. } | Inst::Binary { .. } => {}
+            // A scalar's register is filled once, the others have arms of their own in `step`, and a
+            // host is given no regions of rows.
+            Inst::Row { .. } | Inst::Scalar { .. } | Inst::Unary { .. } | Inst::Binary { .. } => {}
         }
     }
 }

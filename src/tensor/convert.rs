@@ -2,18 +2,22 @@
 
 use half::{bf16, f16};
 
-use crate::base::{DType, Error, Result, Spec};
+use crate::base::stream::PIECE;
+use crate::base::{DType, Error, Result, Source, Spec};
 use crate::tensor::{Array, Tensor, Words};
 
 impl Tensor {
     /// The elements in their lane. Integers of 64 bits must fit 32; float64 is narrowed to float32.
+    ///
+    /// # Errors
+    /// [`Error::DType`] for integers that do not fit and for text.
     pub fn to_array(&self) -> Result<Array> {
         let words = words_from_bytes(self.dtype(), self.bytes())?;
         Ok(Array { spec: self.spec().clone(), words })
     }
 
     /// Every element as a double, in order. Exact except for 64-bit integers above 2^53. Text is no
-    /// number: NaN.
+    /// number, complex ones are no real number: NaN.
     pub fn iter_f64(&self) -> Box<dyn Iterator<Item = f64> + '_> {
         fn each<'a, T: bytemuck::Pod>(
             bytes: &'a [u8],
@@ -36,19 +40,25 @@ impl Tensor {
             DType::UInt32 => each(b, |x: u32| f64::from(x)),
             DType::UInt16 => each(b, |x: u16| f64::from(x)),
             DType::UInt8 | DType::Bool => each(b, |x: u8| f64::from(x)),
-            DType::String => Box::new(std::iter::repeat_n(f64::NAN, self.len())),
+            DType::String | DType::Complex64 => Box::new(std::iter::repeat_n(f64::NAN, self.len())),
         }
     }
 
     /// The elements converted to another dtype, as NumPy's `astype` does: floats are rounded to
     /// nearest even and truncated towards integers, integers wrap, anything but zero is true. Numbers
-    /// become text as Rust writes them; text is no number.
+    /// become text as Rust writes them; text is no number. Of complex numbers real ones keep the real
+    /// part.
     pub fn cast(&self, dtype: DType) -> Tensor {
         if dtype == self.dtype() {
             return self.clone();
         }
         if dtype == DType::String {
             return self.to_text();
+        }
+        match (self.dtype(), dtype) {
+            (_, DType::Complex64) => return self.to_complex(),
+            (DType::Complex64, _) => return self.real_parts().cast(dtype),
+            _ => {}
         }
         let mut bytes = Vec::with_capacity(self.len() * dtype.size());
         if self.dtype().is_int() && dtype.is_int() {
@@ -166,12 +176,18 @@ fn words_from_bytes(dtype: DType, bytes: &[u8]) -> Result<Words> {
         DType::UInt16 => Words::U32(each(bytes, |x: u16| u32::from(x))),
         DType::UInt8 => Words::U32(each(bytes, |x: u8| u32::from(x))),
         DType::Bool => Words::U32(each(bytes, |x: u8| u32::from(x != 0))),
+        DType::Complex64 => {
+            return Err(Error::Internal("complex numbers are computed in parts".into()));
+        }
         DType::String => return Err(super::text::unexpected("computing")),
     })
 }
 
 /// Converts stored little-endian bytes to the words a device holds, piece by piece: the streaming
 /// form of [`Tensor::to_array`].
+///
+/// # Errors
+/// [`Error::DType`] for integers that do not fit and for text.
 pub fn bytes_to_words(dtype: DType, bytes: &[u8], words: &mut Vec<u8>) -> Result<()> {
     words.clear();
     match words_from_bytes(dtype, bytes)? {
@@ -183,6 +199,32 @@ pub fn bytes_to_words(dtype: DType, bytes: &[u8], words: &mut Vec<u8>) -> Result
 }
 
 impl Array {
+    /// The elements of a source, converted piece by piece as they are read. Whether they can be believed
+    /// is what [`Source::check`] then says.
+    ///
+    /// # Errors
+    /// Those of the source; [`Error::DType`] for 64-bit integers that do not fit a word.
+    pub fn read(source: &dyn Source) -> Result<Array> {
+        let (dtype, len) = (source.spec().dtype, source.spec().shape.len());
+        let size = dtype.size();
+        let step = PIECE / size.max(4);
+        let mut array = Array::zeros(source.spec().clone());
+        let mut stored = vec![0; if size == 4 { 0 } else { step.min(len) * size }];
+        let mut words = Vec::new();
+        for (i, piece) in array.word_bytes_mut().chunks_mut(step * 4).enumerate() {
+            let offset = i * step * size;
+            if size == 4 {
+                source.read(offset, piece)?;
+                continue;
+            }
+            let stored = &mut stored[..piece.len() / 4 * size];
+            source.read(offset, stored)?;
+            bytes_to_words(dtype, stored, &mut words)?;
+            piece.copy_from_slice(&words);
+        }
+        Ok(array)
+    }
+
     /// The elements as stored in the array's dtype.
     pub fn to_tensor(&self) -> Tensor {
         let dtype = self.spec.dtype;

@@ -5,9 +5,8 @@ use crate::metrics::Direction;
 use crate::models::Model;
 use crate::optimizers::Optimizer;
 use crate::runtime::Device;
-use crate::trainers::callback::Logs;
 use crate::trainers::loss_scaling::LossScaling;
-use crate::trainers::{Compile, Data, Training};
+use crate::trainers::{Compile, Data, Logs, Training};
 
 impl Model {
     /// Configures the model for training. State of an earlier optimizer is dropped.
@@ -48,12 +47,18 @@ impl Model {
     }
 
     /// Updates the weights by one batch and returns the metrics since they were last reset.
+    ///
+    /// # Errors
+    /// As [`train_step`](Model::train_step).
     pub fn train_on_batch(&mut self, batch: &Data, device: &Device) -> Result<Logs> {
         self.train_step(batch, device)?;
         self.metrics_results(device)
     }
 
     /// Computes the loss and the metrics of one batch, since they were last reset.
+    ///
+    /// # Errors
+    /// As [`train_step`](Model::train_step).
     pub fn test_on_batch(&mut self, batch: &Data, device: &Device) -> Result<Logs> {
         self.test_step(batch, device)?;
         self.metrics_results(device)
@@ -61,21 +66,34 @@ impl Model {
 
     /// Updates the weights and the metrics by one batch. Nothing is read back, so a device may still
     /// be at work when this returns.
+    ///
+    /// # Errors
+    /// If the model is not compiled, the batch does not fit it, its loss or its metrics, or the
+    /// device fails.
     pub fn train_step(&mut self, batch: &Data, device: &Device) -> Result<()> {
         self.in_training(|model, state| state.run(model, batch, true, device))
     }
 
     /// Updates the metrics by one batch.
+    ///
+    /// # Errors
+    /// As [`train_step`](Model::train_step).
     pub fn test_step(&mut self, batch: &Data, device: &Device) -> Result<()> {
         self.in_training(|model, state| state.run(model, batch, false, device))
     }
 
     /// Reads the metrics since they were last reset, the loss first.
+    ///
+    /// # Errors
+    /// If the model is not compiled, or the device fails.
     pub fn metrics_results(&mut self, device: &Device) -> Result<Logs> {
         self.in_training(|_, state| state.results(device))
     }
 
     /// Forgets the metrics of earlier batches.
+    ///
+    /// # Errors
+    /// If the model is not compiled.
     pub fn reset_metrics(&mut self) -> Result<()> {
         self.in_training(|_, state| state.reset())
     }

@@ -45,6 +45,9 @@ impl SaveOptions<'_> {
 impl Model {
     /// Saves the model as Keras does, replacing an existing file in one step when the new one is
     /// complete.
+    ///
+    /// # Errors
+    /// As [`save_with`](Model::save_with).
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.save_with(path, &mut SaveOptions::default())
     }
