@@ -23,6 +23,9 @@ pub struct SymbolicSpec {
     pub dtype: DType,
 }
 
+/// A layer that a model calls, and what it gives, flattened, where it is known.
+pub type Stage = (Arc<dyn Layer>, Option<Vec<SymbolicSpec>>);
+
 /// A layer of a model: it makes its variables from input shapes and writes its mathematics on graph
 /// values. Constructors read the layer's config; its shape function is its `call`, traced.
 pub trait Layer: Send + Sync {
@@ -88,8 +91,8 @@ pub trait Layer: Send + Sync {
         Vec::new()
     }
 
-    /// The layers that a model calls, with what each gives, where it is known.
-    fn stages(&self) -> Vec<(Arc<dyn Layer>, Option<Vec<SymbolicSpec>>)> {
+    /// The layers that a model calls, in Keras's order.
+    fn stages(&self) -> Vec<Stage> {
         Vec::new()
     }
 

@@ -12,7 +12,7 @@ use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
 use crate::layers::symbolic::output_specs;
 use crate::layers::{
-    Arg, Args, CallArgs, Context, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec,
+    Arg, Args, CallArgs, Context, InputLayer, Layer, LayerBase, Outputs, Stage, SymbolicSpec,
 };
 use crate::models::calls::{History, inbound_nodes, structure};
 use crate::models::deserialize::{Names, Reader, Record};
@@ -403,7 +403,7 @@ impl Layer for Functional {
         vec![("layers", Nested::List(layers))]
     }
 
-    fn stages(&self) -> Vec<(Arc<dyn Layer>, Option<Vec<SymbolicSpec>>)> {
+    fn stages(&self) -> Vec<Stage> {
         let stage = |&member: &usize| {
             let last = self.calls.iter().rev().find(|call| call.layer == member);
             (self.members[member].layer.clone(), last.map(|call| call.outputs.clone()))

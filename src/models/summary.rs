@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::base::Spec;
-use crate::layers::{Layer, SymbolicSpec};
+use crate::layers::{Layer, Stage, SymbolicSpec};
 use crate::models::functional::{Call, Functional};
 use crate::models::model::{Form, Model};
 use crate::tensor::{Variable, VariableId};
@@ -140,11 +140,8 @@ impl Model {
 }
 
 /// Rows of layers in a chain, or in a model within the model.
-fn rows_of(
-    stages: &[(Arc<dyn Layer>, Option<Vec<SymbolicSpec>>)],
-    level: usize,
-) -> Vec<SummaryRow> {
-    let row_of = |(layer, outputs): &(Arc<dyn Layer>, Option<Vec<SymbolicSpec>>)| {
+fn rows_of(stages: &[Stage], level: usize) -> Vec<SummaryRow> {
+    let row_of = |(layer, outputs): &Stage| {
         let shape = outputs.as_deref().map(shapes);
         row(layer.as_ref(), shape, Vec::new(), level)
     };
