@@ -5,8 +5,11 @@
 pub enum Nested<T> {
     /// Keras's `None` where a value may be left out.
     None,
+    /// One value.
     Leaf(T),
+    /// A list, and also Keras's tuple.
     List(Vec<Nested<T>>),
+    /// A mapping by name, in the order in which it was written.
     Dict(Vec<(String, Nested<T>)>),
 }
 
@@ -37,6 +40,9 @@ impl<T> Nested<T> {
 
     /// The same structure with every leaf replaced; leaves are visited in flattening order, mappings
     /// keep theirs.
+    ///
+    /// # Errors
+    /// The first that `f` gives.
     pub fn try_map<U, E>(
         &self,
         f: &mut dyn FnMut(&T) -> std::result::Result<U, E>,

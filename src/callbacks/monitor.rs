@@ -11,7 +11,9 @@ pub enum Mode {
     /// As the name of the value says: a loss is better when it is smaller, a metric as Keras knows it.
     #[default]
     Auto,
+    /// Smaller is better.
     Min,
+    /// Larger is better.
     Max,
 }
 

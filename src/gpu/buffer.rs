@@ -81,6 +81,7 @@ impl Buffer {
         self.0.bytes
     }
 
+    /// The name it was made with, for errors and debuggers.
     pub fn label(&self) -> &str {
         &self.0.label
     }

@@ -82,6 +82,7 @@ impl Gpu {
         })))
     }
 
+    /// Facts about the adapter behind the device.
     pub fn caps(&self) -> &Caps {
         &self.0.caps
     }

@@ -26,6 +26,7 @@ impl DeviceTensor {
         DeviceTensor { gpu: gpu.clone(), panels, spec }
     }
 
+    /// The device that the buffers are on.
     pub fn gpu(&self) -> &Gpu {
         &self.gpu
     }

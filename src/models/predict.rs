@@ -24,6 +24,7 @@ pub struct PredictOptions<'a> {
     pub device: Device,
     /// Rows computed at once, as in Keras 32.
     pub batch_size: usize,
+    /// Which optimisations the program goes through.
     pub passes: Options,
     /// Called with the rows done and all rows.
     pub progress: Option<&'a mut dyn FnMut(usize, usize)>,
@@ -110,6 +111,10 @@ impl Model {
     }
 
     /// The plan for inputs of these specs, made if there is none yet.
+    ///
+    /// # Errors
+    /// If a layer cannot take such inputs, the values take more memory than
+    /// [`Limits`](crate::saving::Limits) allow, or the device fails.
     pub fn compiled(
         &self,
         inputs: &[Spec],
@@ -168,6 +173,9 @@ impl Model {
     }
 
     /// The traced program of a prediction, before any pass.
+    ///
+    /// # Errors
+    /// If a layer cannot take such inputs; the error names it.
     pub fn program(&self, inputs: &[Spec]) -> Result<Program> {
         let (trace, outputs) = self.trace(inputs)?;
         Ok(Program::new(trace, &outputs))

@@ -1,5 +1,6 @@
 //! A program made ready for a device.
 
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, mem};
 
@@ -47,6 +48,7 @@ pub struct RegionSummary {
     pub scope: String,
     /// What it stores and where, and the operations in it.
     pub text: String,
+    /// What it computes and moves in one run, all steps of a loop together.
     pub cost: Cost,
     /// How often a kernel is started for it in one run.
     pub dispatches: usize,
@@ -57,6 +59,10 @@ pub struct RegionSummary {
 impl Compiled {
     /// Optimises and compiles; `dump` sees the program after each pass. On a GPU, the variables that are
     /// not there yet are streamed to it meanwhile.
+    ///
+    /// # Errors
+    /// If the device has too little memory or refuses a kernel, a variable cannot be read, or a row
+    /// of one is too large for a binding.
     pub fn new(
         mut program: Program,
         device: &Device,
@@ -68,7 +74,7 @@ impl Compiled {
         let plan = match device {
             Device::Host => {
                 summary = summarize(&program, options, Target::Host)?.2;
-                Plan::Host(HostPlan::new(&program, options)?)
+                Plan::Host(HostPlan::new(&program, options, &Arc::default())?)
             }
             Device::Gpu(gpu) => {
                 panels::run(&mut program, gpu.max_binding())?;
@@ -93,6 +99,9 @@ impl Compiled {
     }
 
     /// What the plan for a GPU consists of, without making one: works on any machine.
+    ///
+    /// # Errors
+    /// As [`new`](Compiled::new), as far as that needs no device.
     pub fn describe(program: &Program, options: &Options) -> Result<PlanSummary> {
         let mut summary = summarize(program, options, Target::Device)?.2;
         if let Some(prelude) = &program.prelude {
@@ -101,10 +110,12 @@ impl Compiled {
         Ok(summary)
     }
 
+    /// The program after all passes.
     pub fn program(&self) -> &Program {
         &self.program
     }
 
+    /// What the plan consists of.
     pub fn summary(&self) -> &PlanSummary {
         &self.summary
     }

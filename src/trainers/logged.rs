@@ -9,6 +9,7 @@ pub type Logs = Vec<(String, Logged)>;
 /// What a metric gave.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Logged {
+    /// One number.
     Number(f64),
     /// Numbers in an array, such as the scores of classes.
     Array(Tensor),
