@@ -1,8 +1,9 @@
 //! The command line tool as a user meets it: arguments in; exit code, files and text out.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use keraunos::Tensor;
 use keraunos::saving::npz::{read_npz, write_npz};
@@ -81,7 +82,7 @@ fn unknown_class(path: &str) {
         groups: Vec::new(),
         assets: Vec::new(),
     };
-    let options = WriteOptions { overwrite: true, zipped: true };
+    let options = WriteOptions::default();
     write_archive(Path::new(path), &contents, &options, &mut |_, _| {}).unwrap();
 }
 
@@ -108,6 +109,34 @@ fn predict_writes_outputs_by_name_or_by_position() {
         assert_close(&found[0].1, expected("y0"));
         assert_close(&found[1].1, expected("y1"));
     }
+}
+
+#[test]
+fn predict_reads_and_writes_json() {
+    let folder = Folder::new();
+    let (inputs, output) = (folder.path("x.json"), folder.path("y.json"));
+    let rows = |name: &str| {
+        let arrays = read_npz(Path::new(&arrays("mlp"))).unwrap();
+        let array = arrays.into_iter().find(|(n, _)| n == name).unwrap().1;
+        let columns = array.shape()[1];
+        let all: Vec<f64> = array.iter_f64().collect();
+        all.chunks(columns).map(<[f64]>::to_vec).collect::<Vec<_>>()
+    };
+    fs::write(&inputs, json!(rows("x0")).to_string()).unwrap();
+    let model = model("mlp");
+    let args = ["predict", &model, "--inputs", &inputs, "--output", &output];
+    assert_eq!(succeed(&args), "");
+    let found: Vec<Vec<f64>> = serde_json::from_slice(&fs::read(&output).unwrap()).unwrap();
+    for (found, expected) in found.iter().flatten().zip(rows("y0").iter().flatten()) {
+        assert!((found - expected).abs() < 1e-4);
+    }
+    succeed(&["compare", &model, "--inputs", &inputs, "--expected", &output]);
+    succeed(&[&args[..], &["--positional"]].concat());
+    let found: Json = serde_json::from_slice(&fs::read(&output).unwrap()).unwrap();
+    assert!(found["y0"].is_array(), "{found}");
+    fs::write(&inputs, "[[1, 2, \"three\"]]").unwrap();
+    let line = fail(&args, 1);
+    assert!(line.contains("x.json: at [0][2]: text among numbers"), "{line}");
 }
 
 #[test]
@@ -247,6 +276,12 @@ fn summary_is_keras_s_table() {
     }
     let text = succeed(&["summary", &model(TWO)]);
     assert!(text.contains("│ dense[0][0], dense_1[0][0] │"), "{text}");
+    let text = succeed(&["summary", &model("op_nodes")]);
+    assert!(text.contains("(Tanh)"), "operations are rows, too:\n{text}");
+    let text = succeed(&["summary", &model("frozen_base"), "--expand-nested", "--show-trainable"]);
+    for part in ["   └ ", " Trainable ┃", " N ", " - "] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
 }
 
 #[test]
@@ -401,4 +436,30 @@ fn limits_are_changed_by_name() {
     let unknown = run(&["summary", "--limit", "colour=1", &model(TWO)]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("config_bytes"));
+}
+
+#[test]
+fn models_go_through_pipes() {
+    let piped = |arguments: &[&str], input: &[u8]| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_keraunos"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Small enough for a pipe to hold: nobody waits for anybody.
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), output.stdout)
+    };
+    let folder = Folder::new();
+    let [direct, copy] = ["direct.keras", "copy.keras"].map(|name| folder.0.path().join(name));
+    succeed(&["convert", &model(TWO), direct.to_str().unwrap()]);
+    let (code, streamed) = piped(&["convert", &model(TWO), "-"], b"");
+    assert_eq!(code, Some(0));
+    let (code, nothing) = piped(&["convert", "-", copy.to_str().unwrap()], &streamed);
+    assert_eq!((code, nothing.len()), (Some(0), 0));
+    assert!(std::fs::read(&copy).unwrap() == std::fs::read(&direct).unwrap());
+    let (code, _) = piped(&["convert", "-", "-"], b"no model");
+    assert_eq!(code, Some(2));
 }

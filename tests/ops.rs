@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use keraunos::base::{DType, Spec};
 use keraunos::graph::eval::{Leaves, eval};
-use keraunos::graph::ops::{BINARY, Hoisted, UNARY};
-use keraunos::graph::{Graph, Node, NodeId, Op, OpDef, Trace, Value};
+use keraunos::graph::ops::{BINARY, Hoisted, Pair, UNARY};
+use keraunos::graph::{Complex, Graph, Node, NodeId, Op, OpDef, Trace, Value};
 use keraunos::tensor::{Array, Words};
 use ops_cases::{Case, Traced, cases, weights};
 use proptest::prelude::*;
@@ -136,6 +136,7 @@ kinds![
     StopGradient,
     LoopOverTime,
     LoopResult,
+    Pair,
 ];
 
 #[test]
@@ -158,9 +159,9 @@ fn every_operation_has_a_case() {
         let in_front = |k: &&str| matches!(*k, "Read" | "LoopOverTime" | "Factor");
         kinds.extend(traced.trace.nodes.iter().map(|n| kind(&n.op)).filter(in_front));
     }
-    // Programs make the one, the other stands for inputs of loops that are not finished; the test
-    // below has them.
-    kinds.extend(["Hoisted", "Placeholder"]);
+    // Programs make the first, the second stands for inputs of loops that are not finished, the third
+    // for complex numbers, which are computed in parts; the tests below have them.
+    kinds.extend(["Hoisted", "Placeholder", "Pair"]);
     let missing: Vec<_> = KINDS.iter().filter(|k| !kinds.contains(*k)).collect();
     assert!(missing.is_empty(), "no case for {missing:?}");
     let unary = UNARY.iter().map(|r| (r.name, !r.wgsl.starts_with("u32(") && r.name != "not"));
@@ -170,6 +171,19 @@ fn every_operation_has_a_case() {
         assert!(found.is_some(), "no case for the function '{name}'");
         assert!(!differentiated || found == Some(&true), "no case with a gradient for '{name}'");
     }
+}
+
+#[test]
+fn complex_numbers_are_computed_in_parts_only() {
+    let graph = Graph::new();
+    let z = graph.input(Spec::new([3], DType::Complex64));
+    let twice = Complex::of(z).unwrap().map(|part| part * 2.0).value();
+    assert_eq!(twice.spec(), z.spec());
+    let _ = z + z;
+    let message = graph.finish().err().unwrap().to_string();
+    assert!(message.contains("complex numbers in 'add'"), "{message}");
+    let parts = [2, 3].map(|n| Spec::new([n], DType::Float32));
+    assert!(Pair.infer(&parts.each_ref()).is_err());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use keraunos::graph::ops::{
     TriangularSolve, UNARY,
 };
 use keraunos::kernels::*;
-use keraunos::program::region::{Body, Inst};
+use keraunos::program::region::{Body, Combined, Each, Inst, RowPlan};
 use keraunos::program::view::Space;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
@@ -93,6 +93,8 @@ fn launches() -> Vec<Launch> {
     }
     all.push(map_of_every_function(&caps));
     all.extend(reductions(&caps));
+    all.extend(rows_of_several_lengths(&caps));
+    all.push(transposed_map(&caps));
     for kind in [
         FactorKind::Cholesky,
         FactorKind::Lu,
@@ -153,6 +155,17 @@ fn map_of_every_function(caps: &Caps) -> keraunos::Result<Launch> {
     map::launch(&body, 12, caps, &Access::whole(&dtype_of)).map(|(launch, _)| launch)
 }
 
+/// A map that reads neighbours along its first dimension.
+fn transposed_map(caps: &Caps) -> keraunos::Result<Launch> {
+    let space = Space::new(&[&[20, 30]]);
+    let mut at = space.index(0);
+    at.strides[1] = 20;
+    let code = vec![Inst::Load { operand: 0, dtype: DType::Float32, at }];
+    let body = Body { operands: vec![0], code, space };
+    let dtype_of = |_| DType::Float32;
+    map::launch(&body, 600, caps, &Access::whole(&dtype_of)).map(|(launch, _)| launch)
+}
+
 /// Every reduction in every lane, by one thread and by a workgroup for each output.
 fn reductions(caps: &Caps) -> Vec<keraunos::Result<Launch>> {
     let kinds = [ReduceKind::Sum, ReduceKind::Prod, ReduceKind::Max, ReduceKind::Min];
@@ -174,15 +187,62 @@ fn reductions(caps: &Caps) -> Vec<keraunos::Result<Launch>> {
                 let anchor = vec![Inst::Anchor { dtype: found }];
                 let body = Body { space: Space::new(&[&[3]]), operands: vec![], code: anchor };
                 let outputs = 3;
-                let reduction =
-                    reduce::Reduction { op, prologue: &prologue, body: &body, outputs, len };
-                let dtype_of = |_| dtype;
-                let launch = reduce::launch(&reduction, caps, &Access::whole(&dtype_of));
-                all.push(launch.map(|(launch, _)| launch));
+                for contiguous in [true, false] {
+                    let (prologue, body) = (&prologue, &body);
+                    let reduction =
+                        reduce::Reduction { op, prologue, body, outputs, len, contiguous };
+                    let dtype_of = |_| dtype;
+                    let launch = reduce::launch(&reduction, caps, &Access::whole(&dtype_of));
+                    all.push(launch.map(|(launch, _)| launch));
+                }
             }
         }
     }
     all
+}
+
+/// Two reductions of different dtypes, one of which is stored, and elements, by few and by many
+/// invocations for each row.
+fn rows_of_several_lengths(caps: &Caps) -> Vec<keraunos::Result<Launch>> {
+    let (float, int) = (DType::Float32, DType::Int32);
+    let row = |combined, dtype| Inst::Row { combined, dtype };
+    let launch = |len: usize| {
+        let space = Space::new(&[&[70], &[len]]);
+        let at = space.position(0..2);
+        let load = |dtype| Inst::Load { operand: 0, dtype, at: at.clone() };
+        let body =
+            |operand: usize, code| Body { space: space.clone(), operands: vec![operand], code };
+        let value = |dtype| Body {
+            space: Space::new(&[&[70]]),
+            operands: Vec::new(),
+            code: vec![Inst::Anchor { dtype }],
+        };
+        let difference = Inst::Binary { name: "sub", a: 0, b: 1, dtype: float };
+        let combined = vec![
+            Combined {
+                kind: ReduceKind::Max,
+                root: 5,
+                stored: true,
+                element: body(0, vec![load(float)]),
+                value: value(float),
+            },
+            Combined {
+                kind: ReduceKind::Sum,
+                root: 6,
+                stored: false,
+                element: body(1, vec![load(int)]),
+                value: value(int),
+            },
+        ];
+        let code = vec![load(float), row(0, float), difference, row(1, int)];
+        let each = vec![Each { root: 7, body: body(0, code) }];
+        let position =
+            Body { space: space.clone(), operands: Vec::new(), code: vec![Inst::Index { at }] };
+        let plan = RowPlan { rows: 70, len, contiguous: true, combined, each, position };
+        let dtype_of = |id| if id == 1 { int } else { float };
+        rows::launch(&plan, caps, &Access::whole(&dtype_of)).map(|(launch, _)| launch)
+    };
+    [5, 100, 300, 1000, 3000].map(launch).into()
 }
 
 fn module_of(launch: &Launch) -> naga::Module {
@@ -280,6 +340,8 @@ fn no_shader_file_is_left_out() {
         assert!(used.contains(import));
         used.extend(files.into_iter().map(String::from));
     }
+    // Written into the generated text, once for each reduction.
+    used.insert("lib/row_stage".into());
     let unused: Vec<_> = embedded.difference(&used).collect();
     assert!(unused.is_empty(), "no launch in this test uses {unused:?}");
 }

@@ -1,7 +1,10 @@
 //! Models that take or give text: what the host does goes into and comes out of a device's program.
 
+mod common;
+
 use keraunos::saving::Json;
-use keraunos::{CustomObjects, Device, Model, Tensor};
+use keraunos::saving::npz::read_npz;
+use keraunos::{CustomObjects, Device, Model, Tensor, load_model};
 use serde_json::json;
 
 fn layer(class: &str, config: &Json) -> Json {
@@ -83,4 +86,65 @@ fn text_is_not_computed_with() {
     let error = model.call(&[texts()], &Device::Host).unwrap_err().to_string();
     assert!(error.contains("num_oov_indices is 0"), "{error}");
     assert!(model.call(&[Tensor::new([1, 1], &[1f32]).unwrap()], &Device::Host).is_err());
+}
+
+/// Models that `tests/keras/make_text.py` recorded: every mode of every layer of text.
+#[test]
+fn recorded_models_of_text_on_the_host() {
+    check_recorded(&Device::Host);
+}
+
+#[test]
+fn recorded_models_of_text_on_the_gpu() {
+    check_recorded(&common::gpu());
+}
+
+fn check_recorded(device: &Device) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/text");
+    let mut failures = Vec::new();
+    let mut models = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "keras") {
+            models += 1;
+            failures
+                .extend(differences(&path, device).into_iter().map(|d| format!("{path:?} {d}")));
+        }
+    }
+    assert!(models >= 8, "the recorded models are in the repository");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// What of a recorded model's outputs is not what Keras gave, also behind saving and loading.
+fn differences(path: &std::path::Path, device: &Device) -> Vec<String> {
+    let arrays = read_npz(&path.with_extension("npz")).unwrap();
+    let side = |letter: char| {
+        let found = arrays.iter().filter(move |(name, _)| name.starts_with(letter));
+        found.map(|(_, tensor)| tensor.clone()).collect::<Vec<_>>()
+    };
+    let (inputs, expected) = (side('x'), side('y'));
+    let model = load_model(path).unwrap();
+    let temporary = tempfile::tempdir().unwrap();
+    let copy = temporary.path().join("copy.keras");
+    model.save(&copy).unwrap();
+    let mut differences = Vec::new();
+    for model in [model, load_model(&copy).unwrap()] {
+        let found = match model.call(&inputs, device) {
+            Ok(found) => found,
+            Err(error) => return vec![error.to_string()],
+        };
+        assert_eq!(found.len(), expected.len());
+        for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            // Rows without a word have no mean.
+            let near = |(a, b): (f64, f64)| {
+                (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-5 * b.abs().max(1.0)
+            };
+            let same = found.shape() == expected.shape()
+                && found.iter_f64().zip(expected.iter_f64()).all(near);
+            if !same {
+                differences.push(format!("output {i}: {found:?} is not {expected:?}"));
+            }
+        }
+    }
+    differences
 }

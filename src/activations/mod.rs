@@ -74,6 +74,7 @@ const ALIASES: &[(&str, &str)] = &[
 ];
 
 impl Activation {
+    /// The identity: what Keras takes null for.
     pub const LINEAR: Activation = ACTIVATIONS[0];
 
     /// A function of the user's own.
@@ -88,6 +89,9 @@ impl Activation {
     }
 
     /// The activation under a config key: a name, a function record, or null for linear.
+    ///
+    /// # Errors
+    /// [`Error::UnknownClass`] if it names no activation of Keras or of the user.
     pub fn from_config(config: &Config, key: &str) -> Result<Activation> {
         let unknown = |name: &str, module: &str| Error::UnknownClass {
             kind: "activation",
@@ -119,10 +123,12 @@ impl Activation {
         }
     }
 
+    /// The name in `keras.activations`, or the one that a user's function is registered under.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
+    /// The function of a value of any shape, which the result has too; `glu` halves the last axis.
     pub fn apply<'g>(&self, x: Value<'g>) -> Value<'g> {
         (self.apply)(x)
     }

@@ -14,19 +14,34 @@ use crate::base::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum DType {
+    /// 64-bit IEEE float. It is computed as float32.
     Float64,
+    /// 32-bit IEEE float.
     Float32,
+    /// 16-bit IEEE float: 5 bits of exponent, 10 of fraction.
     Float16,
+    /// The upper half of a float32: 8 bits of exponent, 7 of fraction.
     BFloat16,
+    /// 64-bit signed integer. It is computed as int32.
     Int64,
+    /// 32-bit signed integer.
     Int32,
+    /// 16-bit signed integer.
     Int16,
+    /// 8-bit signed integer.
     Int8,
+    /// 64-bit unsigned integer. It is computed as uint32.
     UInt64,
+    /// 32-bit unsigned integer.
     UInt32,
+    /// 16-bit unsigned integer.
     UInt16,
+    /// 8-bit unsigned integer.
     UInt8,
+    /// True or false, stored in one byte: 1 or 0.
     Bool,
+    /// Two float32: a real and an imaginary part. Graphs compute with the parts.
+    Complex64,
     /// Text. It is never computed with: layers of text turn it into numbers on the host.
     String,
 }
@@ -43,7 +58,7 @@ pub enum Lane {
 }
 
 impl DType {
-    /// Every dtype of numbers, widest first within its kind.
+    /// Every dtype of real numbers, widest first within its kind.
     pub const ALL: [DType; 13] = [
         DType::Float64,
         DType::Float32,
@@ -76,6 +91,7 @@ impl DType {
             DType::UInt16 => "uint16",
             DType::UInt8 => "uint8",
             DType::Bool => "bool",
+            DType::Complex64 => "complex64",
             DType::String => "string",
         }
     }
@@ -85,9 +101,9 @@ impl DType {
     /// # Errors
     /// [`Error::Unsupported`] for the dtypes that only Keras has.
     pub fn from_name(name: &str) -> Result<DType> {
-        let all = DType::ALL.into_iter().chain([DType::String]);
+        let all = DType::ALL.into_iter().chain([DType::Complex64, DType::String]);
         all.into_iter().find(|d| d.name() == name).ok_or_else(|| match name {
-            "complex64" | "complex128" | "float8_e4m3fn" | "float8_e5m2" | "int4" | "uint4" => {
+            "complex128" | "float8_e4m3fn" | "float8_e5m2" | "int4" | "uint4" => {
                 Error::Unsupported(format!("dtype {name}"))
             }
             _ => Error::DType {
@@ -102,7 +118,7 @@ impl DType {
     /// Size of one element in bytes, as stored; 0 for text, whose elements have no common size.
     pub fn size(self) -> usize {
         match self {
-            DType::Float64 | DType::Int64 | DType::UInt64 => 8,
+            DType::Float64 | DType::Int64 | DType::UInt64 | DType::Complex64 => 8,
             DType::Float32 | DType::Int32 | DType::UInt32 => 4,
             DType::Float16 | DType::BFloat16 | DType::Int16 | DType::UInt16 => 2,
             DType::Int8 | DType::UInt8 | DType::Bool => 1,
@@ -121,18 +137,22 @@ impl DType {
         }
     }
 
+    /// Whether this is a floating type: float16, bfloat16, float32 or float64.
     pub fn is_float(self) -> bool {
         matches!(self, DType::Float64 | DType::Float32 | DType::Float16 | DType::BFloat16)
     }
 
+    /// Whether this is one of int8 to int64.
     pub fn is_signed_int(self) -> bool {
         matches!(self, DType::Int64 | DType::Int32 | DType::Int16 | DType::Int8)
     }
 
+    /// Whether this is one of uint8 to uint64; booleans are no integers.
     pub fn is_unsigned_int(self) -> bool {
         matches!(self, DType::UInt64 | DType::UInt32 | DType::UInt16 | DType::UInt8)
     }
 
+    /// Whether this is an integer type, signed or unsigned; booleans are none.
     pub fn is_int(self) -> bool {
         self.is_signed_int() || self.is_unsigned_int()
     }

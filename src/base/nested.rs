@@ -5,8 +5,11 @@
 pub enum Nested<T> {
     /// Keras's `None` where a value may be left out.
     None,
+    /// One value.
     Leaf(T),
+    /// A list, and also Keras's tuple.
     List(Vec<Nested<T>>),
+    /// A mapping by name, in the order in which it was written.
     Dict(Vec<(String, Nested<T>)>),
 }
 
@@ -31,11 +34,15 @@ impl<T> Nested<T> {
             Nested::None => {}
             Nested::Leaf(t) => f(t),
             Nested::List(items) => items.iter().for_each(|n| n.visit(f)),
-            Nested::Dict(items) => sorted(items).into_iter().for_each(|(_, n)| n.visit(f)),
+            Nested::Dict(items) => sorted(items).into_iter().for_each(|(_, (_, n))| n.visit(f)),
         }
     }
 
-    /// The same structure with every leaf replaced; leaves are visited in flattening order.
+    /// The same structure with every leaf replaced; leaves are visited in flattening order, mappings
+    /// keep theirs.
+    ///
+    /// # Errors
+    /// The first that `f` gives.
     pub fn try_map<U, E>(
         &self,
         f: &mut dyn FnMut(&T) -> std::result::Result<U, E>,
@@ -48,10 +55,11 @@ impl<T> Nested<T> {
             }
             Nested::Dict(items) => {
                 let mut mapped = Vec::with_capacity(items.len());
-                for (key, n) in sorted(items) {
-                    mapped.push((key.clone(), n.try_map(f)?));
+                for (place, (key, n)) in sorted(items) {
+                    mapped.push((place, (key.clone(), n.try_map(f)?)));
                 }
-                Nested::Dict(mapped)
+                mapped.sort_by_key(|(place, _)| *place);
+                Nested::Dict(mapped.into_iter().map(|(_, item)| item).collect())
             }
         })
     }
@@ -65,9 +73,10 @@ impl<T> Nested<T> {
     }
 }
 
-fn sorted<T>(items: &[(String, Nested<T>)]) -> Vec<&(String, Nested<T>)> {
-    let mut items: Vec<_> = items.iter().collect();
-    items.sort_by(|a, b| a.0.cmp(&b.0));
+/// The items of a mapping by key, with their places in it.
+fn sorted<T>(items: &[(String, Nested<T>)]) -> Vec<(usize, &(String, Nested<T>))> {
+    let mut items: Vec<_> = items.iter().enumerate().collect();
+    items.sort_by(|(_, a), (_, b)| a.0.cmp(&b.0));
     items
 }
 
@@ -82,5 +91,9 @@ mod tests {
             ("a".into(), Nested::List(vec![Nested::Leaf(2), Nested::None, Nested::Leaf(3)])),
         ]);
         assert_eq!(n.flatten(), [&2, &3, &1]);
+        let mut next = 0..;
+        let numbered = n.try_map::<_, ()>(&mut |_| next.next().ok_or(())).unwrap();
+        let Nested::Dict(items) = numbered else { panic!("a mapping stays one") };
+        assert_eq!((items[0].0.as_str(), items[0].1.leaf()), ("b", Some(&2)));
     }
 }

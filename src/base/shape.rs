@@ -13,6 +13,7 @@ pub struct Shape(Vec<usize>);
 pub const MAX_ELEMENTS: usize = i32::MAX as usize;
 
 impl Shape {
+    /// A shape of these extents, outermost first. They are not checked: see [`Shape::checked_len`].
     pub fn new(extents: impl Into<Vec<usize>>) -> Shape {
         Shape(extents.into())
     }
@@ -22,6 +23,7 @@ impl Shape {
         Shape(Vec::new())
     }
 
+    /// Number of axes; 0 for a scalar.
     pub fn rank(&self) -> usize {
         self.0.len()
     }
@@ -32,11 +34,15 @@ impl Shape {
         self.0.iter().fold(1usize, |n, &d| n.saturating_mul(d))
     }
 
+    /// Whether a tensor of this shape has no elements: one extent is 0.
     pub fn is_empty(&self) -> bool {
         self.0.contains(&0)
     }
 
     /// Number of elements, refused above [`MAX_ELEMENTS`].
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if there are more.
     pub fn checked_len(&self) -> Result<usize> {
         let mut n = 1usize;
         for &d in self.0.iter().filter(|&&d| d != 0) {
@@ -60,6 +66,9 @@ impl Shape {
     }
 
     /// The shape that NumPy's broadcasting rules give two operands.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if two extents differ and neither is 1.
     pub fn broadcast(&self, other: &Shape) -> Result<Shape> {
         let rank = self.rank().max(other.rank());
         let at = |s: &Shape, i: usize| (i + s.rank()).checked_sub(rank).map_or(1, |k| s[k]);
@@ -79,6 +88,9 @@ impl Shape {
     }
 
     /// `axis` counted from the front; negative axes count from the back.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no such axis.
     pub fn axis(&self, axis: i64) -> Result<usize> {
         normalize_axis(axis, self.rank())
     }
@@ -90,12 +102,16 @@ impl Shape {
         Shape(extents)
     }
 
+    /// The extents, outermost first.
     pub fn as_slice(&self) -> &[usize] {
         &self.0
     }
 }
 
 /// `axis` of a tensor of this rank, counted from the front.
+///
+/// # Errors
+/// [`Error::Shape`] if there is no such axis.
 pub fn normalize_axis(axis: i64, rank: usize) -> Result<usize> {
     let n = i64::try_from(rank).unwrap_or(i64::MAX);
     if (-n..n).contains(&axis) {

@@ -1,11 +1,17 @@
 //! Arrays of a file and the inputs or outputs of a model: which belongs to which.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use crate::base::error::quote;
-use crate::base::{Error, Result};
-use crate::models::InputSpec;
-use crate::saving::npz::read_npz;
+use crate::base::{DType, Error, Result};
+use crate::cli::loading;
+use crate::models::{InputSpec, Model};
+use crate::saving::atomic;
+use crate::saving::json::array::{depth, from_tensor, to_tensor};
+use crate::saving::json::{Json, parse, to_python};
+use crate::saving::npz::{read_npz, write_npz};
 use crate::tensor::Tensor;
 
 /// The sides of a model, with the names under which their arrays are numbered.
@@ -23,6 +29,13 @@ impl Side {
         }
     }
 
+    fn specs(self, model: &Model) -> Vec<InputSpec> {
+        match self {
+            Side::Inputs => model.inputs(),
+            Side::Outputs => model.outputs(),
+        }
+    }
+
     /// Prefixes of numbered names: `x0`, `x1`, … or `input_0`, `input_1`, ….
     fn prefixes(self) -> [&'static str; 2] {
         match self {
@@ -37,11 +50,23 @@ impl Side {
     }
 }
 
-/// The arrays of an `.npz` file for one side of a model, in the model's order.
-///
+/// The arrays of a file for one side of a model, in the model's order: of an `.npz` archive, or of a
+/// `.json` text as [`Model::inputs_from_json`] takes it.
+pub fn read(path: &Path, model: &Model, side: Side) -> Result<Vec<Tensor>> {
+    if !is_json(path) {
+        return read_archive(path, &side.specs(model), side);
+    }
+    let text = read_text(path)?;
+    let arrays = match side {
+        Side::Inputs => model.inputs_from_json(&text, &loading::limits()),
+        Side::Outputs => model.outputs_from_json(&text, &loading::limits()),
+    };
+    arrays.map_err(|error| in_file(path, &error))
+}
+
 /// They are found by name; else by number (`x0`, `x1`, … or `input_0`, …); else, when the file holds
 /// as many arrays as the model wants, in the order of the file.
-pub fn read(path: &Path, wanted: &[InputSpec], side: Side) -> Result<Vec<Tensor>> {
+fn read_archive(path: &Path, wanted: &[InputSpec], side: Side) -> Result<Vec<Tensor>> {
     let arrays = read_npz(path)?;
     let names: Vec<&str> = arrays.iter().map(|(name, _)| name.as_str()).collect();
     let order = assign(&names, wanted, side).ok_or_else(|| {
@@ -60,12 +85,54 @@ pub fn read(path: &Path, wanted: &[InputSpec], side: Side) -> Result<Vec<Tensor>
 }
 
 /// Weights of samples: one array for all outputs, or one for each.
-pub fn read_weights(path: &Path, outputs: &[InputSpec]) -> Result<Vec<Tensor>> {
-    let arrays = read_npz(path)?;
-    match arrays.as_slice() {
-        [(_, only)] => Ok(vec![only.clone()]),
-        _ => read(path, outputs, Side::Outputs),
+pub fn read_weights(path: &Path, model: &Model) -> Result<Vec<Tensor>> {
+    if is_json(path) {
+        let text = read_text(path)?;
+        let json = parse(&text, "sample_weight", &loading::limits());
+        let json = json.map_err(|error| in_file(path, &error))?;
+        if depth(&json) == 1 {
+            let only = to_tensor(&json, "", DType::Float32);
+            return only.map(|only| vec![only]).map_err(|error| in_file(path, &error));
+        }
+    } else if let [(_, only)] = read_npz(path)?.as_slice() {
+        return Ok(vec![only.clone()]);
     }
+    read(path, model, Side::Outputs)
+}
+
+/// Writes a model's outputs: as arrays under the outputs' names, or to a `.json` file in the structure
+/// of the outputs. `positional` names them y0, y1, … instead.
+pub fn write(path: &Path, model: &Model, outputs: Vec<Tensor>, positional: bool) -> Result<()> {
+    let names = model.outputs().into_iter().map(|output| output.name).enumerate();
+    let names = names.map(|(i, name)| if positional { Side::Outputs.positional(i) } else { name });
+    if !is_json(path) {
+        return write_npz(path, &names.zip(outputs).collect::<Vec<_>>());
+    }
+    let json = match positional {
+        true => Json::Object(names.zip(outputs.iter().map(from_tensor)).collect()),
+        false => model.outputs_to_json(&outputs),
+    };
+    atomic::write(path, to_python(&json).as_bytes(), true)
+}
+
+fn is_json(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
+}
+
+/// A text file, no longer than the limits allow.
+fn read_text(path: &Path) -> Result<Vec<u8>> {
+    let limit = loading::limits().json_array_bytes;
+    let io = |error| Error::io(path, error);
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(io)?;
+    // One byte more tells that there is too much.
+    file.take(limit.saturating_add(1)).read_to_end(&mut text).map_err(io)?;
+    Ok(text)
+}
+
+/// Wrong arrays are the caller's, not a model file's.
+fn in_file(path: &Path, error: &Error) -> Error {
+    Error::Invalid(format!("{}: {error}", path.display()))
 }
 
 fn listed(items: impl Iterator<Item = String>) -> String {
@@ -95,7 +162,6 @@ fn assign(names: &[&str], wanted: &[InputSpec], side: Side) -> Option<Vec<usize>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::DType;
 
     fn order(names: &[&str], wanted: &[&str]) -> Option<Vec<usize>> {
         let spec = |name: &&str| InputSpec {

@@ -10,7 +10,7 @@ use crate::base::error::quote;
 use crate::base::{DType, Result, Source, Spec};
 use crate::cli::failure::Outcome;
 use crate::cli::inspect_report::Report;
-use crate::cli::{limits, progress};
+use crate::cli::{loading, progress};
 use crate::models::Model;
 use crate::saving::{Archive, Json, Method};
 use crate::tensor::Tensor;
@@ -85,7 +85,7 @@ impl Audit {
     fn file(&mut self, path: &Path) {
         let is_hdf5 = path.extension().is_some_and(|ending| ending == "h5" || ending == "hdf5");
         if !is_hdf5 {
-            match Archive::open(path, &limits::current()) {
+            match Archive::open(path, &loading::limits()) {
                 Ok(archive) => self.archive(&archive),
                 Err(error) => return self.add(Severity::Refused, "archive", error.to_string()),
             }

@@ -25,10 +25,10 @@ pub struct Args {
     /// A .keras file, or the folder form of one
     model: PathBuf,
     /// Inputs, as for predict
-    #[arg(long, value_name = "IN.npz")]
+    #[arg(long, value_name = "IN.npz|json")]
     inputs: PathBuf,
     /// Expected outputs, by name, else by number (y0, y1, … or output_0, …)
-    #[arg(long, value_name = "OUT.npz", required_unless_present = "layers")]
+    #[arg(long, value_name = "OUT.npz|json", required_unless_present = "layers")]
     expected: Option<PathBuf>,
     /// Compare every layer on the device with the host, on the rows of the first batch
     #[arg(long)]
@@ -74,7 +74,7 @@ impl Args {
         out: &mut dyn Write,
     ) -> Result<bool, Failure> {
         let outputs = model.outputs();
-        let expected = arrays::read(expected, &outputs, Side::Outputs)?;
+        let expected = arrays::read(expected, model, Side::Outputs)?;
         let found = predict(model, inputs, device.clone(), self.rows.batch_size)
             .at(|| self.model.display().to_string())?;
         let mut same = true;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::base::{Error, Result};
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
-use crate::cli::{limits, progress};
+use crate::cli::{loading, progress, standard};
 use crate::models::{CustomObjects, Model};
 use crate::saving::KerasVersion;
 use crate::saving::saving_lib::{LoadWeightsOptions, SaveOptions, SaveWeightsOptions};
@@ -15,12 +15,13 @@ use crate::saving::saving_lib::{LoadWeightsOptions, SaveOptions, SaveWeightsOpti
 ///
 /// The ending of the destination says what to write: .keras one file, .h5 or .hdf5 the older format,
 /// .weights.h5 the weights only, .weights.json the weights in shards with an index, .json the
-/// architecture only. Any other name becomes a folder with the members of a .keras file.
+/// architecture only. Any other name becomes a folder with the members of a .keras file. As a source or
+/// destination, - is standard input or output, which hold what a .keras file does (or, as input, an .h5).
 #[derive(clap::Args)]
 pub struct Args {
-    /// A .keras file, the folder form of one, a model in .h5, or an architecture in .json
+    /// A .keras file, the folder form of one, a model in .h5, an architecture in .json, or -
     source: PathBuf,
-    /// What to write
+    /// What to write, or -
     destination: PathBuf,
     /// Load the weights from this file: .weights.h5, .weights.json, .keras, or .h5 of any age
     #[arg(long, value_name = "FILE")]
@@ -50,7 +51,7 @@ impl Args {
         let mut model = self.load()?;
         if let Some(weights) = &self.weights {
             let (skip_mismatch, by_name) = (self.skip_mismatch, self.by_name);
-            let options = LoadWeightsOptions { skip_mismatch, by_name, limits: limits::current() };
+            let options = LoadWeightsOptions { skip_mismatch, by_name, limits: loading::limits() };
             model.load_weights_with(weights, &options)?;
         }
         if self.device.is_given() {
@@ -69,15 +70,29 @@ impl Args {
 
     fn load(&self) -> Result<Model> {
         if !ends(&self.source, ".json") {
-            return progress::load(&self.source);
+            return self.load_model();
         }
         let text = std::fs::read_to_string(&self.source);
         let text = text.map_err(|e| Error::io(&self.source, e))?;
         Model::from_json(&text, &CustomObjects::new())
     }
 
+    fn load_model(&self) -> Result<Model> {
+        if standard::is_meant(&self.source) {
+            return standard::load();
+        }
+        // An architecture without weights would not say that they are damaged.
+        match ends(&self.destination, ".json") && !ends(&self.destination, ".weights.json") {
+            true => progress::load(&self.source),
+            false => progress::load_for_use(&self.source),
+        }
+    }
+
     fn save(&self, model: &Model, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
         let (path, overwrite) = (&self.destination, !self.no_overwrite);
+        if standard::is_meant(path) {
+            return standard::save(model, self.keras_version, progress);
+        }
         let sharded = ends(path, ".weights.json");
         if sharded || ends(path, ".weights.h5") {
             let max_shard_bytes = if sharded { Some(self.shard_bytes()?) } else { None };

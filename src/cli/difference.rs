@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::base::Shape;
 use crate::base::error::quote;
+use crate::base::{DType, Shape};
 use crate::tensor::Tensor;
 
 /// How far two numbers may be apart: `absolute + relative * |expected|`.
@@ -61,6 +61,10 @@ impl Difference {
         }
         if let (Ok(found_strings), Ok(expected)) = (found.strings(), expected.strings()) {
             return Difference::Text(Strings::of(found_strings, expected, found.shape()));
+        }
+        if found.dtype() == DType::Complex64 || expected.dtype() == DType::Complex64 {
+            let parts = [found, expected].map(|tensor| tensor.cast(DType::Complex64).in_parts());
+            return Difference::of(&parts[0], &parts[1], tolerance);
         }
         let exact = Tolerance { relative: 0.0, absolute: 0.0 };
         let tolerance = if expected.dtype().is_float() { tolerance } else { exact };

@@ -16,7 +16,9 @@ use crate::models::Model;
 use crate::saving::json::{Json, to_python};
 use crate::trainers::{Compile, Data, FitOptions, Frequency};
 
-/// Train a model on arrays in .npz files
+/// Train a model on arrays in .npz or .json files
+///
+/// Files are read as by predict; labels and weights of samples go by the names of outputs.
 ///
 /// A model that was compiled is trained as its file says; --optimizer, --loss and --metrics compile
 /// one that was not, or again.
@@ -44,7 +46,7 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     steps_per_epoch: Option<usize>,
     /// A weight for each sample; or one for each sample of each output
-    #[arg(long, value_name = "W.npz")]
+    #[arg(long, value_name = "W.npz|json")]
     sample_weight: Option<PathBuf>,
     /// Weights of samples by their class, such as 0:1,1:2.5
     #[arg(long, value_name = "CLASS:W,..", value_parser = class_weights)]
@@ -72,10 +74,10 @@ struct ValidationArgs {
     #[arg(long, value_name = "F", default_value_t = 0.0, conflicts_with = "validation_x")]
     validation_split: f64,
     /// Inputs for validation
-    #[arg(long, value_name = "X.npz", requires = "validation_y")]
+    #[arg(long, value_name = "X.npz|json", requires = "validation_y")]
     validation_x: Option<PathBuf>,
     /// Labels for validation
-    #[arg(long, value_name = "Y.npz", requires = "validation_x")]
+    #[arg(long, value_name = "Y.npz|json", requires = "validation_x")]
     validation_y: Option<PathBuf>,
     /// Epochs from one validation to the next
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -105,10 +107,10 @@ fn class_weights(text: &str) -> Result<ClassWeights, String> {
 #[derive(clap::Args)]
 pub struct DataArgs {
     /// Inputs, the batch axis first
-    #[arg(long, value_name = "X.npz")]
+    #[arg(long, value_name = "X.npz|json")]
     x: PathBuf,
     /// Labels, the batch axis first
-    #[arg(long, value_name = "Y.npz")]
+    #[arg(long, value_name = "Y.npz|json")]
     y: PathBuf,
 }
 
@@ -116,7 +118,7 @@ impl DataArgs {
     /// The arrays, matched to the model's inputs and outputs.
     pub fn read(&self, model: &Model) -> Result<Data> {
         let x = read_inputs(model, &self.x)?;
-        Ok(Data::new(&x, &arrays::read(&self.y, &model.outputs(), Side::Outputs)?))
+        Ok(Data::new(&x, &arrays::read(&self.y, model, Side::Outputs)?))
     }
 }
 
@@ -214,7 +216,7 @@ impl Args {
     fn training_data(&self, model: &Model) -> Result<Data> {
         let mut data = self.data.read(model)?;
         if let Some(path) = &self.sample_weight {
-            data = data.with_sample_weight(&arrays::read_weights(path, &model.outputs())?);
+            data = data.with_sample_weight(&arrays::read_weights(path, model)?);
         }
         Ok(data)
     }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use crate::base::error::quote;
 use crate::cli::failure::Outcome;
 use crate::cli::inspect_report::{Report, VariableLine, method};
-use crate::cli::{audit, limits, progress, text};
+use crate::cli::{audit, loading, progress, text};
 use crate::saving::Archive;
 
 /// Show what a model file holds: members, versions, layers, variables, the optimizer's state, and
@@ -32,7 +32,7 @@ impl Args {
         if self.audit {
             return audit::run(&self.model, self.json, out);
         }
-        let archive = Archive::open(&self.model, &limits::current())?;
+        let archive = Archive::open(&self.model, &loading::limits())?;
         let mut report = Report::of(&archive);
         // What loading finds comes last: it names a problem in the file by its place.
         if let Err(error) = progress::load(&self.model) {

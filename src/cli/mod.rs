@@ -19,11 +19,12 @@ mod failure;
 mod fit;
 mod inspect;
 mod inspect_report;
-mod limits;
+mod loading;
 mod plan;
 mod predict;
 mod profile;
 mod progress;
+mod standard;
 mod summary;
 mod text;
 
@@ -44,10 +45,8 @@ use failure::{Failure, Outcome};
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Allow files more, or less, than usual: a field of the library's Limits and its value, such as
-    /// config_bytes=128MiB
-    #[arg(long = "limit", global = true, value_name = "NAME=VALUE")]
-    limits: Vec<limits::Change>,
+    #[command(flatten)]
+    loading: loading::LoadArgs,
 }
 
 #[derive(Subcommand)]
@@ -73,8 +72,8 @@ pub fn run() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("off")).init();
     let cli = Cli::parse();
     let mut out = BufWriter::new(io::stdout().lock());
-    let limits = limits::change(&cli.limits).map_err(Failure::from);
-    let outcome = limits.and_then(|()| cli.command.run(&mut out));
+    let loading = cli.loading.apply().map_err(Failure::from);
+    let outcome = loading.and_then(|()| cli.command.run(&mut out));
     // What was found before a failure is shown before its reason.
     let flushed = out.flush().map_err(Failure::Output);
     match outcome.and_then(|code| flushed.map(|()| code)) {

@@ -10,22 +10,26 @@ use crate::cli::failure::Outcome;
 use crate::cli::progress;
 use crate::models::{Model, PredictOptions};
 use crate::runtime::Device;
-use crate::saving::npz::write_npz;
 use crate::tensor::Tensor;
 
-/// Predict with a model, from arrays in an .npz file to arrays in another
+/// Predict with a model, from arrays in an .npz or .json file to arrays in another
 ///
-/// Arrays are matched to the model's inputs by name, else by number (x0, x1, … or input_0, …), else
-/// in the order of the file.
+/// Arrays of an .npz file are matched to the model's inputs by name, else by number (x0, x1, … or
+/// input_0, …), else in the order of the file.
+///
+/// In a .json file a nested list is an array, such as [[0.5, 1], [2, 3]], and text is strings, such as
+/// ["a text", "another"]. Several inputs are an object by name, a list of arrays, or lists and objects
+/// as the model was declared with. The outputs are written as the model's predict gives them in Keras:
+/// nested lists for one, a list or an object of them for several.
 #[derive(clap::Args)]
 pub struct Args {
     /// A .keras file, or the folder form of one
     model: PathBuf,
     /// Inputs, the batch axis first
-    #[arg(long, value_name = "IN.npz")]
+    #[arg(long, value_name = "IN.npz|json")]
     inputs: PathBuf,
-    /// Where the outputs go, under the names of the output layers
-    #[arg(long, value_name = "OUT.npz")]
+    /// Where the outputs go: in an .npz file under the names of the output layers
+    #[arg(long, value_name = "OUT.npz|json")]
     output: PathBuf,
     /// Name the outputs y0, y1, … instead
     #[arg(long)]
@@ -52,23 +56,19 @@ fn positive(text: &str) -> Result<usize, String> {
 
 impl Args {
     pub fn run(&self) -> Outcome {
-        let model = progress::load(&self.model)?;
+        let model = progress::load_for_use(&self.model)?;
         let inputs = read_inputs(&model, &self.inputs)?;
         let device = self.device.open()?;
         let outputs = predict(&model, &inputs, device, self.rows.batch_size)
             .at(|| self.model.display().to_string())?;
-        let names = model.outputs().into_iter().map(|output| output.name);
-        let named = names
-            .enumerate()
-            .map(|(i, name)| if self.positional { Side::Outputs.positional(i) } else { name });
-        write_npz(&self.output, &named.zip(outputs).collect::<Vec<_>>())?;
+        arrays::write(&self.output, &model, outputs, self.positional)?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 /// The model's inputs from a file, checked against what the model declares.
 pub fn read_inputs(model: &Model, path: &std::path::Path) -> Result<Vec<Tensor>> {
-    let inputs = arrays::read(path, &model.inputs(), Side::Inputs)?;
+    let inputs = arrays::read(path, model, Side::Inputs)?;
     // Wrong inputs are the caller's, not the model file's.
     let fits = model.conform(&inputs);
     fits.map_err(|error| Error::Invalid(format!("{}: {error}", path.display())))

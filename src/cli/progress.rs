@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::base::Result;
-use crate::cli::limits;
+use crate::cli::{loading, text};
 use crate::models::Model;
 use crate::saving::saving_lib::{LoadOptions, load_model_with};
 
@@ -32,12 +32,30 @@ fn bar(label: &'static str, numbers: &str) -> ProgressBar {
     bar
 }
 
-/// Loads a model while a spinner turns.
+/// Loads a model while a spinner turns, and says whether its file is whole.
 pub fn load(path: &Path) -> Result<Model> {
+    load_with(path, false)
+}
+
+/// Loads a model all of whose weights are about to be used, which says whether its file is whole: they
+/// are read once then.
+pub fn load_for_use(path: &Path) -> Result<Model> {
+    load_with(path, true)
+}
+
+fn load_with(path: &Path, lazy: bool) -> Result<Model> {
     let spinner = ProgressBar::new_spinner().with_message(format!("loading {}", path.display()));
     spinner.enable_steady_tick(TICK);
-    let options = LoadOptions { limits: limits::current(), ..LoadOptions::default() };
+    let options = LoadOptions { lazy, ..loading::options() };
     let model = load_model_with(path, &options);
     spinner.finish_and_clear();
-    model
+    let model = model?;
+    if let [first, ..] = model.narrowed() {
+        let others = match model.narrowed().len() {
+            1 => String::new(),
+            all => format!(" and {} more", all - 1),
+        };
+        text::line(&format!("warning: computed in float32 instead of float64: {first}{others}"));
+    }
+    Ok(model)
 }

@@ -7,6 +7,7 @@
 //! Errors are *sticky*: the first wrong shape or dtype is kept, with the layer path in which it
 //! happened, and [`Graph::freeze`](crate::program::Program) returns it. Layer code stays formulas.
 
+mod complex;
 pub mod einsum;
 pub mod eval;
 mod factor;
@@ -29,6 +30,8 @@ use std::sync::Arc;
 use crate::base::{DType, Error, Result, Shape, Spec};
 use crate::tensor::{Array, Tensor, Variable, VariableId};
 
+pub use complex::Complex;
+pub(crate) use complex::parts_side_by_side;
 pub use loops::Step;
 pub use op::{FusionClass, Op, OpDef, Vjp};
 pub use value::Value;
@@ -48,8 +51,11 @@ pub type LossOwner = usize;
 /// One operation and what it gives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Node {
+    /// The operation and its attributes.
     pub op: Op,
+    /// Its operands, in order.
     pub inputs: Vec<NodeId>,
+    /// Shape and dtype of what it gives.
     pub spec: Spec,
     /// Path of the layer that wrote it, such as `model/conv1`.
     pub scope: Arc<str>,
@@ -58,6 +64,7 @@ pub struct Node {
 /// Everything written during one trace.
 #[derive(Clone, Default)]
 pub struct Trace {
+    /// Every node, operands before those that use them; a [`NodeId`] is an index here.
     pub nodes: Vec<Node>,
     /// Model inputs in order.
     pub inputs: Vec<Spec>,
@@ -90,12 +97,16 @@ pub struct Graph {
 }
 
 impl Graph {
+    /// A graph that nothing has been written into.
     pub fn new() -> Graph {
         Graph::default()
     }
 
     /// The next model input.
     pub fn input(&self, spec: Spec) -> Value<'_> {
+        if spec.dtype == DType::Complex64 {
+            return self.complex_input(&spec);
+        }
         let index = {
             let mut inner = self.inner.borrow_mut();
             inner.trace.inputs.push(spec.clone());
@@ -171,6 +182,9 @@ impl Graph {
 
     /// A constant tensor.
     pub fn constant(&self, tensor: Tensor) -> Value<'_> {
+        if tensor.dtype() == DType::Complex64 {
+            return self.complex_constant(&tensor);
+        }
         self.push(Op::Constant(Constant { tensor }), &[])
     }
 
@@ -277,6 +291,7 @@ impl Graph {
             let inner = self.inner.borrow();
             let specs: Vec<&Spec> = inputs.iter().map(|&i| &inner.trace.nodes[i].spec).collect();
             refuse_text(&op, &specs)
+                .and_then(|()| refuse_complex(&op, &specs))
                 .and_then(|()| op.def().infer(&specs))
                 .and_then(|spec| spec.shape.checked_len().map(|_| spec))
         };
@@ -321,6 +336,7 @@ impl Graph {
         self.inner.borrow().trace.nodes.len()
     }
 
+    /// Whether nothing has been written yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -333,6 +349,18 @@ fn refuse_text(op: &Op, inputs: &[&Spec]) -> Result<()> {
         return Err(Error::Unsupported(format!(
             "text in '{}': only layers such as StringLookup, TextVectorization and Hashing work \
              with it",
+            op.def().label()
+        )));
+    }
+    Ok(())
+}
+
+/// What computes with complex numbers takes their parts.
+fn refuse_complex(op: &Op, inputs: &[&Spec]) -> Result<()> {
+    if inputs.iter().any(|spec| spec.dtype == DType::Complex64) {
+        return Err(Error::Unsupported(format!(
+            "complex numbers in '{}': only operations of keras.ops such as add, multiply, matmul, \
+             abs, angle, real, imag and view_as_real work with them",
             op.def().label()
         )));
     }

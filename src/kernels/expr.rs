@@ -115,11 +115,26 @@ impl<'a> Expr<'a> {
     /// binding 0, places for the result are bound behind the operands.
     pub fn finish_with_output(mut self, output: Lane) -> Code {
         let binding = self.first_binding + self.operands.len();
-        self.functions.push_str(&place("out", binding));
+        self.functions.push_str(&place("out", binding, "Out"));
         self.written(output, 0, binding + 1)
     }
 
+    /// The same for a kernel with several outputs, `out0`, `out1` and so on, which it stores itself.
+    pub fn finish_with_outputs(mut self, outputs: &[Lane]) -> Code {
+        let binding = self.first_binding + self.operands.len();
+        for (k, lane) in outputs.iter().enumerate() {
+            let place = place(&format!("out{k}"), binding + k, lane.wgsl());
+            self.functions.push_str(&place);
+        }
+        self.assembled("", 0)
+    }
+
     fn written(mut self, output: Lane, params_binding: usize, second: usize) -> Code {
+        self.store(second);
+        self.assembled(&format!("alias Out = {};\n", output.wgsl()), params_binding)
+    }
+
+    fn assembled(mut self, aliases: &str, params_binding: usize) -> Code {
         let mut text = String::from("#import lib/math\n");
         if self.random {
             text.push_str("#import lib/random\n");
@@ -132,8 +147,7 @@ impl<'a> Expr<'a> {
                 lane.wgsl()
             );
         }
-        let _ = writeln!(text, "alias Out = {};", output.wgsl());
-        self.store(second);
+        text.push_str(aliases);
         self.params.resize(self.params.len().next_multiple_of(4), 0);
         if !self.params.is_empty() {
             let words = self.params.len() / 4;
@@ -157,7 +171,7 @@ impl<'a> Expr<'a> {
             let _ = write!(lines, " {name}[i{row}] = value;");
         }
         if self.access.places.len() > 1 {
-            self.functions.push_str(&place("also", second));
+            self.functions.push_str(&place("also", second, "Out"));
         }
         let _ = writeln!(self.functions, "fn store(i: u32, value: Out) {{{lines} }}");
     }
@@ -232,6 +246,7 @@ impl<'a> Expr<'a> {
         let lane = |reg: Reg| body.code[reg].dtype().lane();
         Ok(match inst {
             Inst::Anchor { dtype } => rounded(*dtype, "acc".into()),
+            Inst::Row { combined, .. } => format!("number{combined}"),
             Inst::Load { operand, at, .. } => {
                 let operand = operands[*operand];
                 format!("e{operand}[u32({})]", self.position(operand, at))
@@ -317,8 +332,8 @@ impl<'a> Expr<'a> {
 }
 
 /// The declaration of a place for the result.
-fn place(name: &str, binding: usize) -> String {
-    format!("@group(0) @binding({binding}) var<storage, read_write> {name}: array<Out>;\n")
+fn place(name: &str, binding: usize, element: &str) -> String {
+    format!("@group(0) @binding({binding}) var<storage, read_write> {name}: array<{element}>;\n")
 }
 
 /// A table row's text with registers for its variables and the lane's name for `LANE`.

@@ -24,6 +24,7 @@ pub mod matmul_vec;
 pub mod pool;
 pub mod pool_grad;
 pub mod reduce;
+pub mod rows;
 pub mod segment_reduce;
 pub mod sort_step;
 pub mod triangular_solve;

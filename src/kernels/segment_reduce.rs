@@ -18,7 +18,8 @@ pub fn launch(
 ) -> Result<Launch> {
     let elements = op.segments * inner;
     let label = format!("segment_reduce {n}x{inner} to {}", op.segments);
-    let generated = format!("alias Acc = {};\n{}", dtype.lane().wgsl(), combining(op.kind, dtype));
+    let combining = combining(op.kind, dtype, "");
+    let generated = format!("alias Acc = {};\n{combining}", dtype.lane().wgsl());
     let prelude = format!("const WG = {WORKGROUP}u;\nconst RUN = {RUN}u;\n");
     Ok(Launch {
         kernel: "segment_reduce",

@@ -8,15 +8,23 @@ use crate::quantizers::Mode;
 /// Compute and variable dtype of a layer, and how its weights are quantized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DTypePolicy {
+    /// The dtype that inputs and variables are cast to for a call.
     pub compute: DType,
+    /// The dtype of the layer's floating variables.
     pub variable: DType,
     /// The quantization of layers that have one; all others compute as without it.
     pub quantization: Option<Mode>,
 }
 
 impl DTypePolicy {
+    /// Keras's default: float32 for everything, no quantization.
     pub const FLOAT32: DTypePolicy =
         DTypePolicy { compute: DType::Float32, variable: DType::Float32, quantization: None };
+
+    /// Whether Keras computes, or keeps variables, in double precision.
+    pub fn is_float64(&self) -> bool {
+        [self.compute, self.variable].contains(&DType::Float64)
+    }
 
     /// A policy by its Keras name: a dtype, `mixed_float16` or `mixed_bfloat16`, or one of these
     /// behind a quantization, such as `int8_from_float32`.
@@ -31,7 +39,9 @@ impl DTypePolicy {
         match name {
             "mixed_float16" => of(DType::Float16, DType::Float32),
             "mixed_bfloat16" => of(DType::BFloat16, DType::Float32),
-            "string" => Err(Error::Unsupported("computing in dtype string".into())),
+            "string" | "complex64" => {
+                Err(Error::Unsupported(format!("layers that compute in dtype {name}")))
+            }
             _ => DType::from_name(name).and_then(|d| of(d, d)),
         }
     }

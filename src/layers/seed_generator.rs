@@ -29,12 +29,19 @@ impl SeedGenerator {
             seed => Some(seed),
         };
         let seed = match seed {
-            None | Some(Json::Null) => fresh_seed() as u32,
+            None | Some(Json::Null) => None,
             // The low half, where a backend with wider seeds has written the file.
             Some(seed) => {
-                seed.as_i64().ok_or_else(|| config.bad("seed", "an integer or null"))? as u32
+                let bad = || config.bad("seed", "an integer or null");
+                Some(seed.as_i64().ok_or_else(bad)? as u32)
             }
         };
+        SeedGenerator::new(seed)
+    }
+
+    /// The generator of a seed, or of one that is different each time.
+    pub fn new(seed: Option<u32>) -> Result<SeedGenerator> {
+        let seed = seed.unwrap_or_else(|| fresh_seed() as u32);
         let state = Tensor::new([2], &[seed, 0])?;
         Ok(SeedGenerator { state: Variable::new("seed_generator_state", false, Arc::new(state)) })
     }

@@ -16,6 +16,7 @@ use crate::losses::{Function, FunctionDef, FunctionLoss, Loss};
 
 /// What the table says of a class of `keras.losses`.
 pub struct LossDef {
+    /// The class in `keras.losses`.
     pub class_name: &'static str,
     /// The name of a loss that is given none.
     pub name: &'static str,
@@ -129,6 +130,9 @@ pub fn function(name: &str) -> Option<&'static FunctionDef> {
 
 impl FunctionDef {
     /// The function with its default arguments; `owner` is for errors.
+    ///
+    /// # Errors
+    /// If an argument has no default.
     pub fn with_defaults(&self, owner: &str) -> Result<Arc<dyn Function>> {
         (self.new)(&Config::new(owner.into(), Map::new(), (self.defaults)()))
     }

@@ -40,8 +40,9 @@
 //!
 //! | region | kernel |
 //! | --- | --- |
-//! | map | `map` |
-//! | reduction, with what is fused in front and behind | `reduce`, `reduce_group`, `arg_reduce` |
+//! | map | `map`; `map_tiled` where it reads neighbours along another axis than it stores them |
+//! | reduction, with what is fused in front and behind | `reduce`, `reduce_group`, `reduce_columns`, `arg_reduce` |
+//! | several reductions of the same rows, each with what is fused in front and behind, and the maps that use them | `rows` |
 //! | product, convolution, pooling, with what is fused behind; in front of a product, what unpacks its right operand | `matmul_*`, `conv_*`, `pool*` |
 //!
 //! # Loops
@@ -62,7 +63,7 @@
 //! | design | here | because |
 //! | --- | --- | --- |
 //! | dtypes kept packed on a device | one 32-bit word per element, rounded to the dtype after each operation | the meaning of a dtype then is in one place; packed storage can follow as a property of buffers |
-//! | softmax, normalisation and attention as composite operations | written with the other operations | no kernel of their own exists yet; the fuser makes four dispatches of a softmax |
+//! | softmax and normalisation as composite operations | written with the other operations, joined by the pass `rows` | one kernel serves every formula that reduces rows and goes on with them, their gradients too |
 //! | `predict` pads the last batch | the last batch is planned as it is | padding changes models that look across rows; pipelines are shared, so the second plan is cheap |
 //! | what depends on variables only is hoisted | but not weights of eight bits or fewer on their way to a product | as floats they would take the memory that packing saves: the product's kernel unpacks its right operand where it reads it |
 //! | masks are values of the file | they also ride along with values while a model is traced | files of Keras 3 hold few of them: masks are attributes of tensors there, and layers such as `MultiHeadAttention` look at nothing else |
@@ -70,11 +71,13 @@
 //! | the `zip` crate in front | our own reader and writer of zip, `zip` as the judge in tests | the crate cannot bound a directory before it parses it, and scans gaps between members |
 //! | a layer's `get_config` | none | see above |
 //! | scatter as an operation | the gradient of a gather is a sum over all picks of those that hit a row | deterministic and one fused reduction; a kernel can take its place when training asks for it |
-//! | no `unsafe` at all | denied, with one reasoned exception each for the `gemm` crate's pointers and for the driver's pipeline cache | both interfaces are unsafe by their signature; nothing that reads a model file uses either |
+//! | no `unsafe` at all | denied, with one reasoned exception for the driver's pipeline cache | its interface is unsafe by its signature; nothing that reads a model file uses it |
+//! | contractions on the host by the `gemm` crate, convolutions by im2col | one inner loop of our own, in safe code | weights are packed once instead of in every run, windows are read where they lie, and what is fused behind a product runs on a block while it is cached |
 //! | files are read straight into mapped staging memory | into one chunk of 4 MiB, copied to staging | wgpu 30 hands out mapped memory for writing only, not as a slice that a file can be read into |
 //! | a host prefix and a device program; a host layer after device work is an error | layers of text work while a model is traced with its data, and what they give becomes inputs of the program; a value that the device must compute first is computed when such a layer asks for it | nested models, shared layers and masks need no second description; labels looked up behind an argmax work |
 //! | large variables paneled in buffers | also in the program: a product with a large matrix is a sum of products with its panels | no kernel needs to know; see [`program::pass::panels`](crate::program::pass::panels) |
 //! | Keras's files of a backup, `latest.weights.h5` and its epoch | weights under a name of their own, and one small file that names them, replaced in one step; random states in it | a process that dies between Keras's two files repeats an epoch, and masks of dropout would be others |
+//! | a file's checksum is compared before a byte is believed | also later, where that is asked for ([`LoadOptions::lazy`](crate::LoadOptions::lazy)): a [`Source`](crate::base::Source) gives bytes, and its `check` says whether they can be believed, which everyone asks who has read all they want | the weights of a model that goes to a device are then read once |
 //! | metrics are handed to callbacks after every batch | a callback asks for them | reading waits for the device |
 //!
 //! # Words

@@ -76,6 +76,27 @@
 //! beside those of the old one until the index, which names them, takes its place; they are called
 //! `NAME.1_00000.weights.h5` where the plain names are taken.
 //!
+//! # Inputs and outputs as JSON
+//!
+//! `predict`, `fit`, `evaluate` and `compare` take `.json` files where they take `.npz` archives, and
+//! `predict` writes one where `--output` ends in `.json`; the library has
+//! [`Model::inputs_from_json`](crate::Model::inputs_from_json) and
+//! [`Model::outputs_to_json`](crate::Model::outputs_to_json).
+//!
+//! | the model takes | JSON |
+//! | --- | --- |
+//! | one array | nested lists, the batch axis first: `[[0.5, 1], [2, NaN]]` |
+//! | text | strings: `["a text", "another"]` |
+//! | several inputs | an object by name, `{"title": ["a"], "price": [[9.5]]}`, or a list in order |
+//! | a structure of lists, tuples and mappings | the same of lists and objects, null for None |
+//!
+//! Elements are what `numpy.array` makes of the lists: float64 when one of them has a point or an
+//! exponent or is not finite, else int64, bool or text; then they become the declared dtype. A number
+//! that an integer dtype does not hold is an error, as are lists of unequal lengths and text among
+//! numbers, which messages name by place: `at ["price"][3][0]`. Outputs are written in the structure
+//! that Keras's `predict` gives, in the digits of Python's `tolist`. Bounds are `json_array_bytes`,
+//! `json_values` and `json_depth` of [`Limits`](crate::saving::Limits).
+//!
 //! # Older versions of Keras
 //!
 //! [`SaveOptions::keras_version`](crate::SaveOptions) and `convert --keras-version 3.6` write what that

@@ -10,7 +10,9 @@ use crate::tensor::Variable;
 
 /// A metric: state in variables, an update from a batch, a result from the state.
 pub trait Metric: Send + Sync {
+    /// What all metrics have.
     fn base(&self) -> &MetricBase;
+    /// What all metrics have, to be changed: `build` adds variables here.
     fn base_mut(&mut self) -> &mut MetricBase;
 
     /// Makes variables whose shapes depend on what is measured. Called once, before the first
@@ -36,6 +38,9 @@ pub trait Metric: Send + Sync {
     ) -> Result<()>;
 
     /// What the state says, written as a formula of the variables.
+    ///
+    /// # Errors
+    /// If the metric has not been built.
     fn result<'g>(&self, graph: &'g Graph) -> Result<Value<'g>>;
 }
 
@@ -54,6 +59,9 @@ pub struct MetricBase {
 
 impl MetricBase {
     /// The `name` and `dtype` of a config.
+    ///
+    /// # Errors
+    /// If one of them holds what Keras would not write there.
     pub fn new(config: &Config, otherwise_named: &str) -> Result<MetricBase> {
         Ok(MetricBase {
             name: weighting::name(config, otherwise_named)?,
@@ -74,6 +82,9 @@ impl MetricBase {
     }
 
     /// Adds a variable of zeros.
+    ///
+    /// # Errors
+    /// If the shape is too large.
     pub fn add_variable(
         &mut self,
         name: &str,
@@ -88,6 +99,9 @@ impl MetricBase {
     }
 
     /// Sets all variables to zero, as `reset_state` does at the start of an epoch.
+    ///
+    /// # Errors
+    /// If zeros of a variable cannot be made.
     pub fn reset(&self) -> Result<()> {
         self.variables.iter().try_for_each(|variable| {
             let spec = variable.spec();

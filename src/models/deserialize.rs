@@ -1,5 +1,6 @@
 //! From a record to an object: the one gate between names in a file and code.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -23,6 +24,9 @@ const DEPTH: usize = 32;
 pub struct Reader<'a> {
     pub custom: &'a CustomObjects,
     depth: usize,
+    /// Where the names of layers go that are computed in float32 instead of float64; nowhere if such
+    /// layers are refused.
+    narrowed: Option<&'a RefCell<Vec<String>>>,
 }
 
 /// A model, by its form.
@@ -59,7 +63,26 @@ impl<'a> Names<'a> {
 
 impl<'a> Reader<'a> {
     pub fn new(custom: &'a CustomObjects) -> Reader<'a> {
-        Reader { custom, depth: 0 }
+        Reader { custom, depth: 0, narrowed: None }
+    }
+
+    /// The same, but float64 is narrowed to float32: where, is told in the list.
+    pub fn narrowing(self, narrowed: &'a RefCell<Vec<String>>) -> Reader<'a> {
+        Reader { narrowed: Some(narrowed), ..self }
+    }
+
+    /// Refuses, or tells, that a layer or operation is one of float64, in which no device computes.
+    pub fn float64(&self, name: &str) -> Result<()> {
+        let narrowed = self.narrowed.ok_or_else(|| {
+            Error::Unsupported(format!(
+                "'{}' computes in float64, which devices do not have: save the model with another \
+                 dtype policy, or let it be computed in float32 with LoadOptions::narrow_float64 \
+                 (--narrow-float64)",
+                quote(name)
+            ))
+        })?;
+        narrowed.borrow_mut().push(quote(name));
+        Ok(())
     }
 
     fn deeper(&self, what: &str) -> Result<Reader<'a>> {
@@ -71,7 +94,7 @@ impl<'a> Reader<'a> {
                 owner: "this loader".into(),
             });
         }
-        Ok(Reader { custom: self.custom, depth: self.depth + 1 })
+        Ok(Reader { depth: self.depth + 1, ..*self })
     }
 
     /// The model of a root record.
@@ -121,6 +144,9 @@ impl<'a> Reader<'a> {
         let name = record.config.get("name").and_then(Json::as_str).unwrap_or("");
         let place = || format!("{} '{}'", quote(record.class_name), quote(name));
         let mut layer = self.resolve(&record, &place()).at(place)?;
+        if layer.base().policy.is_float64() {
+            self.float64(name)?;
+        }
         // Keras builds a layer as it was built before it was saved, whatever it is called with now.
         if let Some(shape) = build_shape(json).filter(|_| !layer.base().built) {
             let spec = SymbolicSpec { shape, dtype: DType::Float32 };

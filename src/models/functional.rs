@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde_json::Map;
 
 use crate::base::error::quote;
-use crate::base::{Error, Nested, Result, ResultExt};
+use crate::base::{DType, Error, Nested, Result, ResultExt};
 use crate::graph::Value;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
 use crate::layers::symbolic::output_specs;
 use crate::layers::{
-    Arg, Args, CallArgs, Context, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec,
+    Arg, Args, CallArgs, Context, InputLayer, Layer, LayerBase, Outputs, Stage, SymbolicSpec,
 };
 use crate::models::calls::{History, inbound_nodes, structure};
 use crate::models::deserialize::{Names, Reader, Record};
@@ -54,6 +54,8 @@ pub struct Functional {
     running: Vec<usize>,
     /// Members that are layers, in Keras's order, which decides the paths of weights.
     order: Vec<usize>,
+    /// All members that take part, operations too, in that order.
+    operations: Vec<usize>,
 }
 
 /// A layer being put into the graph.
@@ -91,6 +93,7 @@ impl Functional {
         let (pending, index) = pending_layers(get("layers")?, reader)?;
         let mut graph = Rebuild { pending, index, calls: Vec::new(), waiting: HashMap::new() };
         graph.make_all()?;
+        graph.check_float64(reader)?;
         let inputs = graph.references(&structure(get("input_layers")?)?)?;
         let outputs = graph.references(&structure(get("output_layers")?)?)?;
         if outputs.flatten().is_empty() || inputs.flatten().is_empty() {
@@ -115,7 +118,7 @@ impl Functional {
             .map(|p| Member { layer: Arc::from(p.layer), is_layer: p.is_layer })
             .collect();
         let order = by_depth(&graph.calls, &inputs, &outputs);
-        let layers = order.layers.into_iter().filter(|&m| members[m].is_layer).collect();
+        let layers = order.layers.iter().copied().filter(|&m| members[m].is_layer).collect();
         Ok(Functional {
             base,
             members,
@@ -124,6 +127,7 @@ impl Functional {
             outputs,
             running: order.calls,
             order: layers,
+            operations: order.layers,
         })
     }
 
@@ -142,9 +146,9 @@ impl Functional {
         self.order.iter().map(|&i| self.members[i].layer.clone()).collect()
     }
 
-    /// The members that are layers, in Keras's order.
-    pub fn order(&self) -> &[usize] {
-        &self.order
+    /// The members that compute the outputs, layers and operations, in Keras's order.
+    pub fn operations(&self) -> &[usize] {
+        &self.operations
     }
 }
 
@@ -189,6 +193,19 @@ fn pending_layers(
         });
     }
     Ok((pending, index))
+}
+
+impl Rebuild {
+    /// Tells the reader of operations whose results are float64. Layers have policies for that, and
+    /// an input of float64 is cast by the first of them.
+    fn check_float64(&self, reader: &Reader<'_>) -> Result<()> {
+        let wide = |call: &&Call| call.outputs.iter().any(|spec| spec.dtype == DType::Float64);
+        let layers = self.calls.iter().filter(wide).map(|call| &self.pending[call.layer]);
+        for operation in layers.filter(|pending| !pending.is_layer) {
+            reader.float64(&operation.layer.base().name)?;
+        }
+        Ok(())
+    }
 }
 
 /// Makes the calls of a config in an order in which their inputs exist.
@@ -384,6 +401,14 @@ impl Layer for Functional {
     fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
         let layers = self.layers().into_iter().map(Nested::Leaf).collect();
         vec![("layers", Nested::List(layers))]
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        let stage = |&member: &usize| {
+            let last = self.calls.iter().rev().find(|call| call.layer == member);
+            (self.members[member].layer.clone(), last.map(|call| call.outputs.clone()))
+        };
+        self.order.iter().map(stage).collect()
     }
 
     fn kind(&self) -> Kind {

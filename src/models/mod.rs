@@ -9,6 +9,8 @@ mod deserialize;
 mod flow;
 mod functional;
 mod host_values;
+mod inputs;
+mod json;
 mod model;
 mod order;
 mod predict;
@@ -16,6 +18,7 @@ mod saveable;
 mod sequential;
 mod single;
 mod summary;
+mod warm_up;
 pub(crate) mod weights;
 
 pub use builder::{
@@ -23,6 +26,7 @@ pub use builder::{
     SharedLayer,
 };
 pub use custom::CustomObjects;
+pub use inputs::Inputs;
 pub use model::{InputSpec, Model};
 pub use predict::PredictOptions;
 pub use summary::{Summary, SummaryRow};

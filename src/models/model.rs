@@ -1,5 +1,6 @@
 //! A model: what a user holds.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -24,8 +25,11 @@ use crate::trainers::Training;
 /// Name, shape with the batch axis, and dtype of a model's input or output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputSpec {
+    /// Name of the input, or of the layer that gives the output, with a number where that is taken.
     pub name: String,
+    /// Extents with the batch axis; `None` where unknown.
     pub shape: SymbolicShape,
+    /// Element type.
     pub dtype: DType,
 }
 
@@ -52,6 +56,8 @@ pub struct Model {
     pub(crate) predict_bytes: u64,
     /// Whether some layer works on the host, while a prediction is traced.
     pub(crate) on_host: bool,
+    /// Layers that Keras computes in float64.
+    narrowed: Vec<String>,
 }
 
 /// The forms of a model.
@@ -77,8 +83,25 @@ impl fmt::Debug for Model {
 impl Model {
     /// The model of a root record, as `config.json` holds it. Its weights start as the layers'
     /// initializers say.
+    ///
+    /// # Errors
+    /// If it is none, or holds what this version does not have.
     pub fn from_config(config: Json, custom: &CustomObjects) -> Result<Model> {
-        let form = match Reader::new(custom).model(&config)? {
+        Model::read(config, custom, false)
+    }
+
+    /// [`from_config`](Model::from_config); with `narrow_float64` layers of float64 are not refused.
+    pub(crate) fn read(
+        config: Json,
+        custom: &CustomObjects,
+        narrow_float64: bool,
+    ) -> Result<Model> {
+        let narrowed = RefCell::default();
+        let mut reader = Reader::new(custom);
+        if narrow_float64 {
+            reader = reader.narrowing(&narrowed);
+        }
+        let form = match reader.model(&config)? {
             Root::Functional(model) => Form::Functional(Arc::new(model)),
             Root::Sequential(model) => Form::Sequential(Arc::new(model)),
             Root::Single(layer) => Form::Single(layer),
@@ -95,7 +118,11 @@ impl Model {
             plans: Mutex::default(),
             predict_bytes: Limits::default().predict_bytes,
             on_host: false,
+            narrowed: narrowed.into_inner(),
         };
+        for name in &model.narrowed {
+            log::warn!("'{name}' is computed in float32 instead of float64");
+        }
         model.on_host = any_on_host(model.root().as_ref());
         Ok(model)
     }
@@ -109,6 +136,7 @@ impl Model {
         }
     }
 
+    /// The model's name, as its config says it.
     pub fn name(&self) -> String {
         self.root().base().name.clone()
     }
@@ -121,6 +149,12 @@ impl Model {
     /// The root record, as `config.json` holds it.
     pub fn config(&self) -> &Json {
         &self.config
+    }
+
+    /// The names of layers and operations that are computed in float32 though the model wants float64:
+    /// none unless [`LoadOptions::narrow_float64`](crate::LoadOptions::narrow_float64) asked for it.
+    pub fn narrowed(&self) -> &[String] {
+        &self.narrowed
     }
 
     /// The layers in Keras's order.
@@ -186,9 +220,13 @@ impl Model {
                 }
             }
             Form::Single(model) => match model.outputs().unwrap_or(Nested::None) {
-                Nested::Dict(named) => named.iter().for_each(|(name, specs)| {
-                    specs.flatten().into_iter().for_each(|spec| push(name, spec));
-                }),
+                Nested::Dict(mut named) => {
+                    // In the order in which they are flattened.
+                    named.sort_by(|(a, _), (b, _)| a.cmp(b));
+                    named.iter().for_each(|(name, specs)| {
+                        specs.flatten().into_iter().for_each(|spec| push(name, spec));
+                    });
+                }
                 specs => {
                     let name = model.layer.base().name.clone();
                     specs.flatten().into_iter().for_each(|spec| push(&name, spec));
@@ -211,6 +249,22 @@ impl Model {
                 let named = model.inputs.iter().enumerate();
                 Nested::Dict(named.map(|(i, (name, _))| (name.clone(), Nested::Leaf(i))).collect())
             }
+        }
+    }
+
+    /// Structure of the outputs, with their positions in [`outputs`](Model::outputs).
+    pub(crate) fn output_structure(&self) -> Nested<usize> {
+        fn numbered<T>(nested: &Nested<T>) -> Nested<usize> {
+            let mut next = 0..;
+            let mut number = |_: &T| Ok::<usize, crate::base::Error>(next.next().unwrap_or(0));
+            nested.try_map(&mut number).unwrap_or(Nested::None)
+        }
+        match &self.form {
+            Form::Functional(model) => numbered(&model.outputs),
+            Form::Sequential(model) => {
+                model.output().map_or(Nested::Leaf(0), |spec| numbered(&spec))
+            }
+            Form::Single(model) => model.outputs().map_or(Nested::None, |specs| numbered(&specs)),
         }
     }
 
@@ -263,6 +317,9 @@ impl Model {
     }
 
     /// Moves all weights to a device now, instead of when they are first computed with.
+    ///
+    /// # Errors
+    /// If a weight cannot be read, or the device fails or has too little memory.
     pub fn place(&self, device: &Device) -> Result<()> {
         let variables = self.variables();
         device.place(&variables.iter().map(|(_, v)| v).collect::<Vec<_>>())

@@ -3,16 +3,17 @@
 use std::sync::{Arc, PoisonError};
 
 use crate::base::error::quote;
-use crate::base::{DType, Error, Nested, Result, Shape, Spec};
+use crate::base::{DType, Error, Nested, Result, ResultExt, Shape, Spec};
 use crate::graph::{Graph, NodeId, Trace, Value};
 use crate::layers::{Arg, CallArgs, Context};
+use crate::models::inputs::Inputs;
 use crate::models::model::{InputSpec, Model};
 use crate::program::{Options, Program};
 use crate::runtime::{Compiled, Device};
 use crate::tensor::Tensor;
 
 /// Plans kept for each model; shapes beyond that are planned again.
-const PLANS: usize = 8;
+pub(super) const PLANS: usize = 8;
 
 /// Rows computed at once where nothing is said, as in Keras.
 const BATCH: usize = 32;
@@ -23,6 +24,7 @@ pub struct PredictOptions<'a> {
     pub device: Device,
     /// Rows computed at once, as in Keras 32.
     pub batch_size: usize,
+    /// Which optimisations the program goes through.
     pub passes: Options,
     /// Called with the rows done and all rows.
     pub progress: Option<&'a mut dyn FnMut(usize, usize)>,
@@ -59,20 +61,27 @@ pub(crate) enum Part {
 impl Model {
     /// Predicts on the default device in batches of 32 rows.
     ///
-    /// Inputs come in the order of [`Model::inputs`], with the batch axis first; outputs in the order
-    /// of [`Model::outputs`].
-    pub fn predict(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    /// [`Inputs`] are made of tensors in the order of [`Model::inputs`], of tensors by name, of text,
+    /// and of nested structures; the batch axis comes first. Outputs come in the order of
+    /// [`Model::outputs`].
+    ///
+    /// # Errors
+    /// If the inputs are not those that the model declares, or the device fails.
+    pub fn predict(&self, inputs: impl Into<Inputs>) -> Result<Vec<Tensor>> {
         self.predict_with(inputs, &mut PredictOptions::on(Device::default_device()?))
     }
 
     /// Predicts batch by batch. The last batch may be smaller, and is computed as it is: padding it
     /// would change models that look across rows.
+    ///
+    /// # Errors
+    /// As [`predict`](Model::predict).
     pub fn predict_with(
         &self,
-        inputs: &[Tensor],
+        inputs: impl Into<Inputs>,
         options: &mut PredictOptions<'_>,
     ) -> Result<Vec<Tensor>> {
-        let inputs = self.conform(inputs)?;
+        let inputs = self.conform(&inputs.into().ordered(self)?)?;
         let rows = rows(&inputs)?;
         if options.batch_size == 0 {
             return Err(Error::Invalid("batch_size is 0, expected at least 1".into()));
@@ -93,11 +102,19 @@ impl Model {
     }
 
     /// Computes all rows at once, as calling a model in Keras does.
-    pub fn call(&self, inputs: &[Tensor], device: &Device) -> Result<Vec<Tensor>> {
-        self.run(&self.conform(inputs)?, device, &Options::default())
+    ///
+    /// # Errors
+    /// As [`predict`](Model::predict).
+    pub fn call(&self, inputs: impl Into<Inputs>, device: &Device) -> Result<Vec<Tensor>> {
+        let inputs = self.conform(&inputs.into().ordered(self)?)?;
+        self.run(&inputs, device, &Options::default())
     }
 
     /// The plan for inputs of these specs, made if there is none yet.
+    ///
+    /// # Errors
+    /// If a layer cannot take such inputs, the values take more memory than
+    /// [`Limits`](crate::saving::Limits) allow, or the device fails.
     pub fn compiled(
         &self,
         inputs: &[Spec],
@@ -156,6 +173,9 @@ impl Model {
     }
 
     /// The traced program of a prediction, before any pass.
+    ///
+    /// # Errors
+    /// If a layer cannot take such inputs; the error names it.
     pub fn program(&self, inputs: &[Spec]) -> Result<Program> {
         let (trace, outputs) = self.trace(inputs)?;
         Ok(Program::new(trace, &outputs))
@@ -258,14 +278,15 @@ fn conform_one(spec: &InputSpec, tensor: &Tensor) -> Result<Tensor> {
         ));
     }
     let is_text = |dtype: DType| dtype == DType::String;
-    if is_text(tensor.dtype()) != is_text(spec.dtype) {
+    let loses_parts = tensor.dtype() == DType::Complex64 && spec.dtype != DType::Complex64;
+    if is_text(tensor.dtype()) != is_text(spec.dtype) || loses_parts {
         return Err(Error::DType {
             context: format!("input '{}'", quote(&spec.name)),
             found: tensor.dtype().name().into(),
             expected: spec.dtype.name().into(),
         });
     }
-    Ok(tensor.cast(spec.dtype))
+    tensor.cast_exactly(spec.dtype).at(|| format!("input '{}'", quote(&spec.name)))
 }
 
 /// The number of rows, which all inputs share.

@@ -7,6 +7,7 @@ mod attention;
 mod bits;
 mod borders;
 mod call;
+mod complex;
 mod control;
 mod core;
 mod creation;
@@ -50,6 +51,7 @@ use call::Call;
 
 /// What the table says of an operation.
 pub struct OperationDef {
+    /// The operation's class, as it stands in a model's config.
     pub class_name: &'static str,
     /// Names of the call's arguments, in order.
     pub arguments: &'static [&'static str],
@@ -91,6 +93,8 @@ pub const OPERATIONS: &[(&str, &[OperationDef])] = &[
     ("keras.src.ops.nn", losses::LOSSES),
     ("keras.src.ops.nn", nn::NN),
     ("keras.src.ops.math", math::MATH),
+    ("keras.src.ops.math", complex::VIEWS),
+    ("keras.src.ops.nn", complex::POLAR),
     ("keras.src.ops.math", signal::SIGNAL),
     ("keras.src.ops.core", core::CORE),
     ("keras.src.ops.image", image::IMAGE),
@@ -158,6 +162,7 @@ impl OperationDef {
             built: true,
             variables: Vec::new(),
             rules: WeightRules::default(),
+            adaptation: None,
         };
         let (owner, given) = (config.owner().to_owned(), config.given().clone());
         Ok(Box::new(Operation { base, def: self, owner, given }))
@@ -177,7 +182,11 @@ impl Layer for Operation {
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
         let config = &Config::new(self.owner.clone(), self.given.clone(), (self.def.defaults)());
-        (self.def.call)(&Call { cx, config, args, arguments: self.def.arguments })
+        let call = &Call { cx, config, args, arguments: self.def.arguments };
+        match complex::is_given(args) {
+            true => complex::call(self.def, call),
+            false => (self.def.call)(call),
+        }
     }
 
     fn kind(&self) -> Kind {

@@ -1,6 +1,7 @@
 //! The dtype of a result from the dtypes of its operands: the lattice of Keras, which is JAX's.
 
 use crate::base::DType;
+use crate::graph::Value;
 
 use DType::*;
 use Kind::{Strong, WeakFloat, WeakInt};
@@ -55,6 +56,18 @@ pub fn result_type(kinds: &[Kind]) -> DType {
         Some(WeakInt) => Int32,
         Some(WeakFloat) | None => Float32,
     }
+}
+
+/// Values in the dtype that holds them all.
+pub fn promoted<'g, const N: usize>(values: [Value<'g>; N]) -> [Value<'g>; N] {
+    let dtype = common_dtype(&values);
+    values.map(|value| value.cast(dtype))
+}
+
+/// The dtype that holds all values.
+pub fn common_dtype(values: &[Value<'_>]) -> DType {
+    let kinds: Vec<Kind> = values.iter().map(|value| Strong(value.dtype())).collect();
+    result_type(&kinds)
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! `keras.ops`: transforms of signals. Complex numbers are pairs of tensors.
 
 use crate::base::{DType, Error, Result};
-use crate::graph::Value;
+use crate::graph::{Complex, Value};
 use crate::layers::Arg;
-use crate::layers::signal::{self, Complex, Stft};
+use crate::layers::signal::{self, Stft};
 use crate::operations::call::Call;
 use crate::operations::operations;
 

@@ -12,9 +12,11 @@ use crate::optimizers::{
 
 /// What the table says of a class.
 pub struct OptimizerDef {
+    /// The class in `keras.optimizers`.
     pub class_name: &'static str,
     /// The constructor's defaults.
     pub defaults: fn() -> Json,
+    /// Reads the constructor's arguments from a config.
     pub new: fn(&Config) -> Result<Box<dyn Optimizer>>,
 }
 
@@ -87,6 +89,9 @@ pub fn get(identifier: &Json) -> Result<Box<dyn Optimizer>> {
 }
 
 /// The optimizer of a record.
+///
+/// # Errors
+/// If it names no optimizer of Keras, or its config is not one of that class.
 pub fn from_record(record: &Json) -> Result<Box<dyn Optimizer>> {
     let record = Record::parse("optimizer", record)?;
     // Keras compares lower-case names here.

@@ -13,7 +13,9 @@ use crate::tensor::{Tensor, Variable};
 
 /// The learning rate: a variable that callbacks set, or a formula of the iteration.
 pub enum LearningRate {
+    /// A float32 scalar that callbacks may set.
     Variable(Variable),
+    /// A formula of the iteration, which nobody sets.
     Schedule(Box<dyn Schedule>),
 }
 
@@ -26,6 +28,9 @@ impl LearningRate {
     }
 
     /// A variable that starts with a number.
+    ///
+    /// # Errors
+    /// If its variable cannot be made.
     pub fn constant(rate: f64) -> Result<LearningRate> {
         let initial = Initializer::Constant(rate).source(Shape::scalar(), DType::Float32)?;
         Ok(LearningRate::Variable(Variable::new("learning_rate", false, initial)))
@@ -130,5 +135,9 @@ impl Source for CopyOf {
 
     fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
         self.0.source().read(offset, buf)
+    }
+
+    fn check(&self) -> Result<()> {
+        self.0.source().check()
     }
 }

@@ -6,7 +6,7 @@ use std::ops::{Add, Mul};
 use crate::graph::{NodeId, Op};
 use crate::program::Program;
 use crate::program::pass::{memory, storage_of};
-use crate::program::region::{Body, Inst, Region, RegionKind};
+use crate::program::region::{Body, Inst, Region, RegionKind, RowPlan};
 
 /// Arithmetic and traffic of one run.
 ///
@@ -14,7 +14,9 @@ use crate::program::region::{Body, Inst, Region, RegionKind};
 /// value that is read once and the value that is stored, in the words a device holds them in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
+    /// Operations of arithmetic.
     pub flops: u64,
+    /// Bytes read and stored.
     pub bytes: u64,
 }
 
@@ -55,6 +57,7 @@ impl Cost {
                 behind + elements * (1 + region.prologue.as_ref().map_or(0, arithmetic))
             }
             RegionKind::Kernel { anchor } => behind + contraction(program, anchor),
+            RegionKind::Rows => region.rows.as_ref().map_or(0, |rows| of_rows(rows)),
             // What a loop costs is what its body costs in each step.
             RegionKind::Loop => return Cost::default(),
         };
@@ -62,9 +65,19 @@ impl Cost {
         stored.iter_mut().for_each(|id| *id = storage_of(program, *id));
         stored.sort_unstable();
         stored.dedup();
-        stored.push(region.root);
+        stored.extend(region.stores(program));
         Cost { flops, bytes: stored.into_iter().map(|id| len(id) * 4).sum() }
     }
+}
+
+/// Operations of a region of rows.
+fn of_rows(plan: &RowPlan) -> u64 {
+    let (rows, elements) = (plan.rows as u64, (plan.rows * plan.len) as u64);
+    let combined = plan.combined.iter().map(|combined| {
+        elements * (1 + arithmetic(&combined.element)) + rows * arithmetic(&combined.value)
+    });
+    let each = plan.each.iter().map(|each| elements * arithmetic(&each.body));
+    combined.chain(each).sum()
 }
 
 /// Operations of a body for one element.

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 
 use crate::base::{Error, Result, Spec};
 use crate::graph::eval::last_uses;
-use crate::graph::{FusionClass, Node, NodeId, Op, Trace};
+use crate::graph::{FusionClass, Node, NodeId, Op, Trace, parts_side_by_side};
 use crate::tensor::{Variable, VariableId};
 
 pub use cost::Cost;
@@ -26,13 +26,17 @@ pub use pass::{Options, Pass};
 /// Operations in topological order, with what goes in and what comes out.
 #[derive(Clone, Default)]
 pub struct Program {
+    /// Every operation, operands before those that use them; a [`NodeId`] is an index here.
     pub nodes: Vec<Node>,
     /// Model inputs in order.
     pub inputs: Vec<Spec>,
     /// What a run returns; after it, the new values of `assigns`.
     pub outputs: Vec<NodeId>,
+    /// Positions of outputs that are complex numbers; they are computed in parts, on a last axis of two.
+    pub complex: Vec<usize>,
     /// Variables to be set after a run, with the position of their value in `outputs`.
     pub assigns: Vec<(Variable, usize)>,
+    /// Variables that were read or assigned when the program was traced.
     pub variables: HashMap<VariableId, Variable>,
     /// Computes the [`Hoisted`](crate::graph::ops::Hoisted) values; depends on variables only.
     pub prelude: Option<Box<Program>>,
@@ -53,8 +57,16 @@ impl Program {
                 }
             }
         }
-        let (nodes, inputs, variables) = (trace.nodes, trace.inputs, trace.variables);
-        let mut program = Program { nodes, inputs, outputs, assigns, variables, prelude: None };
+        let (mut nodes, inputs, variables) = (trace.nodes, trace.inputs, trace.variables);
+        let mut complex = Vec::new();
+        for (position, id) in outputs.iter_mut().enumerate() {
+            if let Some(parts) = parts_side_by_side(&mut nodes, *id) {
+                *id = parts;
+                complex.push(position);
+            }
+        }
+        let mut program =
+            Program { nodes, inputs, outputs, complex, assigns, variables, prelude: None };
         rewrite::remove_unused(&mut program);
         program
     }

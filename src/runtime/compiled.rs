@@ -1,16 +1,18 @@
 //! A program made ready for a device.
 
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, mem};
 
 use crate::base::{Error, Result};
 use crate::program::pass::fuse::{self, Regions};
 use crate::program::pass::memory::{self, Slots};
-use crate::program::pass::panels;
+use crate::program::pass::{panels, rows};
 use crate::program::region::{Region, RegionKind};
 use crate::program::{Cost, Options, Pass, Program};
 use crate::runtime::gpu_plan::GpuPlan;
 use crate::runtime::host::HostPlan;
+use crate::runtime::placement::Placement;
 use crate::runtime::{Device, lower};
 use crate::tensor::Tensor;
 
@@ -46,6 +48,7 @@ pub struct RegionSummary {
     pub scope: String,
     /// What it stores and where, and the operations in it.
     pub text: String,
+    /// What it computes and moves in one run, all steps of a loop together.
     pub cost: Cost,
     /// How often a kernel is started for it in one run.
     pub dispatches: usize,
@@ -54,7 +57,12 @@ pub struct RegionSummary {
 }
 
 impl Compiled {
-    /// Optimises and compiles; `dump` sees the program after each pass.
+    /// Optimises and compiles; `dump` sees the program after each pass. On a GPU, the variables that are
+    /// not there yet are streamed to it meanwhile.
+    ///
+    /// # Errors
+    /// If the device has too little memory or refuses a kernel, a variable cannot be read, or a row
+    /// of one is too large for a binding.
     pub fn new(
         mut program: Program,
         device: &Device,
@@ -65,38 +73,49 @@ impl Compiled {
         let mut summary = PlanSummary::default();
         let plan = match device {
             Device::Host => {
-                summary = summarize(&program, options)?.2;
-                Plan::Host(HostPlan::new(&program, options)?)
+                summary = summarize(&program, options, Target::Host)?.2;
+                Plan::Host(HostPlan::new(&program, options, &Arc::default())?)
             }
             Device::Gpu(gpu) => {
                 panels::run(&mut program, gpu.max_binding())?;
-                let mut prelude = None;
-                if let Some(inner) = &program.prelude {
-                    let (regions, slots, text) = summarize(inner, options)?;
-                    summary.prelude = text.regions;
-                    prelude = Some(GpuPlan::new(gpu, inner, &regions, &slots, None)?);
-                }
-                let (regions, slots, text) = summarize(&program, options)?;
-                summary = PlanSummary { prelude: summary.prelude, ..text };
-                Plan::Gpu(GpuPlan::new(gpu, &program, &regions, &slots, prelude)?)
+                let variables = program.prelude.iter().flat_map(|inner| inner.variables.values());
+                let variables: Vec<_> = variables.chain(program.variables.values()).collect();
+                let placement = Placement::new(gpu, &variables)?;
+                let plan = placement.stream_beside(|placement| {
+                    let mut prelude = None;
+                    if let Some(inner) = &program.prelude {
+                        let (regions, slots, text) = summarize(inner, options, Target::Device)?;
+                        summary.prelude = text.regions;
+                        prelude = Some(GpuPlan::new(placement, inner, &regions, &slots, None)?);
+                    }
+                    let (regions, slots, text) = summarize(&program, options, Target::Device)?;
+                    summary = PlanSummary { prelude: mem::take(&mut summary.prelude), ..text };
+                    GpuPlan::new(placement, &program, &regions, &slots, prelude)
+                });
+                Plan::Gpu(plan?)
             }
         };
         Ok(Compiled { program, summary, plan })
     }
 
-    /// What the plan consists of, without making one: works on any machine.
+    /// What the plan for a GPU consists of, without making one: works on any machine.
+    ///
+    /// # Errors
+    /// As [`new`](Compiled::new), as far as that needs no device.
     pub fn describe(program: &Program, options: &Options) -> Result<PlanSummary> {
-        let mut summary = summarize(program, options)?.2;
+        let mut summary = summarize(program, options, Target::Device)?.2;
         if let Some(prelude) = &program.prelude {
-            summary.prelude = summarize(prelude, options)?.2.regions;
+            summary.prelude = summarize(prelude, options, Target::Device)?.2.regions;
         }
         Ok(summary)
     }
 
+    /// The program after all passes.
     pub fn program(&self) -> &Program {
         &self.program
     }
 
+    /// What the plan consists of.
     pub fn summary(&self) -> &PlanSummary {
         &self.summary
     }
@@ -117,16 +136,29 @@ impl Compiled {
         }
     }
 
+    /// Brings the weights to where they are computed with, and computes what depends on them only, so
+    /// that the next run does not have to.
+    ///
+    /// # Errors
+    /// Those of reading the weights and of the device.
+    pub fn warm_up(&self) -> Result<()> {
+        match &self.plan {
+            Plan::Gpu(plan) => plan.warm_up(),
+            Plan::Host(plan) => plan.warm_up(&self.program).map(|_| ()),
+        }
+    }
+
     /// Runs once without reading outputs or setting variables, and gives the time of each region:
     /// its position in the [`summary`](Compiled::summary)'s, and how long it took on the device.
     ///
     /// # Errors
     /// As [`run`](Compiled::run); [`Error::Unsupported`] where the adapter has no timestamps.
     pub fn run_timed(&self, inputs: &[Tensor]) -> Result<Vec<(usize, Duration)>> {
-        self.check(inputs)?;
+        let inputs: Vec<Tensor> = inputs.iter().map(Tensor::in_parts).collect();
+        self.check(&inputs)?;
         match &self.plan {
             Plan::Gpu(plan) => plan.run_timed(),
-            Plan::Host(plan) => plan.run_timed(&self.program, inputs),
+            Plan::Host(plan) => plan.run_timed(&self.program, &inputs),
         }
     }
 
@@ -135,11 +167,16 @@ impl Compiled {
     /// # Errors
     /// When the inputs are not those the program was made for, and what the device reports.
     pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        self.check(inputs)?;
-        match &self.plan {
-            Plan::Gpu(plan) => plan.run(&self.program, inputs),
-            Plan::Host(plan) => plan.run(&self.program, inputs),
+        let inputs: Vec<Tensor> = inputs.iter().map(Tensor::in_parts).collect();
+        self.check(&inputs)?;
+        let mut outputs = match &self.plan {
+            Plan::Gpu(plan) => plan.run(&self.program, &inputs),
+            Plan::Host(plan) => plan.run(&self.program, &inputs),
+        }?;
+        for &i in &self.program.complex {
+            outputs[i] = Tensor::from_parts(&outputs[i])?;
         }
+        Ok(outputs)
     }
 
     /// Refuses inputs that the program was not made for.
@@ -159,8 +196,23 @@ impl Compiled {
     }
 }
 
-fn summarize(program: &Program, options: &Options) -> Result<(Regions, Slots, PlanSummary)> {
-    let regions = fuse::run(program, options.has(Pass::Fuse))?;
+/// What regions are made for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// Interprets regions: a value that is computed twice costs more than one that is stored.
+    Host,
+    Device,
+}
+
+fn summarize(
+    program: &Program,
+    options: &Options,
+    target: Target,
+) -> Result<(Regions, Slots, PlanSummary)> {
+    let mut regions = fuse::run(program, options.has(Pass::Fuse))?;
+    if target == Target::Device && options.has(Pass::Fuse) && options.has(Pass::Rows) {
+        rows::run(program, &mut regions)?;
+    }
     let slots = memory::run(program, &regions, options.has(Pass::Memory));
     let summary = PlanSummary {
         regions: summaries(program, &regions, &slots),
@@ -198,6 +250,9 @@ impl RegionSummary {
             region.members.iter().map(|&id| program.nodes[id].op.def().label()).collect();
         let kind = match region.kind {
             RegionKind::Map => "map".into(),
+            RegionKind::Rows => region.rows.as_ref().map_or(String::new(), |plan| {
+                format!("{} reductions in rows of {}", plan.combined.len(), plan.len)
+            }),
             RegionKind::Reduce { anchor } => {
                 format!("reduce of {}", lower::reduced_len(program, anchor))
             }

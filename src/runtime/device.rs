@@ -4,13 +4,16 @@ use std::fmt;
 
 use crate::base::{Error, Result};
 use crate::gpu::{Choice, Gpu};
-use crate::runtime::{gpu_plan, host};
+use crate::runtime::host;
+use crate::runtime::placement::Placement;
 use crate::tensor::Variable;
 
 /// What computes: a GPU, a software adapter, or the host's own executor.
 #[derive(Clone)]
 pub enum Device {
+    /// An adapter that wgpu reaches; software ones count.
     Gpu(Gpu),
+    /// The host's executor: threads of this process.
     Host,
 }
 
@@ -46,6 +49,9 @@ impl Device {
     }
 
     /// The device named by `KERAUNOS_DEVICE`, or `auto`.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when there is no such adapter.
     pub fn default_device() -> Result<Device> {
         match std::env::var(ENVIRONMENT) {
             Ok(name) => Device::open(&name).map_err(|error| Error::At {
@@ -58,10 +64,13 @@ impl Device {
 
     /// Moves variables to the device now, instead of when they are first computed with. Each is
     /// streamed from where it is; what is there already stays.
+    ///
+    /// # Errors
+    /// If a variable cannot be read, or the device fails or has too little memory.
     pub fn place(&self, variables: &[&Variable]) -> Result<()> {
         match self {
-            Device::Gpu(gpu) => gpu_plan::place(gpu, variables),
-            Device::Host => variables.iter().try_for_each(|v| host::resident(v).map(|_| ())),
+            Device::Gpu(gpu) => Placement::new(gpu, variables)?.stream(),
+            Device::Host => host::place(variables),
         }
     }
 

@@ -38,6 +38,8 @@ pub struct Limits {
     pub h5_ratio: u64,
     /// Bytes of one array of an `.npz` file.
     pub npz_array_bytes: u64,
+    /// Bytes of a JSON text that holds inputs or outputs of a model.
+    pub json_array_bytes: u64,
     /// Bytes of the values that a prediction holds at one time, without weights, for 32 rows or fewer;
     /// more rows may take more in proportion. A layer can ask for any amount by one number. Of
     /// `keras.applications`, EfficientNetB7 takes most, 3 GB.
@@ -64,6 +66,7 @@ impl Default for Limits {
             h5_chunk_bytes: 64 << 20,
             h5_ratio: 1_000,
             npz_array_bytes: 64 << 30,
+            json_array_bytes: 256 << 20,
             predict_bytes: 4 << 30,
         }
     }
@@ -104,7 +107,7 @@ impl Limits {
         field.set(value)
     }
 
-    fn fields(&mut self) -> [(&'static str, Field<'_>); 15] {
+    fn fields(&mut self) -> [(&'static str, Field<'_>); 16] {
         use Field::{Long, Short};
         [
             ("config_bytes", Long(&mut self.config_bytes)),
@@ -121,6 +124,7 @@ impl Limits {
             ("h5_chunk_bytes", Long(&mut self.h5_chunk_bytes)),
             ("h5_ratio", Long(&mut self.h5_ratio)),
             ("npz_array_bytes", Long(&mut self.npz_array_bytes)),
+            ("json_array_bytes", Long(&mut self.json_array_bytes)),
             ("predict_bytes", Long(&mut self.predict_bytes)),
         ]
     }

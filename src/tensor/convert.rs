@@ -2,18 +2,22 @@
 
 use half::{bf16, f16};
 
-use crate::base::{DType, Error, Result, Spec};
+use crate::base::stream::PIECE;
+use crate::base::{DType, Error, Result, Source, Spec};
 use crate::tensor::{Array, Tensor, Words};
 
 impl Tensor {
     /// The elements in their lane. Integers of 64 bits must fit 32; float64 is narrowed to float32.
+    ///
+    /// # Errors
+    /// [`Error::DType`] for integers that do not fit and for text.
     pub fn to_array(&self) -> Result<Array> {
         let words = words_from_bytes(self.dtype(), self.bytes())?;
         Ok(Array { spec: self.spec().clone(), words })
     }
 
     /// Every element as a double, in order. Exact except for 64-bit integers above 2^53. Text is no
-    /// number: NaN.
+    /// number, complex ones are no real number: NaN.
     pub fn iter_f64(&self) -> Box<dyn Iterator<Item = f64> + '_> {
         fn each<'a, T: bytemuck::Pod>(
             bytes: &'a [u8],
@@ -36,19 +40,25 @@ impl Tensor {
             DType::UInt32 => each(b, |x: u32| f64::from(x)),
             DType::UInt16 => each(b, |x: u16| f64::from(x)),
             DType::UInt8 | DType::Bool => each(b, |x: u8| f64::from(x)),
-            DType::String => Box::new(std::iter::repeat_n(f64::NAN, self.len())),
+            DType::String | DType::Complex64 => Box::new(std::iter::repeat_n(f64::NAN, self.len())),
         }
     }
 
     /// The elements converted to another dtype, as NumPy's `astype` does: floats are rounded to
     /// nearest even and truncated towards integers, integers wrap, anything but zero is true. Numbers
-    /// become text as Rust writes them; text is no number.
+    /// become text as Rust writes them; text is no number. Of complex numbers real ones keep the real
+    /// part.
     pub fn cast(&self, dtype: DType) -> Tensor {
         if dtype == self.dtype() {
             return self.clone();
         }
         if dtype == DType::String {
             return self.to_text();
+        }
+        match (self.dtype(), dtype) {
+            (_, DType::Complex64) => return self.to_complex(),
+            (DType::Complex64, _) => return self.real_parts().cast(dtype),
+            _ => {}
         }
         let mut bytes = Vec::with_capacity(self.len() * dtype.size());
         if self.dtype().is_int() && dtype.is_int() {
@@ -58,6 +68,37 @@ impl Tensor {
         }
         let spec = Spec::new(self.shape().clone(), dtype);
         Tensor::of_bytes(spec, bytes)
+    }
+
+    /// [`cast`](Tensor::cast) for what a caller gives: nothing may change but digits of floats.
+    ///
+    /// # Errors
+    /// For a number that an integer dtype does not hold, with its position. Fractions are cut off.
+    pub fn cast_exactly(&self, dtype: DType) -> Result<Tensor> {
+        if dtype.is_int() && self.dtype() != DType::String {
+            let misfit = match self.dtype() {
+                DType::UInt64 => self.iter_i64().position(|x| !holds(dtype, i128::from(x as u64))),
+                found if found.is_float() => {
+                    self.iter_f64().position(|x| !x.is_finite() || !holds(dtype, x as i128))
+                }
+                _ => self.iter_i64().position(|x| !holds(dtype, i128::from(x))),
+            };
+            if let Some(position) = misfit {
+                return Err(Error::DType {
+                    context: format!("element {position}"),
+                    found: self.element(position),
+                    expected: format!("a number that {dtype} holds"),
+                });
+            }
+        }
+        Ok(self.cast(dtype))
+    }
+
+    /// An element as text, with its dtype.
+    fn element(&self, position: usize) -> String {
+        let strings = self.to_text();
+        let text = strings.strings().ok().and_then(|all| all.get(position).cloned());
+        format!("{} {}", self.dtype(), text.unwrap_or_default())
     }
 
     /// Every element as an integer, in order: 64-bit ones as they are (unsigned ones wrap), floats
@@ -72,6 +113,15 @@ impl Tensor {
             }
             _ => Box::new(self.iter_f64().map(|x| x as i64)),
         }
+    }
+}
+
+/// Whether an integer dtype holds a number.
+fn holds(dtype: DType, x: i128) -> bool {
+    let bits = dtype.size() as u32 * 8;
+    match dtype.is_signed_int() {
+        true => (-(1i128 << (bits - 1))..1i128 << (bits - 1)).contains(&x),
+        false => (0..1i128 << bits).contains(&x),
     }
 }
 
@@ -126,12 +176,18 @@ fn words_from_bytes(dtype: DType, bytes: &[u8]) -> Result<Words> {
         DType::UInt16 => Words::U32(each(bytes, |x: u16| u32::from(x))),
         DType::UInt8 => Words::U32(each(bytes, |x: u8| u32::from(x))),
         DType::Bool => Words::U32(each(bytes, |x: u8| u32::from(x != 0))),
+        DType::Complex64 => {
+            return Err(Error::Internal("complex numbers are computed in parts".into()));
+        }
         DType::String => return Err(super::text::unexpected("computing")),
     })
 }
 
 /// Converts stored little-endian bytes to the words a device holds, piece by piece: the streaming
 /// form of [`Tensor::to_array`].
+///
+/// # Errors
+/// [`Error::DType`] for integers that do not fit and for text.
 pub fn bytes_to_words(dtype: DType, bytes: &[u8], words: &mut Vec<u8>) -> Result<()> {
     words.clear();
     match words_from_bytes(dtype, bytes)? {
@@ -143,6 +199,32 @@ pub fn bytes_to_words(dtype: DType, bytes: &[u8], words: &mut Vec<u8>) -> Result
 }
 
 impl Array {
+    /// The elements of a source, converted piece by piece as they are read. Whether they can be believed
+    /// is what [`Source::check`] then says.
+    ///
+    /// # Errors
+    /// Those of the source; [`Error::DType`] for 64-bit integers that do not fit a word.
+    pub fn read(source: &dyn Source) -> Result<Array> {
+        let (dtype, len) = (source.spec().dtype, source.spec().shape.len());
+        let size = dtype.size();
+        let step = PIECE / size.max(4);
+        let mut array = Array::zeros(source.spec().clone());
+        let mut stored = vec![0; if size == 4 { 0 } else { step.min(len) * size }];
+        let mut words = Vec::new();
+        for (i, piece) in array.word_bytes_mut().chunks_mut(step * 4).enumerate() {
+            let offset = i * step * size;
+            if size == 4 {
+                source.read(offset, piece)?;
+                continue;
+            }
+            let stored = &mut stored[..piece.len() / 4 * size];
+            source.read(offset, stored)?;
+            bytes_to_words(dtype, stored, &mut words)?;
+            piece.copy_from_slice(&words);
+        }
+        Ok(array)
+    }
+
     /// The elements as stored in the array's dtype.
     pub fn to_tensor(&self) -> Tensor {
         let dtype = self.spec.dtype;
@@ -224,6 +306,22 @@ mod tests {
             let stored = x.cast(dtype);
             assert_eq!(stored.to_array().unwrap().to_tensor(), stored, "{dtype}");
         }
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_are_refused_not_wrapped() {
+        let wide = Tensor::new([2], &[1i64, 1 << 31]).unwrap();
+        let message = wide.cast_exactly(DType::Int32).unwrap_err().to_string();
+        assert!(message.contains("element 1: got dtype int64 2147483648"), "{message}");
+        assert!(wide.cast_exactly(DType::UInt32).is_ok());
+        for (dtype, x) in [(DType::UInt8, -1.0), (DType::Int64, f64::NAN), (DType::Int8, 128.0)] {
+            assert!(Tensor::new([1], &[x]).unwrap().cast_exactly(dtype).is_err(), "{dtype} {x}");
+        }
+        let largest = Tensor::new([1], &[u64::MAX]).unwrap();
+        assert!(largest.cast_exactly(DType::Int64).is_err());
+        assert!(largest.cast_exactly(DType::Float32).is_ok());
+        let cut = Tensor::new([2], &[-1.5f32, 127.9]).unwrap().cast_exactly(DType::Int8).unwrap();
+        assert_eq!(cut, Tensor::new([2], &[-1i8, 127]).unwrap());
     }
 
     #[test]

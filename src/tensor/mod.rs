@@ -5,6 +5,7 @@
 //! [`Variable`] is a model's weight, wherever its bytes are.
 
 mod array;
+mod complex;
 pub mod convert;
 mod text;
 mod variable;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub use array::{Array, Words};
 pub use variable::{Resident, Variable, VariableId};
 
+use crate::base::stream::PIECE;
 use crate::base::{DType, Error, Result, Shape, Source, Spec};
 
 /// Elements in host memory, row-major, little-endian, in their stored dtype. Cloning is cheap.
@@ -29,6 +31,7 @@ pub struct Tensor {
 
 /// A Rust type that is the stored form of a dtype.
 pub trait Element: bytemuck::Pod {
+    /// The dtype whose elements are stored as this type.
     const DTYPE: DType;
 }
 
@@ -41,6 +44,9 @@ elements!(f64 => Float64, f32 => Float32, half::f16 => Float16, half::bf16 => BF
 
 impl Tensor {
     /// A tensor over bytes in the stored dtype; text has none.
+    ///
+    /// # Errors
+    /// If there are more or fewer bytes than the spec says, or for text.
     pub fn from_bytes(spec: Spec, bytes: Vec<u8>) -> Result<Tensor> {
         if spec.dtype == DType::String {
             return Err(text::unexpected("tensor from bytes"));
@@ -60,12 +66,18 @@ impl Tensor {
     }
 
     /// A tensor of the dtype that `T` is the stored form of.
+    ///
+    /// # Errors
+    /// If there are more or fewer elements than the shape says.
     pub fn new<T: Element>(shape: impl Into<Shape>, elements: &[T]) -> Result<Tensor> {
         let bytes = bytemuck::cast_slice(elements).to_vec();
         Tensor::from_bytes(Spec::new(shape, T::DTYPE), bytes)
     }
 
     /// A boolean tensor.
+    ///
+    /// # Errors
+    /// If there are more or fewer elements than the shape says.
     pub fn from_bools(shape: impl Into<Shape>, elements: &[bool]) -> Result<Tensor> {
         let bytes = elements.iter().map(|&b| u8::from(b)).collect();
         Tensor::from_bytes(Spec::new(shape, DType::Bool), bytes)
@@ -88,20 +100,28 @@ impl Tensor {
     }
 
     /// All bytes of a source, read into host memory.
+    ///
+    /// # Errors
+    /// Those of the source.
     pub fn from_source(source: &dyn Source) -> Result<Tensor> {
         let mut bytes = vec![0; source.spec().bytes()];
-        source.read(0, &mut bytes)?;
+        let pieces = bytes.chunks_mut(PIECE).enumerate();
+        pieces.into_iter().try_for_each(|(i, piece)| source.read(i * PIECE, piece))?;
+        source.check()?;
         Tensor::from_bytes(source.spec().clone(), bytes)
     }
 
+    /// Shape and dtype.
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
 
+    /// Extents, outermost first.
     pub fn shape(&self) -> &Shape {
         &self.spec.shape
     }
 
+    /// Element type, as stored.
     pub fn dtype(&self) -> DType {
         self.spec.dtype
     }
@@ -111,6 +131,7 @@ impl Tensor {
         self.spec.shape.len()
     }
 
+    /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.spec.shape.is_empty()
     }
@@ -121,6 +142,9 @@ impl Tensor {
     }
 
     /// The elements, when `T` is the stored form of the tensor's dtype.
+    ///
+    /// # Errors
+    /// [`Error::DType`] when it is not.
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
         if T::DTYPE != self.dtype() {
             return Err(Error::DType {
@@ -133,6 +157,9 @@ impl Tensor {
     }
 
     /// The same elements under another shape of the same length.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the lengths differ.
     pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Tensor> {
         let shape = shape.into();
         if shape.len() != self.len() {
@@ -146,6 +173,9 @@ impl Tensor {
     }
 
     /// Rows `start..start + count` along the first axis.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are not so many, or the tensor is a scalar.
     pub fn rows(&self, start: usize, count: usize) -> Result<Tensor> {
         let total = *self.shape().first().ok_or_else(|| {
             Error::shape("rows of a tensor", self.shape().to_string(), "at least one axis")
@@ -168,6 +198,9 @@ impl Tensor {
 
 impl Tensor {
     /// Tensors joined along their first axis.
+    ///
+    /// # Errors
+    /// If there is none, one is a scalar, or their dtypes or further extents differ.
     pub fn concat_rows(parts: &[&Tensor]) -> Result<Tensor> {
         let first = parts.first().ok_or_else(|| Error::Invalid("no tensors to join".into()))?;
         let misfit = |t: &&&Tensor| {
@@ -209,6 +242,9 @@ impl std::fmt::Debug for Tensor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.dtype() == DType::String {
             return self.fmt_strings(f);
+        }
+        if self.dtype() == DType::Complex64 {
+            return write!(f, "complex {:?}", self.in_parts());
         }
         let shown: Vec<f64> = self.iter_f64().take(8).collect();
         let more = if self.len() > 8 { ", …" } else { "" };

@@ -78,6 +78,13 @@ impl Tensor {
     }
 }
 
+/// One axis of text.
+impl From<Vec<String>> for Tensor {
+    fn from(strings: Vec<String>) -> Tensor {
+        Tensor::of_strings([strings.len()].into(), strings)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

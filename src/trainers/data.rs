@@ -6,7 +6,9 @@ use crate::tensor::Tensor;
 /// Inputs in the order of the model's inputs, labels and weights in that of its outputs.
 #[derive(Clone, Debug, Default)]
 pub struct Data {
+    /// Inputs; the first axis of each counts the samples.
     pub x: Vec<Tensor>,
+    /// Labels, in the order of the model's outputs.
     pub y: Vec<Tensor>,
     /// None, one for all outputs, or one for each.
     pub sample_weight: Vec<Tensor>,
@@ -46,6 +48,9 @@ impl Data {
     }
 
     /// Number of samples, which all tensors share.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if they do not.
     pub fn rows(&self) -> Result<usize> {
         let all = self.x.iter().chain(&self.y).chain(&self.sample_weight);
         let mut counts = all.map(|t| t.shape().first().copied().unwrap_or(1));
@@ -76,6 +81,9 @@ impl Data {
     }
 
     /// The samples at these places.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no such sample.
     pub fn pick(&self, rows: &[usize]) -> Result<Data> {
         self.map(|tensor| pick(tensor, rows))
     }

@@ -77,3 +77,16 @@ def half_boundaries():
     x = Input((4,))
     layer = layers.Discretization([-1.0002, 0.1, 0.9], output_mode="int", dtype="float16")
     return Model(x, [layer(x), layer(x * 0.001 + 0.0999)])
+
+
+@example
+def complex_numbers():
+    """Complex numbers between operations, in arithmetic with real ones, and as an output."""
+    x = Input((3, 2))
+    z = ops.view_as_complex(x)
+    turned = ops.polar(x[..., 0], x[..., 1])
+    product = ops.matmul(ops.expand_dims(z, 2), ops.expand_dims(turned, 1))
+    quotient = (z * 2.0 - x[..., 1]) / (turned + 3.0)
+    summed = ops.sum(ops.concatenate([ops.conj(z), ops.exp(quotient), x[..., 0]], 1), axis=1)
+    real = [ops.abs(product), ops.angle(quotient), ops.real(z), ops.imag(turned)]
+    return Model(x, [*real, ops.view_as_real(product), layers.Dense(2)(ops.abs(quotient)), summed])

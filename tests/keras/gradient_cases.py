@@ -68,6 +68,7 @@ for rank, shape in BY_RANK.items():
 # Normalization.
 one("BatchNormalization", IMAGE)
 one("BatchNormalization", IMAGE, ":training")
+one("BatchNormalization", IMAGE, ":renorm:training", renorm=True, renorm_clipping={"rmax": 1.5})
 one("LayerNormalization", STEPS)
 one("UnitNormalization", STEPS)
 one("GroupNormalization", IMAGE, groups=2)

@@ -1,15 +1,17 @@
 //! A model on a device: cold start, then steady runs.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::base::{Result, ResultExt, Spec};
 use crate::cli::bench::report::{Cold, Measured, Memory};
 use crate::cli::bench::sample;
+use crate::cli::loading;
 use crate::models::{Model, PredictOptions};
 use crate::program::{Cost, Options};
 use crate::runtime::{Compiled, Device, Rates, Times};
-use crate::saving::saving_lib::load_model;
+use crate::saving::saving_lib::load_model_with;
 use crate::trainers::Data;
 
 /// What is measured.
@@ -26,26 +28,29 @@ impl Subject<'_> {
     /// Opens the device, loads the model, runs it once, then again and again.
     pub fn measure(&self, device: &str, rates: Rates) -> Result<Measured> {
         let (open, device) = timed(|| Device::open(device))?;
-        let (load, mut model) = timed(|| load_model(self.path))?;
+        let (load, mut model) = timed(|| load_model_with(self.path, &loading::options()))?;
         let data = self.data(&model).at(|| self.path.display().to_string())?;
         let (first, ()) = timed(|| self.run(&mut model, &data, &device))?;
         let times = Times::of(self.span, || self.run(&mut model, &data, &device))?;
         let verb = if self.train { "step, batch" } else { "predict, batch" };
-        let mut measured = Measured {
+        let plan = self.plan(&mut model, &data, &device)?;
+        Ok(Measured {
             name: format!("{verb} {}", self.batch),
             cold: Some(Cold { open, load, first }),
             times,
             batch: self.batch,
-            work: None,
-            memory: None,
-        };
-        if !self.train {
-            let specs: Vec<Spec> = data.x.iter().map(|x| x.spec().clone()).collect();
-            let plan = model.compiled(&specs, &device, &Options::default())?;
-            measured.work = Some(work(&plan, rates));
-            measured.memory = Some(memory(&plan, &device));
+            work: Some(work(&plan, rates)),
+            memory: Some(memory(&plan, &device)),
+        })
+    }
+
+    /// The plan that the runs have used.
+    fn plan(&self, model: &mut Model, data: &Data, device: &Device) -> Result<Arc<Compiled>> {
+        if self.train {
+            return model.train_plan(data, device);
         }
-        Ok(measured)
+        let specs: Vec<Spec> = data.x.iter().map(|x| x.spec().clone()).collect();
+        model.compiled(&specs, device, &Options::default())
     }
 
     fn run(&self, model: &mut Model, data: &Data, device: &Device) -> Result<()> {

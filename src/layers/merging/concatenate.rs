@@ -1,4 +1,5 @@
-//! `keras.layers.Concatenate`: inputs joined along one axis; all other extents agree.
+//! `keras.layers.Concatenate`: inputs joined along one axis, in the dtype that holds
+//! them all; all other extents agree.
 
 use crate::base::{DType, Error, Result};
 use crate::builder;
@@ -6,6 +7,7 @@ use crate::graph::Value;
 use crate::layers::config::Config;
 use crate::layers::stateless::{MaskRule, stateless_masked};
 use crate::layers::{Args, Layer};
+use crate::operations::promotion::common_dtype;
 
 builder! {
     /// Joins a list of inputs along one axis.
@@ -21,6 +23,8 @@ impl Concatenate {
             let inputs = args.inputs()?;
             let none = || Error::shape("concatenate", "no inputs", "at least one");
             let axis = inputs.first().ok_or_else(none)?.shape().axis(axis)?;
+            let dtype = common_dtype(&inputs);
+            let inputs: Vec<Value> = inputs.into_iter().map(|x| x.cast(dtype)).collect();
             Ok(cx.graph().concat(&inputs, axis))
         })
     }

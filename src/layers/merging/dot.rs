@@ -10,6 +10,7 @@ use crate::graph::Value;
 use crate::layers::Layer;
 use crate::layers::config::{Config, Json};
 use crate::layers::stateless::stateless;
+use crate::operations::promotion::promoted;
 
 builder! {
     /// Batched dot product of two inputs; `axes` is one axis or a pair.
@@ -41,7 +42,8 @@ impl Dot {
                 return Err(Error::shape("dot", found, "one batch, and axes other than the batch"));
             }
             let scaled = |x, axis| if normalize { unit(x, axis) } else { x };
-            Ok(batch_dot(scaled(a, i), i, scaled(b, j), j))
+            let [a, b] = promoted([scaled(a, i), scaled(b, j)]);
+            Ok(batch_dot(a, i, b, j))
         })
     }
 }

@@ -1,7 +1,7 @@
 //! `keras.layers.Add`, `Subtract`, `Multiply`, `Average`, `Maximum`, `Minimum`: element by element
 //! over a list of inputs.
 //!
-//! Inputs broadcast; one of lower rank gets its missing axes behind the batch. Where every input comes
+//! Inputs broadcast and are promoted to one dtype, two by two; one of lower rank gets its missing axes behind the batch. Where every input comes
 //! with a mask, a step counts that counts in one of them. Products and extremes leave out what a mask
 //! says not to count.
 
@@ -11,6 +11,7 @@ use crate::graph::Value;
 use crate::layers::config::Config;
 use crate::layers::layer::layer_base;
 use crate::layers::{Args, Context, Layer, LayerBase, Outputs};
+use crate::operations::promotion::promoted;
 
 /// The operation, on inputs of one rank and the masks that come with them.
 type Merge = for<'g> fn(&[Value<'g>], &[Option<Value<'g>>]) -> Result<Value<'g>>;
@@ -41,7 +42,10 @@ merge! {
     Add |x, _| fold(x, |a, b| a + b);
     /// First input less the second.
     Subtract |x, _| match x {
-        [a, b] => Ok(*a - *b),
+        &[a, b] => {
+            let [a, b] = promoted([a, b]);
+            Ok(a - b)
+        }
         _ => Err(Error::shape("subtract", format!("{} inputs", x.len()), "two inputs")),
     };
     /// Product of all inputs.
@@ -62,7 +66,10 @@ fn fold<'g>(
     values: &[Value<'g>],
     f: impl Fn(Value<'g>, Value<'g>) -> Value<'g>,
 ) -> Result<Value<'g>> {
-    let result = values.iter().copied().reduce(f);
+    let result = values.iter().copied().reduce(|a, b| {
+        let [a, b] = promoted([a, b]);
+        f(a, b)
+    });
     result.ok_or_else(|| Error::shape("merge", "no inputs", "at least one"))
 }
 
@@ -100,6 +107,8 @@ fn extreme<'g>(
     let none = || Error::shape("merge", "no inputs", "at least one");
     let (mut output, mut output_counts) = all.next().ok_or_else(none)?;
     for (x, counts) in all {
+        let [x, other] = promoted([x, output]);
+        output = other;
         let x = counts.map_or(x, |counts| counts.select(x, output));
         output = output_counts.map_or(output, |counts| counts.select(output, x));
         output_counts = counts.zip(output_counts).map(|(a, b)| a.binary("or", b));

@@ -57,13 +57,31 @@ impl Affine {
         epsilon: f64,
         shape: &Shape,
     ) -> Value<'g> {
-        let weight = |v: &Variable| wide(cx, v, x.dtype()).reshape(shape.clone());
-        let inv = (variance + epsilon).rsqrt();
-        let inv = self.gamma.as_ref().map_or(inv, |gamma| inv * weight(gamma));
-        let shift = -mean * inv;
-        let shift = self.beta.as_ref().map_or(shift, |beta| shift + weight(beta));
-        x * inv + shift
+        normalize(x, (mean, variance), epsilon, self.weights(cx, x.dtype(), shape))
     }
+
+    /// gamma and beta, as values of `shape`.
+    pub fn weights<'g>(&self, cx: &Context<'g>, dtype: DType, shape: &Shape) -> Weights<'g> {
+        let weight = |v: &Variable| wide(cx, v, dtype).reshape(shape.clone());
+        (self.gamma.as_ref().map(weight), self.beta.as_ref().map(weight))
+    }
+}
+
+/// What a normalized value is multiplied by, and what is added to it then.
+pub(super) type Weights<'g> = (Option<Value<'g>>, Option<Value<'g>>);
+
+/// `(x − mean) / √(variance + epsilon) · scale + offset`, as one product and one sum.
+pub(super) fn normalize<'g>(
+    x: Value<'g>,
+    (mean, variance): (Value<'g>, Value<'g>),
+    epsilon: f64,
+    (scale, offset): Weights<'g>,
+) -> Value<'g> {
+    let inv = (variance + epsilon).rsqrt();
+    let inv = scale.map_or(inv, |scale| inv * scale);
+    let shift = -mean * inv;
+    let shift = offset.map_or(shift, |offset| shift + offset);
+    x * inv + shift
 }
 
 /// A variable in the dtype in which a normalization computes, without a detour through a narrower

@@ -12,7 +12,8 @@
 //!
 //! Output shape = input shape.
 
-use super::affine::{Affine, only_axes, wide, widen};
+use super::affine::{Affine, normalize, only_axes, wide, widen};
+use super::renorm::{Renorm, moved};
 use crate::base::{DType, Error, Result, Shape};
 use crate::builder;
 use crate::graph::Value;
@@ -53,7 +54,7 @@ struct BatchNormalizationLayer {
     affine: Affine,
     mean_initializer: Initializer,
     variance_initializer: Initializer,
-    renorm: bool,
+    renorm: Option<Renorm>,
     moving_mean: Option<Variable>,
     moving_variance: Option<Variable>,
 }
@@ -65,7 +66,7 @@ impl BatchNormalization {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
         // With one device, statistics are always those of the whole batch.
         config.bool("synchronized")?;
-        take_renorm_settings(config)?;
+        let epsilon = config.float("epsilon")?;
         let axis = match config.get("axis") {
             Json::Array(items) if items.len() == 1 => config.ints("axis")?[0],
             _ => config.int("axis")?,
@@ -74,43 +75,18 @@ impl BatchNormalization {
             base: LayerBase::new("BatchNormalization", config)?,
             axis,
             momentum: config.float("momentum")?,
-            epsilon: config.float("epsilon")?,
+            epsilon,
             affine: Affine::from_config(config)?,
             mean_initializer: Initializer::from_config(config, "moving_mean_initializer")?,
             variance_initializer: Initializer::from_config(config, "moving_variance_initializer")?,
-            renorm: config.bool("renorm")?,
+            renorm: Renorm::from_config(config, epsilon)?,
             moving_mean: None,
             moving_variance: None,
         }))
     }
 }
 
-/// Takes the bounds of batch renormalization, which only a training step uses.
-fn take_renorm_settings(config: &Config) -> Result<()> {
-    config.optional_float("renorm_momentum")?;
-    let known = |(key, value): (&String, &Json)| {
-        ["rmin", "rmax", "dmax"].contains(&key.as_str()) && (value.is_null() || value.is_number())
-    };
-    match config.get("renorm_clipping") {
-        Json::Null => Ok(()),
-        Json::Object(bounds) if bounds.iter().all(known) => Ok(()),
-        _ => Err(config.bad("renorm_clipping", "numbers for rmin, rmax and dmax")),
-    }
-}
-
 impl BatchNormalizationLayer {
-    /// The variables of batch renormalization, which only training reads.
-    fn add_renorm_variables(&mut self, dim: usize) -> Result<()> {
-        let deviation = match &self.variance_initializer {
-            Initializer::Constant(variance) => Initializer::Constant(variance.sqrt()),
-            _ => Initializer::Named("the square root of a random initializer"),
-        };
-        self.base.add_non_trainable("moving_stddev", [dim], &deviation)?;
-        self.base.add_non_trainable("renorm_mean", [dim], &self.mean_initializer)?;
-        self.base.add_non_trainable("renorm_stddev", [dim], &deviation)?;
-        Ok(())
-    }
-
     /// Mean and variance over all axes but `axis`, of the elements that a mask leaves.
     fn batch_statistics<'g>(
         x: Value<'g>,
@@ -134,11 +110,31 @@ impl BatchNormalizationLayer {
         Ok((mean, mean_of((x - mean).square())))
     }
 
-    fn move_statistic<'g>(&self, cx: &Context<'g>, moving: &Variable, batch: Value<'g>) {
-        let old = wide(cx, moving, batch.dtype());
-        let batch = batch.reshape(old.shape());
-        let new = old * self.momentum + batch * (1.0 - self.momentum);
-        cx.graph().assign(moving, new.cast(moving.spec().dtype));
+    /// The batch normalized by its own statistics, towards which the moving ones go.
+    fn train<'g>(
+        &self,
+        cx: &Context<'g>,
+        x: Value<'g>,
+        batch: (Value<'g>, Value<'g>),
+        (moving_mean, moving_variance): (&Variable, &Variable),
+    ) -> Result<Value<'g>> {
+        let (scale, offset) = self.affine.weights(cx, x.dtype(), &batch.0.shape());
+        moved(cx, moving_mean, batch.0, self.momentum);
+        let weights = match &self.renorm {
+            None => {
+                moved(cx, moving_variance, batch.1, self.momentum);
+                (scale, offset)
+            }
+            Some(renorm) => {
+                let (r, d) = renorm.correction(cx, batch)?;
+                let variance = renorm.update(cx, batch, self.momentum)?;
+                cx.graph().assign(moving_variance, variance.cast(moving_variance.spec().dtype));
+                let shift = scale.map_or(d, |gamma| d * gamma);
+                let factor = scale.map_or(r, |gamma| r * gamma);
+                (Some(factor), Some(offset.map_or(shift, |beta| shift + beta)))
+            }
+        };
+        Ok(normalize(x, batch, self.epsilon, weights))
     }
 }
 
@@ -153,7 +149,13 @@ impl Layer for BatchNormalizationLayer {
         let variance =
             self.base.add_non_trainable("moving_variance", [dim], &self.variance_initializer)?;
         self.moving_variance = Some(variance);
-        if self.renorm { self.add_renorm_variables(dim) } else { Ok(()) }
+        match &mut self.renorm {
+            Some(renorm) => {
+                let initializers = (&self.mean_initializer, &self.variance_initializer);
+                renorm.build(&mut self.base, dim, initializers.0, initializers.1)
+            }
+            None => Ok(()),
+        }
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
@@ -163,19 +165,13 @@ impl Layer for BatchNormalizationLayer {
         let (Some(mean), Some(variance)) = (&self.moving_mean, &self.moving_variance) else {
             return Err(Error::Internal("batch normalization is called before it is built".into()));
         };
-        let statistics = if cx.training() && self.base.trainable {
-            if self.renorm {
-                return Err(Error::Unsupported("training with batch renormalization".into()));
-            }
+        let y = if cx.training() && self.base.trainable {
             let batch = Self::batch_statistics(x, args.tensor(1, "mask"), axis)?;
-            self.move_statistic(cx, mean, batch.0);
-            self.move_statistic(cx, variance, batch.1);
-            batch
+            self.train(cx, x, batch, (mean, variance))?
         } else {
             let moving = |v| wide(cx, v, x.dtype()).reshape(shape.clone());
-            (moving(mean), moving(variance))
+            self.affine.normalize(cx, x, (moving(mean), moving(variance)), self.epsilon, &shape)
         };
-        let y = self.affine.normalize(cx, x, statistics, self.epsilon, &shape);
         Ok(y.cast(cx.compute_dtype()).into())
     }
 

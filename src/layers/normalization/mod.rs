@@ -4,6 +4,7 @@ mod affine;
 mod batch_normalization;
 mod group_normalization;
 mod layer_normalization;
+mod renorm;
 mod rms_normalization;
 mod spectral_normalization;
 mod unit_normalization;

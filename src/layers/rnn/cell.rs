@@ -114,6 +114,26 @@ pub(super) fn call_step<'g>(
     Ok(Nested::List(vec![Nested::Leaf(output), next]))
 }
 
+/// What every cell answers as a [`Layer`]: its base, its call, and that it is a cell.
+macro_rules! cell_base {
+    ($($field:ident).+) => {
+        $crate::layers::layer::layer_base!($($field).+);
+
+        fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
+            $crate::layers::rnn::cell::call_step(self, cx, args)
+        }
+
+        fn cell(&self) -> Option<&dyn Cell> {
+            Some(self)
+        }
+
+        fn keywords(&self) -> &'static [&'static str] {
+            &["states"]
+        }
+    };
+}
+pub(super) use cell_base;
+
 /// The states of a cell that has `N` of them.
 pub(super) fn take_states<'g, const N: usize>(states: &States<'g>) -> Result<[Value<'g>; N]> {
     let flat: Vec<Value<'g>> = states.flatten().into_iter().copied().collect();

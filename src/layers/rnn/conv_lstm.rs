@@ -11,22 +11,21 @@
 //! Input (batch, steps, space…, channels) → output (batch, space…, filters), or with `return_sequences`
 //! (batch, steps, space…, filters); with `channels_first` the channel axis is the first of a step.
 
-use super::cell::{Cell, States, call_step, gates, state_list, take_states, zeros};
+use super::builders::{cell_builder, recurrent_builder};
+use super::cell::{Cell, States, cell_base, gates, state_list, take_states, zeros};
 use super::dropout::{Dropout, DropoutMasks, by_gates};
 use super::forget_bias::forget_bias;
 use super::recurrence::recurrent_layer;
 use crate::activations::Activation;
 use crate::base::{Error, Result, Shape};
-use crate::builder;
 use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::{Config, Json};
-use crate::layers::layer::layer_base;
 use crate::layers::spatial::{DataFormat, Padding, Window};
 use crate::layers::{Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
 use crate::tensor::Variable;
 
-builder! {
+cell_builder! {
     /// One step of a convolutional LSTM, of as many axes as `kernel_size` has.
     ConvLSTMCell(filters, kernel_size) {
         strides: 1,
@@ -35,55 +34,22 @@ builder! {
         dilation_rate: 1,
         activation: "tanh",
         recurrent_activation: "sigmoid",
-        use_bias: true,
-        kernel_initializer: "glorot_uniform",
-        recurrent_initializer: "orthogonal",
-        bias_initializer: "zeros",
         unit_forget_bias: true,
-        kernel_regularizer: null,
-        recurrent_regularizer: null,
-        bias_regularizer: null,
-        kernel_constraint: null,
-        recurrent_constraint: null,
-        bias_constraint: null,
-        dropout: 0.0,
-        recurrent_dropout: 0.0,
-        seed: null,
     }
 }
 
 macro_rules! conv_lstm {
     ($($(#[$doc:meta])* $name:ident $rank:literal)*) => { $(
-        builder! {
+        recurrent_builder! {
             $(#[$doc])*
             $name(filters, kernel_size) {
-                return_sequences: false,
-                return_state: false,
-                go_backwards: false,
-                stateful: false,
-                unroll: false,
-                zero_output_for_mask: false,
                 strides: 1,
                 padding: "valid",
                 data_format: null,
                 dilation_rate: 1,
                 activation: "tanh",
                 recurrent_activation: "sigmoid",
-                use_bias: true,
-                kernel_initializer: "glorot_uniform",
-                recurrent_initializer: "orthogonal",
-                bias_initializer: "zeros",
                 unit_forget_bias: true,
-                kernel_regularizer: null,
-                recurrent_regularizer: null,
-                bias_regularizer: null,
-                activity_regularizer: null,
-                kernel_constraint: null,
-                recurrent_constraint: null,
-                bias_constraint: null,
-                dropout: 0.0,
-                recurrent_dropout: 0.0,
-                seed: null,
             }
         }
 
@@ -185,7 +151,7 @@ impl ConvCell {
 }
 
 impl Layer for ConvCell {
-    layer_base!();
+    cell_base!(base);
 
     fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
         let input = inputs.input_shape()?;
@@ -209,18 +175,6 @@ impl Layer for ConvCell {
             self.bias = Some(self.base.add_weight_from("bias", initial)?);
         }
         Ok(())
-    }
-
-    fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        call_step(self, cx, args)
-    }
-
-    fn cell(&self) -> Option<&dyn Cell> {
-        Some(self)
-    }
-
-    fn keywords(&self) -> &'static [&'static str] {
-        &["states"]
     }
 }
 

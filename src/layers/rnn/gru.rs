@@ -10,66 +10,32 @@
 //! and for states. Input (batch, steps, features) → output (batch, units), or (batch, steps, units) with
 //! `return_sequences`; with `return_state` also the last h.
 
-use super::cell::{Cell, States, call_step, gates, state_list, take_states};
+use super::builders::{cell_builder, recurrent_builder};
+use super::cell::{Cell, States, cell_base, gates, state_list, take_states};
 use super::dropout::DropoutMasks;
 use super::recurrence::recurrent_layer;
 use super::weights::Weights;
 use crate::activations::Activation;
 use crate::base::{Result, Shape};
-use crate::builder;
 use crate::graph::Value;
 use crate::layers::config::Config;
-use crate::layers::layer::layer_base;
 use crate::layers::{Args, CallArgs, Context, Layer, Outputs, SymbolicSpec};
 
-builder! {
+cell_builder! {
     /// One step of a [`GRU`].
     GRUCell(units) {
         activation: "tanh",
         recurrent_activation: "sigmoid",
-        use_bias: true,
-        kernel_initializer: "glorot_uniform",
-        recurrent_initializer: "orthogonal",
-        bias_initializer: "zeros",
-        kernel_regularizer: null,
-        recurrent_regularizer: null,
-        bias_regularizer: null,
-        kernel_constraint: null,
-        recurrent_constraint: null,
-        bias_constraint: null,
-        dropout: 0.0,
-        recurrent_dropout: 0.0,
         reset_after: true,
-        seed: null,
     }
 }
 
-builder! {
+recurrent_builder! {
     /// A recurrent layer with gated units.
     GRU(units) {
-        return_sequences: false,
-        return_state: false,
-        go_backwards: false,
-        stateful: false,
-        unroll: false,
-        zero_output_for_mask: false,
         activation: "tanh",
         recurrent_activation: "sigmoid",
-        use_bias: true,
-        kernel_initializer: "glorot_uniform",
-        recurrent_initializer: "orthogonal",
-        bias_initializer: "zeros",
-        kernel_regularizer: null,
-        recurrent_regularizer: null,
-        bias_regularizer: null,
-        activity_regularizer: null,
-        kernel_constraint: null,
-        recurrent_constraint: null,
-        bias_constraint: null,
-        dropout: 0.0,
-        recurrent_dropout: 0.0,
         reset_after: true,
-        seed: null,
     }
 }
 
@@ -113,22 +79,10 @@ impl GruCell {
 }
 
 impl Layer for GruCell {
-    layer_base!(weights.base);
+    cell_base!(weights.base);
 
     fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
         self.weights.build(inputs, 3, self.reset_after.then_some(2), false)
-    }
-
-    fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        call_step(self, cx, args)
-    }
-
-    fn cell(&self) -> Option<&dyn Cell> {
-        Some(self)
-    }
-
-    fn keywords(&self) -> &'static [&'static str] {
-        &["states"]
     }
 }
 

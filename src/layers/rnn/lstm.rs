@@ -6,66 +6,32 @@
 //! Weights: see [`Weights`], with four gates. Input (batch, steps, features) → output (batch, units), or
 //! (batch, steps, units) with `return_sequences`; with `return_state` also the last h and c.
 
-use super::cell::{Cell, States, call_step, gates, state_list, take_states};
+use super::builders::{cell_builder, recurrent_builder};
+use super::cell::{Cell, States, cell_base, gates, state_list, take_states};
 use super::dropout::DropoutMasks;
 use super::recurrence::recurrent_layer;
 use super::weights::Weights;
 use crate::activations::Activation;
 use crate::base::{Result, Shape};
-use crate::builder;
 use crate::graph::Value;
 use crate::layers::config::Config;
-use crate::layers::layer::layer_base;
 use crate::layers::{Args, CallArgs, Context, Layer, Outputs, SymbolicSpec};
 
-builder! {
+cell_builder! {
     /// One step of an [`LSTM`].
     LSTMCell(units) {
         activation: "tanh",
         recurrent_activation: "sigmoid",
-        use_bias: true,
         unit_forget_bias: true,
-        kernel_initializer: "glorot_uniform",
-        recurrent_initializer: "orthogonal",
-        bias_initializer: "zeros",
-        kernel_regularizer: null,
-        recurrent_regularizer: null,
-        bias_regularizer: null,
-        kernel_constraint: null,
-        recurrent_constraint: null,
-        bias_constraint: null,
-        dropout: 0.0,
-        recurrent_dropout: 0.0,
-        seed: null,
     }
 }
 
-builder! {
+recurrent_builder! {
     /// A recurrent layer with long short-term memory.
     LSTM(units) {
-        return_sequences: false,
-        return_state: false,
-        go_backwards: false,
-        stateful: false,
-        unroll: false,
-        zero_output_for_mask: false,
         activation: "tanh",
         recurrent_activation: "sigmoid",
-        use_bias: true,
-        kernel_initializer: "glorot_uniform",
-        recurrent_initializer: "orthogonal",
-        bias_initializer: "zeros",
         unit_forget_bias: true,
-        kernel_regularizer: null,
-        recurrent_regularizer: null,
-        bias_regularizer: null,
-        activity_regularizer: null,
-        kernel_constraint: null,
-        recurrent_constraint: null,
-        bias_constraint: null,
-        dropout: 0.0,
-        recurrent_dropout: 0.0,
-        seed: null,
     }
 }
 
@@ -99,22 +65,10 @@ impl LstmCell {
 }
 
 impl Layer for LstmCell {
-    layer_base!(weights.base);
+    cell_base!(weights.base);
 
     fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
         self.weights.build(inputs, 4, None, self.unit_forget_bias)
-    }
-
-    fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        call_step(self, cx, args)
-    }
-
-    fn cell(&self) -> Option<&dyn Cell> {
-        Some(self)
-    }
-
-    fn keywords(&self) -> &'static [&'static str] {
-        &["states"]
     }
 }
 

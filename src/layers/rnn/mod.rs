@@ -4,6 +4,7 @@
 //! same with a cell of their own.
 
 mod bidirectional;
+mod builders;
 mod cell;
 mod conv_lstm;
 mod dropout;

@@ -3,61 +3,27 @@
 //! Weights: see [`Weights`], with one gate. Input (batch, steps, features) → output (batch, units), or
 //! (batch, steps, units) with `return_sequences`; with `return_state` also the last h.
 
-use super::cell::{Cell, States, call_step, state_list, take_states};
+use super::builders::{cell_builder, recurrent_builder};
+use super::cell::{Cell, States, cell_base, state_list, take_states};
 use super::dropout::DropoutMasks;
 use super::recurrence::recurrent_layer;
 use super::weights::Weights;
 use crate::base::{Result, Shape};
-use crate::builder;
 use crate::graph::Value;
 use crate::layers::config::Config;
-use crate::layers::layer::layer_base;
 use crate::layers::{Args, CallArgs, Context, Layer, Outputs, SymbolicSpec};
 
-builder! {
+cell_builder! {
     /// One step of a [`SimpleRNN`].
     SimpleRNNCell(units) {
         activation: "tanh",
-        use_bias: true,
-        kernel_initializer: "glorot_uniform",
-        recurrent_initializer: "orthogonal",
-        bias_initializer: "zeros",
-        kernel_regularizer: null,
-        recurrent_regularizer: null,
-        bias_regularizer: null,
-        kernel_constraint: null,
-        recurrent_constraint: null,
-        bias_constraint: null,
-        dropout: 0.0,
-        recurrent_dropout: 0.0,
-        seed: null,
     }
 }
 
-builder! {
+recurrent_builder! {
     /// A fully connected layer whose output is fed back as its next input.
     SimpleRNN(units) {
-        return_sequences: false,
-        return_state: false,
-        go_backwards: false,
-        stateful: false,
-        unroll: false,
-        zero_output_for_mask: false,
         activation: "tanh",
-        use_bias: true,
-        kernel_initializer: "glorot_uniform",
-        recurrent_initializer: "orthogonal",
-        bias_initializer: "zeros",
-        kernel_regularizer: null,
-        recurrent_regularizer: null,
-        bias_regularizer: null,
-        activity_regularizer: null,
-        kernel_constraint: null,
-        recurrent_constraint: null,
-        bias_constraint: null,
-        dropout: 0.0,
-        recurrent_dropout: 0.0,
-        seed: null,
     }
 }
 
@@ -79,22 +45,10 @@ impl SimpleRNN {
 }
 
 impl Layer for SimpleCell {
-    layer_base!(weights.base);
+    cell_base!(weights.base);
 
     fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
         self.weights.build(inputs, 1, None, false)
-    }
-
-    fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        call_step(self, cx, args)
-    }
-
-    fn cell(&self) -> Option<&dyn Cell> {
-        Some(self)
-    }
-
-    fn keywords(&self) -> &'static [&'static str] {
-        &["states"]
     }
 }
 

@@ -4,13 +4,12 @@
 
 use std::sync::Arc;
 
-use super::cell::{Cell, States, call_step};
+use super::cell::{Cell, States, cell_base};
 use super::dropout::DropoutMasks;
 use crate::base::{Error, Nested, Result, Shape, SymbolicShape};
 use crate::builder;
 use crate::graph::Value;
 use crate::layers::config::Config;
-use crate::layers::layer::layer_base;
 use crate::layers::{Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
 
 builder! {
@@ -60,7 +59,7 @@ impl Stack {
 }
 
 impl Layer for Stack {
-    layer_base!();
+    cell_base!(base);
 
     fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
         let mut shape = inputs.input_shape()?.clone();
@@ -81,21 +80,9 @@ impl Layer for Stack {
         Ok(())
     }
 
-    fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        call_step(self, cx, args)
-    }
-
-    fn cell(&self) -> Option<&dyn Cell> {
-        Some(self)
-    }
-
     fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
         let cells = self.cells.iter().cloned().map(Nested::Leaf).collect();
         vec![("cells", Nested::List(cells))]
-    }
-
-    fn keywords(&self) -> &'static [&'static str] {
-        &["states"]
     }
 }
 

@@ -6,8 +6,8 @@
 
 use std::f64::consts::TAU;
 
-use crate::base::{DType, Error, Result, Shape};
-use crate::graph::{Graph, Value};
+use crate::base::{DType, Error, Result};
+use crate::graph::{Complex, Graph, Value};
 use crate::tensor::Tensor;
 
 /// The longest transform that is one product.
@@ -16,39 +16,14 @@ const DIRECT: usize = 256;
 /// The longest transform; what stands in a file must not fill memory.
 const LONGEST: usize = 1 << 20;
 
-/// A complex value: its real and imaginary part, float32 of one shape.
-#[derive(Clone, Copy)]
-pub(crate) struct Complex<'g> {
-    pub re: Value<'g>,
-    pub im: Value<'g>,
-}
-
-impl<'g> Complex<'g> {
-    fn map(self, f: impl Fn(Value<'g>) -> Value<'g>) -> Complex<'g> {
-        Complex { re: f(self.re), im: f(self.im) }
-    }
-
-    fn reshape(self, shape: impl Into<Shape>) -> Complex<'g> {
-        let shape = shape.into();
-        self.map(|v| v.reshape(shape.clone()))
-    }
-
-    fn times(self, other: Complex<'g>) -> Complex<'g> {
-        Complex {
-            re: self.re * other.re - self.im * other.im,
-            im: self.re * other.im + self.im * other.re,
-        }
-    }
-
-    /// `exp(-2πi k / n)` for every `k`, in the order of `turns`, as constants of a shape.
-    fn roots(graph: &'g Graph, shape: &[usize], n: usize, turns: &[usize]) -> Result<Complex<'g>> {
-        let part = |f: fn(f64) -> f64| -> Result<Value<'g>> {
-            let values: Vec<f32> =
-                turns.iter().map(|&k| f(-TAU * k as f64 / n as f64) as f32).collect();
-            Ok(graph.constant(Tensor::new(shape, &values)?))
-        };
-        Ok(Complex { re: part(f64::cos)?, im: part(f64::sin)? })
-    }
+/// `exp(-2πi k / n)` for every `k`, in the order of `turns`, as constants of a shape.
+fn roots<'g>(graph: &'g Graph, shape: &[usize], n: usize, turns: &[usize]) -> Result<Complex<'g>> {
+    let part = |f: fn(f64) -> f64| -> Result<Value<'g>> {
+        let values: Vec<f32> =
+            turns.iter().map(|&k| f(-TAU * k as f64 / n as f64) as f32).collect();
+        Ok(graph.constant(Tensor::new(shape, &values)?))
+    };
+    Ok(Complex { re: part(f64::cos)?, im: part(f64::sin)? })
 }
 
 /// The transform of the last axis: `Σ x[j] exp(-2πi jk / n)`.
@@ -146,7 +121,7 @@ fn transform(x: Complex<'_>, rows: usize, n: usize) -> Result<Complex<'_>> {
 fn direct(x: Complex<'_>, rows: usize, n: usize) -> Result<Complex<'_>> {
     let graph = x.re.graph();
     let turns: Vec<usize> = (0..n * n).map(|i| (i / n) * (i % n) % n).collect();
-    let roots = Complex::roots(graph, &[n, n], n, &turns)?;
+    let roots = roots(graph, &[n, n], n, &turns)?;
     let top = graph.concat(&[roots.re, roots.im], 1);
     let bottom = graph.concat(&[-roots.im, roots.re], 1);
     let matrix = graph.concat(&[top, bottom], 0);
@@ -160,7 +135,7 @@ fn split(x: Complex<'_>, rows: usize, [a, b]: [usize; 2]) -> Result<Complex<'_>>
     let x = x.reshape([rows, a, b]).map(|v| v.transpose(&[0, 2, 1])).reshape([rows * b, a]);
     let x = transform(x, rows * b, a)?.reshape([rows, b, a]);
     let turns: Vec<usize> = (0..n).map(|i| (i / a) * (i % a)).collect();
-    let x = x.times(Complex::roots(x.re.graph(), &[1, b, a], n, &turns)?);
+    let x = x.times(roots(x.re.graph(), &[1, b, a], n, &turns)?);
     let x = x.map(|v| v.transpose(&[0, 2, 1])).reshape([rows * a, b]);
     let x = transform(x, rows * a, b)?.reshape([rows, a, b]);
     Ok(x.map(|v| v.transpose(&[0, 2, 1])).reshape([rows, n]))
@@ -172,10 +147,10 @@ fn convolved(x: Complex<'_>, rows: usize, n: usize) -> Result<Complex<'_>> {
     let size = (2 * n - 1).next_power_of_two();
     let square = |j: usize| (j as u64 * j as u64 % (2 * n as u64)) as usize;
     let turns: Vec<usize> = (0..n).map(square).collect();
-    let chirp = Complex::roots(graph, &[1, n], 2 * n, &turns)?;
+    let chirp = roots(graph, &[1, n], 2 * n, &turns)?;
     // Distances both ways around; what lies between is never asked for.
     let around: Vec<usize> = (0..size).map(|j| square(j.min(size - j).min(n - 1))).collect();
-    let kernel = Complex::roots(graph, &[1, size], 2 * n, &around)?;
+    let kernel = roots(graph, &[1, size], 2 * n, &around)?;
     let kernel = transform(Complex { re: kernel.re, im: -kernel.im }, 1, size)?;
     let padded = x.times(chirp).map(|v| v.pad(&[0, 0], &[0, size - n], 0.0));
     let product = transform(padded, rows, size)?.times(kernel);

@@ -5,7 +5,7 @@ mod frames;
 mod stft;
 mod window;
 
-pub(crate) use fourier::{Complex, fft, ifft, irfft, rfft};
+pub(crate) use fourier::{fft, ifft, irfft, rfft};
 pub(crate) use frames::frames;
 pub(crate) use stft::Stft;
 pub(crate) use window::SignalWindow;

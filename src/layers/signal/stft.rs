@@ -1,10 +1,10 @@
 //! Short-time Fourier transforms.
 
 use crate::base::{DType, Error, Result, Shape};
-use crate::graph::Value;
+use crate::graph::{Complex, Value};
 use crate::layers::config::Config;
 use crate::layers::signal::frames::{frames, overlap_and_add, reflected};
-use crate::layers::signal::{Complex, SignalWindow, irfft, rfft};
+use crate::layers::signal::{SignalWindow, irfft, rfft};
 use crate::tensor::Tensor;
 
 /// A sum of windows below this counts as none, as in JAX.

@@ -10,8 +10,8 @@ use crate::graph::ops::Reduce;
 use crate::graph::{NodeId, Op};
 use crate::program::pass::assign::{Assignment, assign};
 use crate::program::pass::pull::{Puller, Stop};
-use crate::program::region::{Region, RegionKind};
-use crate::program::view::{Affine, Space};
+use crate::program::region::{Body, Region, RegionKind};
+use crate::program::view::{Frame, Misfit, Space};
 use crate::program::{LoopPlan, Program};
 
 /// Storage buffers that every WebGPU device can bind in one kernel.
@@ -19,6 +19,7 @@ pub const BINDINGS: usize = 8;
 
 /// The regions of a program, in an order in which they can run.
 pub struct Regions {
+    /// The regions; what one reads, those before it have stored.
     pub regions: Vec<Region>,
     /// Whether a value is in a buffer.
     pub stored: Vec<bool>,
@@ -111,7 +112,8 @@ fn region(
         _ => 0,
     };
     let bindings = (BINDINGS - places).saturating_sub(own);
-    let mut puller = Puller { program, assignment, root, anchor, bindings };
+    let stored = &assignment.stored;
+    let mut puller = Puller { program, stored, root, anchor, numbers: &[], bindings };
     let mut prologue = None;
     let mut unpacking = Vec::new();
     if let Some((anchor, input)) = unpacks {
@@ -124,7 +126,7 @@ fn region(
         unpacking = members;
     }
     let groups: Vec<Vec<usize>> = match kind {
-        RegionKind::Map | RegionKind::Loop => vec![shape(root).to_vec()],
+        RegionKind::Map | RegionKind::Rows | RegionKind::Loop => vec![shape(root).to_vec()],
         RegionKind::Reduce { anchor } => vec![shape(anchor).to_vec()],
         RegionKind::Kernel { anchor } => {
             coordinates(&program.nodes[anchor].op, &shape(anchor)).map(|d| vec![d]).to_vec()
@@ -144,7 +146,7 @@ fn region(
     members.extend(anchor);
     members.sort_unstable();
     members.dedup();
-    Ok(Region { root, kind, prologue, body, members })
+    Ok(Region { root, kind, prologue, body, rows: None, members })
 }
 
 /// The product and its right operand, when it unpacks that while it reads it.
@@ -166,10 +168,7 @@ fn coordinates(op: &Op, shape: &Shape) -> [usize; 3] {
 }
 
 /// What a reduction combines, over its output's dimensions and the reduced ones.
-fn prologue(
-    puller: &Puller<'_>,
-    anchor: NodeId,
-) -> Result<(crate::program::region::Body, Vec<NodeId>), Stop> {
+pub(super) fn prologue(puller: &Puller<'_>, anchor: NodeId) -> Result<(Body, Vec<NodeId>), Stop> {
     let node = &puller.program.nodes[anchor];
     let input = node.inputs[0];
     let shape = puller.program.nodes[input].spec.shape.clone();
@@ -181,30 +180,19 @@ fn prologue(
             return Err(Stop::Failed(Error::Internal(format!("{label} is not a reduction"))));
         }
     };
-    let reduced: Vec<usize> = axes.iter().map(|&a| shape[a]).collect();
-    let kept: Vec<usize> =
-        (0..shape.rank()).filter(|a| !axes.contains(a)).map(|a| shape[a]).collect();
+    let frame = Frame { shape, axes };
     let inner = Puller { anchor: None, root: anchor, ..*puller };
-    splitting(Space::new(&[&kept, &reduced]), |space| {
-        let (outer, inside) = (space.position(0..1), space.position(1..2));
-        let unravel = |at: &Affine, shape: &Shape| {
-            space.unravel(at, shape).map_err(|misfit| match misfit {
-                crate::program::view::Misfit::Split { dim, inner } => Stop::Split { dim, inner },
-                crate::program::view::Misfit::Never => Stop::Store(input),
-            })
-        };
-        let mut kept_axes = unravel(&outer, &Shape::new(kept.clone()))?.into_iter();
-        let mut reduced_axes = unravel(&inside, &Shape::new(reduced.clone()))?.into_iter();
-        let index: Option<Vec<Affine>> = (0..shape.rank())
-            .map(|a| if axes.contains(&a) { reduced_axes.next() } else { kept_axes.next() })
-            .collect();
-        let index = index.ok_or_else(|| Error::Internal("axes of a reduction".into()))?;
+    splitting(frame.space(), |space| {
+        let index = frame.index(space).map_err(|misfit| match misfit {
+            Misfit::Split { dim, inner } => Stop::Split { dim, inner },
+            Misfit::Never => Stop::Store(input),
+        })?;
         inner.body_at(input, space, &index)
     })
 }
 
 /// Calls `write` with the space, split further as it asks.
-fn splitting<T>(
+pub(super) fn splitting<T>(
     mut space: Space,
     mut write: impl FnMut(&Space) -> Result<T, Stop>,
 ) -> Result<T, Stop> {

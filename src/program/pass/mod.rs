@@ -9,6 +9,7 @@ pub mod memory;
 mod packed;
 pub mod panels;
 mod pull;
+pub mod rows;
 pub mod simplify;
 
 use crate::base::{Error, Result};
@@ -23,12 +24,15 @@ pub enum Pass {
     Hoist,
     /// Several operations in one dispatch. Without it every operation is a dispatch.
     Fuse,
+    /// On a device, reductions of the same rows and what follows them in one dispatch.
+    Rows,
     /// Buffers are used again when their value is dead. Without it every value has its own.
     Memory,
 }
 
 impl Pass {
-    pub const ALL: [Pass; 4] = [Pass::Simplify, Pass::Hoist, Pass::Fuse, Pass::Memory];
+    /// Every pass, in the order in which they run.
+    pub const ALL: [Pass; 5] = [Pass::Simplify, Pass::Hoist, Pass::Fuse, Pass::Rows, Pass::Memory];
 
     /// The name used on the command line.
     pub fn name(self) -> &'static str {
@@ -36,10 +40,15 @@ impl Pass {
             Pass::Simplify => "simplify",
             Pass::Hoist => "hoist",
             Pass::Fuse => "fuse",
+            Pass::Rows => "rows",
             Pass::Memory => "memory",
         }
     }
 
+    /// The pass of that name on the command line.
+    ///
+    /// # Errors
+    /// If there is none.
     pub fn from_name(name: &str) -> Result<Pass> {
         let names: Vec<_> = Pass::ALL.iter().map(|p| p.name()).collect();
         Pass::ALL.into_iter().find(|p| p.name() == name).ok_or_else(|| {
@@ -51,10 +60,12 @@ impl Pass {
 /// Which passes run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Options {
+    /// The passes that are left out.
     pub without: Vec<Pass>,
 }
 
 impl Options {
+    /// Whether a pass runs.
     pub fn has(&self, pass: Pass) -> bool {
         !self.without.contains(&pass)
     }
@@ -62,6 +73,10 @@ impl Options {
 
 impl Program {
     /// Runs the passes that rewrite the program; `dump` sees it before the first and after each.
+    ///
+    /// # Errors
+    /// If an operation on constants cannot be computed; [`Error::Internal`] if a pass breaks the
+    /// program.
     pub fn optimize(
         &mut self,
         options: &Options,

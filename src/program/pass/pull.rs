@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use crate::base::{Error, Result, Shape};
+use crate::base::{DType, Error, Result, Shape};
 use crate::graph::ops::{Concat, Gather, Pad};
 use crate::graph::{FusionClass, Node, NodeId, Op};
 use crate::program::Program;
-use crate::program::pass::assign::{Assignment, is_scalar, storage_of};
+use crate::program::pass::assign::{is_scalar, storage_of};
 use crate::program::region::{Body, Inst, Reg};
 use crate::program::view::{Affine, Misfit, Space};
 
@@ -33,13 +33,17 @@ impl From<Error> for Stop {
 }
 
 /// Writes bodies of one region.
+#[derive(Clone, Copy)]
 pub struct Puller<'a> {
     pub program: &'a Program,
-    pub assignment: &'a Assignment,
+    /// Whether a value is read from a buffer.
+    pub stored: &'a [bool],
     /// The root: it is stored, but here it is computed.
     pub root: NodeId,
     /// The region's reduction or kernel.
     pub anchor: Option<NodeId>,
+    /// Values of one number for each position of the first coordinate, which the region has at hand.
+    pub numbers: &'a [NodeId],
     /// Most operands the kernel can bind.
     pub bindings: usize,
 }
@@ -142,7 +146,7 @@ impl Writer<'_, '_> {
     /// last one that is.
     fn deepest(&self, id: NodeId) -> NodeId {
         let computed = |i: NodeId| {
-            !self.puller.assignment.stored[i]
+            !self.puller.stored[i]
                 && Some(i) != self.puller.anchor
                 && self.node(i).op.def().fusion() != FusionClass::Leaf
         };
@@ -159,10 +163,9 @@ impl Writer<'_, '_> {
         if Some(id) == puller.anchor {
             return Ok(self.push(Inst::Anchor { dtype }));
         }
-        if puller.assignment.stored[id] && id != puller.root {
+        if puller.stored[id] && id != puller.root {
             let at = position(axes, &node.spec.shape, self.space.rank());
-            let operand = self.operand(id)?;
-            return Ok(self.push(Inst::Load { operand, dtype, at }));
+            return self.load(id, dtype, at);
         }
         if !is_scalar(&node.op) {
             self.members.push(id);
@@ -217,8 +220,28 @@ impl Writer<'_, '_> {
         Ok(self.push(inst))
     }
 
+    /// An element of a stored value, or the number of this row.
+    fn load(&mut self, id: NodeId, dtype: DType, at: Affine) -> Result<Reg, Stop> {
+        let stored = storage_of(self.puller.program, id);
+        let Some(combined) = self.puller.numbers.iter().position(|&n| n == stored) else {
+            let operand = self.operand(id)?;
+            return Ok(self.push(Inst::Load { operand, dtype, at }));
+        };
+        let row = self.space.position(0..1);
+        let moves = |d: &usize| self.space.dims[*d] > 1;
+        let same = at.offset == 0
+            && (0..self.space.rank()).filter(moves).all(|d| at.strides[d] == row.strides[d]);
+        if !same {
+            return Err(Stop::Store(stored));
+        }
+        Ok(self.push(Inst::Row { combined, dtype }))
+    }
+
     fn operand(&mut self, id: NodeId) -> Result<usize, Stop> {
         let id = storage_of(self.puller.program, id);
+        if self.puller.numbers.contains(&id) {
+            return Err(Stop::Store(id));
+        }
         if let Some(known) = self.operands.iter().position(|&o| o == id) {
             return Ok(known);
         }
@@ -234,9 +257,8 @@ impl Writer<'_, '_> {
         let shape = self.node(input).spec.shape.clone();
         let at = position(axes, &node.spec.shape, self.space.rank());
         // A stored value is read at its linear position, whatever its shape.
-        if self.puller.assignment.stored[input] && input != self.puller.root {
-            let (operand, dtype) = (self.operand(input)?, node.spec.dtype);
-            return Ok(self.push(Inst::Load { operand, dtype, at }));
+        if self.puller.stored[input] && input != self.puller.root {
+            return self.load(input, node.spec.dtype, at);
         }
         // Axes of extent 1 come and go without arithmetic, also under a pad.
         if let Some(source) = same_but_ones(&node.spec.shape, axes, &shape, self.space.rank()) {

@@ -4,6 +4,7 @@
 //! an object with the single key `__float__`, which no file may hold; [`float`] reads it and
 //! [`to_python`] writes it back bare.
 
+pub mod array;
 mod parse;
 mod write;
 

@@ -114,6 +114,7 @@ fn number(kind: &str) -> Result<DType> {
         "u2" => DType::UInt16,
         "u1" => DType::UInt8,
         "b1" => DType::Bool,
+        "c8" => DType::Complex64,
         "O" => {
             return Err(refuse(
                 "it holds Python objects, which are never unpickled; text is read from arrays of \
@@ -124,7 +125,7 @@ fn number(kind: &str) -> Result<DType> {
             return Err(Error::DType {
                 context: "an .npy file".into(),
                 found: quote(other),
-                expected: "numbers, booleans or text".into(),
+                expected: "real numbers, complex64, booleans or text".into(),
             });
         }
     })
@@ -217,6 +218,7 @@ fn descr(dtype: DType, characters: usize) -> String {
         DType::UInt16 | DType::BFloat16 => "<u2",
         DType::UInt8 => "|u1",
         DType::Bool => "|b1",
+        DType::Complex64 => "<c8",
         DType::String => return format!("<U{characters}"),
     };
     descr.into()

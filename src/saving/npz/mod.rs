@@ -26,7 +26,7 @@ const DEFLATE_RATIO: u64 = 1_100;
 
 /// An `.npz` archive whose arrays are read one by one.
 ///
-/// All numeric dtypes are read, in both byte orders and both memory orders; ml_dtypes' bfloat16,
+/// All numeric dtypes but complex128 are read, in both byte orders and both memory orders; ml_dtypes' bfloat16,
 /// which NumPy writes as two bytes without a meaning (`V2`), is read as bfloat16. Text is read from
 /// arrays of characters (`U`) and of bytes in UTF-8 (`S`).
 pub struct Npz {
@@ -88,7 +88,11 @@ fn read_npy(bytes: &dyn ReadAt, limits: &Limits) -> Result<Tensor> {
     let mut data = vec![0; usize::try_from(need).unwrap_or_default()];
     bytes.read_at(data_start, &mut data)?;
     if header.big_endian {
-        let word = if header.is_unicode { text::CODE_POINT } else { header.width };
+        let word = match header.spec.dtype {
+            DType::Complex64 => header.width / 2,
+            _ if header.is_unicode => text::CODE_POINT,
+            _ => header.width,
+        };
         data.chunks_exact_mut(word).for_each(<[u8]>::reverse);
     }
     if header.spec.dtype == DType::Bool {
@@ -182,6 +186,9 @@ mod tests {
         assert_eq!(x, Tensor::new([1], &[1.5f32]).unwrap());
         assert_eq!(npy("'|b1'", "False", "()", &[1]).unwrap().dtype(), DType::Bool);
         assert_eq!(npy("'<f2'", "False", "(0, 3)", &[]).unwrap().dtype(), DType::Float16);
+        let parts = Tensor::new([1, 2], &[1.5f32, 1.5]).unwrap();
+        let x = npy("'>c8'", "False", "(1,)", &[1.5f32.to_be_bytes(); 2].concat()).unwrap();
+        assert_eq!(x, Tensor::from_parts(&parts).unwrap());
         assert_eq!(npy("'<V2'", "False", "(1,)", &[0, 0]).unwrap().dtype(), DType::BFloat16);
     }
 
@@ -207,7 +214,7 @@ mod tests {
         let message = |r: Result<Tensor>| r.unwrap_err().to_string();
         assert!(message(npy("'|O'", "False", "(1,)", &[0; 8])).contains("Python objects"));
         assert!(message(npy("[('a', '<f4')]", "False", "(1,)", &[0; 4])).contains("header"));
-        assert!(message(npy("'<c8'", "False", "(1,)", &[0; 8])).contains("c8"));
+        assert!(message(npy("'<c16'", "False", "(1,)", &[0; 16])).contains("c16"));
         assert!(message(npy("'<f4'", "False", "(2,)", &[0; 4])).contains("needs 8 bytes"));
         for shape in ["(-1,)", "(1 1)", "1", "(99999999999999999999,)", "(4294967296, 4294967296)"]
         {
@@ -228,6 +235,7 @@ mod tests {
             .filter(|&dtype| dtype != DType::BFloat16)
             .map(|dtype| (dtype.name().to_string(), x.cast(dtype)))
             .chain([("scalar".into(), Tensor::scalar(2.5))])
+            .chain([("complex".into(), x.cast(DType::Complex64))])
             .chain([("text".into(), Tensor::from_strings([2], &["é", ""]).unwrap())])
             .collect();
         write_npz(&path, &arrays).unwrap();

@@ -32,8 +32,8 @@ pub(super) fn load(file: &LegacyFile, options: &LoadOptions) -> Result<Model> {
     config["compile_config"] = training.as_ref().map_or_else(|| json!({}), modern_training);
     compile_config::check(&config, options.compile, &options.custom_objects)
         .at(|| "training_config".into())?;
-    let mut model =
-        Model::from_config(config, &options.custom_objects).at(|| "model_config".into())?;
+    let mut model = Model::read(config, &options.custom_objects, options.narrow_float64)
+        .at(|| "model_config".into())?;
     model.predict_bytes = options.limits.predict_bytes;
     let is_current = file.keras_version()?.is_some_and(|version| version.starts_with("3."));
     if let Err(error) = compile(&mut model, LossScaling::ByPolicy) {

@@ -1,0 +1,30 @@
+// Combines a row's elements by all of its lanes, which all get the result. The launcher puts the
+// number of the reduction in place of `_K`.
+
+fn combined_K(i: u32, lane: u32, seat: u32) -> Acc_K {
+    let len = u32(ep[0].y);
+    var total = start_K();
+    for (var first = lane; first < len; first += RUN * LANES) {
+        var run = start_K();
+        let end = min(first + RUN * LANES, len);
+        for (var r = first; r < end; r += LANES) {
+            run = combine_K(run, element_K(i, r));
+        }
+        total = combine_K(total, run);
+    }
+    if LANES > 1u {
+        seats[seat] = bitcast<u32>(total);
+        workgroupBarrier();
+        for (var half = LANES / 2u; half > 0u; half /= 2u) {
+            if lane < half {
+                let pair = combine_K(bitcast<Acc_K>(seats[seat]), bitcast<Acc_K>(seats[seat + half]));
+                seats[seat] = bitcast<u32>(pair);
+            }
+            workgroupBarrier();
+        }
+        total = bitcast<Acc_K>(seats[seat - lane]);
+        // The next reduction writes where others may still read.
+        workgroupBarrier();
+    }
+    return total;
+}

@@ -1,0 +1,153 @@
+//! What a model is called with: names, text, structures, JSON.
+
+use std::path::Path;
+
+use keraunos::base::Nested;
+use keraunos::saving::json::to_python;
+use keraunos::saving::npz::read_npz;
+use keraunos::saving::{Json, Limits};
+use keraunos::{CustomObjects, Device, LoadOptions, Model, Tensor, load_model, load_model_with};
+use serde_json::json;
+
+fn fixture(name: &str) -> Model {
+    load_model(folder().join(format!("{name}.keras"))).unwrap()
+}
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models")
+}
+
+fn arrays(name: &str, letter: char) -> Vec<Tensor> {
+    let arrays = read_npz(&folder().join(format!("{name}.npz"))).unwrap();
+    arrays.into_iter().filter(|(name, _)| name.starts_with(letter)).map(|(_, t)| t).collect()
+}
+
+/// A chain of one layer of text.
+fn lookup() -> Model {
+    let layer = |class: &str, config: &Json| {
+        json!({"module": "keras.layers", "class_name": class, "config": config,
+               "registered_name": null})
+    };
+    let input = json!({"name": "x", "batch_shape": [null, 1], "dtype": "string"});
+    let words = json!({"name": "words", "vocabulary": ["a", "b"], "max_tokens": null});
+    let layers = [layer("InputLayer", &input), layer("StringLookup", &words)];
+    let record = json!({"module": "keras", "class_name": "Sequential", "registered_name": null,
+                        "config": {"name": "chain", "layers": layers}});
+    Model::from_config(record, &CustomObjects::new()).unwrap()
+}
+
+#[test]
+fn inputs_are_given_in_order_by_name_or_in_a_structure() {
+    let model = fixture("dictionaries");
+    let x = arrays("dictionaries", 'x');
+    let expected = model.call(&x, &Device::Host).unwrap();
+    let named = [("width", x[1].clone()), ("height", x[0].clone())];
+    assert_eq!(model.call(named.clone(), &Device::Host).unwrap(), expected);
+    assert_eq!(model.call(Vec::from(named), &Device::Host).unwrap(), expected);
+    let missing = [("width", x[1].clone()), ("depth", x[0].clone())];
+    let message = model.call(missing, &Device::Host).unwrap_err().to_string();
+    assert!(message.contains("nothing is given for 'height'; there is width, depth"), "{message}");
+    // The model was declared with the keys in another order than that of a list.
+    let list = Nested::List(x.into_iter().map(Nested::Leaf).collect());
+    assert!(model.call(list, &Device::Host).is_err());
+}
+
+#[test]
+fn text_is_given_as_strings() {
+    let model = lookup();
+    let expected = Tensor::new([3, 1], &[2i64, 0, 1]).unwrap();
+    let expected = expected.iter_f64().collect::<Vec<f64>>();
+    for found in [
+        model.call(&["b", "?", "a"], &Device::Host),
+        model.call(["b", "?", "a"].as_slice(), &Device::Host),
+        model.call(vec!["b".to_owned(), "?".into(), "a".into()], &Device::Host),
+        model.call(
+            model.inputs_from_json(br#"["b", "?", "a"]"#, &Limits::default()).unwrap(),
+            &Device::Host,
+        ),
+    ] {
+        let found = found.unwrap().remove(0);
+        assert_eq!(found.iter_f64().collect::<Vec<f64>>(), expected);
+        assert_eq!(found.shape()[..], [3, 1]);
+    }
+    let message = model.call(&Tensor::scalar(1.0), &Device::Host).unwrap_err().to_string();
+    assert!(message.contains("input 'x'"), "{message}");
+}
+
+#[test]
+fn json_holds_what_predict_takes_and_gives() {
+    let model = fixture("dictionaries");
+    let limits = Limits::default();
+    let read = |text: &str| model.inputs_from_json(text.as_bytes(), &limits);
+    let (width, height) = ("[[1, 2, 3]]", "[[0.5, NaN, 1, true]]");
+    let x = read(&format!(r#"{{"width": {width}, "height": {height}}}"#)).unwrap();
+    assert_eq!(model.inputs()[0].name, "height");
+    assert_eq!(x[1], Tensor::new([1, 3], &[1i64, 2, 3]).unwrap());
+    assert_eq!((x[0].shape()[1], x[0].iter_f64().nth(2)), (4, Some(1.0)));
+    let outputs = model.call(x, &Device::Host).unwrap();
+    let json = model.outputs_to_json(&outputs);
+    let back = model.outputs_from_json(to_python(&json).as_bytes(), &limits).unwrap();
+    assert_eq!(back.len(), outputs.len());
+    assert!(json["sum"].is_array() && json["product"].is_array(), "{json}");
+    for (text, part) in [
+        (r#"{"width": [[1, 2, 3]], "height": [[1, 2], [3]]}"#, r#"at ["height"][1]: 1 elements"#),
+        (r#"{"width": [[1, 2, 3]]}"#, "nothing is given for 'height'"),
+        (r#"{"width": [[1, "a", 3]], "height": 1}"#, r#"at ["width"][0][1]: text among numbers"#),
+        (r#"{"width": null, "height": [[1]]}"#, r#"at ["width"]: null"#),
+        ("[[[1, 2, 3]], [[1, 2, 3, 4]]]", "expected {'width': width, 'height': height}"),
+        (r#"{"width": 1, "width": 2}"#, "twice"),
+        (&"[".repeat(1000), "json_depth"),
+    ] {
+        let message = read(text).unwrap_err().to_string();
+        assert!(message.contains(part), "{text}: {message}");
+    }
+    let small = Limits { json_array_bytes: 10, ..limits.clone() };
+    let message = model.inputs_from_json(&[b' '; 11], &small).unwrap_err().to_string();
+    assert!(message.contains("json_array_bytes"), "{message}");
+}
+
+#[test]
+fn json_of_several_inputs_is_a_list_or_an_object() {
+    let model = fixture("shared_layers");
+    let limits = Limits::default();
+    let expected = [Tensor::new([1, 2], &[1i64, 2]), Tensor::new([1, 2], &[3i64, 4])];
+    let expected = expected.map(Result::unwrap);
+    for text in [r#"[[[1, 2]], [[3, 4]]]"#, r#"{"right": [[3, 4]], "left": [[1, 2]], "more": 1}"#] {
+        assert_eq!(model.inputs_from_json(text.as_bytes(), &limits).unwrap(), expected);
+    }
+    assert!(model.inputs_from_json(b"[[1, 2]]", &limits).is_err());
+}
+
+#[test]
+fn integers_that_do_not_fit_are_refused() {
+    let model = fixture("masked_block");
+    let tokens = |last: i64| Tensor::new([1, 6], &[1, 2, 3, 4, 0, last]).unwrap();
+    assert!(model.call(&tokens(1), &Device::Host).is_ok());
+    let message = model.call(&tokens(1 << 32), &Device::Host).unwrap_err().to_string();
+    assert!(message.contains("input 'tokens'") && message.contains("4294967296"), "{message}");
+}
+
+#[test]
+fn float64_is_refused_or_narrowed_on_request() {
+    let mut config = fixture("mlp").config().clone();
+    config["config"]["layers"][1]["config"]["dtype"] = json!("float64");
+    let error = Model::from_config(config.clone(), &CustomObjects::new()).err().unwrap();
+    let message = error.to_string();
+    assert!(message.contains("float64") && message.contains("narrow_float64"), "{message}");
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path().join("double");
+    fixture("mlp")
+        .save_with(&path, &mut keraunos::SaveOptions { zipped: false, ..Default::default() })
+        .unwrap();
+    std::fs::write(path.join("config.json"), config.to_string()).unwrap();
+    assert!(load_model(&path).is_err());
+    let options = LoadOptions { narrow_float64: true, ..LoadOptions::default() };
+    let model = load_model_with(&path, &options).unwrap();
+    let name = config["config"]["layers"][1]["config"]["name"].as_str().unwrap();
+    assert_eq!(model.narrowed(), [name]);
+    let x = arrays("mlp", 'x');
+    let (found, expected) = (model.call(&x, &Device::Host), fixture("mlp").call(&x, &Device::Host));
+    let (found, expected) = (found.unwrap().remove(0), expected.unwrap().remove(0));
+    assert_eq!(found.iter_f64().collect::<Vec<_>>(), expected.iter_f64().collect::<Vec<_>>());
+    assert!(fixture("mlp").narrowed().is_empty());
+}
