@@ -18,6 +18,10 @@ pub enum DType {
     Float32,
     Float16,
     BFloat16,
+    /// Eight bits: four of the exponent, no infinity. Only conversions work with it.
+    Float8E4M3FN,
+    /// Eight bits: five of the exponent. Only conversions work with it.
+    Float8E5M2,
     Int64,
     Int32,
     Int16,
@@ -45,7 +49,7 @@ pub enum Lane {
 }
 
 impl DType {
-    /// Every dtype of real numbers, widest first within its kind.
+    /// Every dtype of real numbers in which layers compute, widest first within its kind.
     pub const ALL: [DType; 13] = [
         DType::Float64,
         DType::Float32,
@@ -62,6 +66,9 @@ impl DType {
         DType::Bool,
     ];
 
+    /// The floats of eight bits, which no layer computes in.
+    pub const FLOAT8: [DType; 2] = [DType::Float8E4M3FN, DType::Float8E5M2];
+
     /// The name Keras writes, such as `"float32"`.
     pub fn name(self) -> &'static str {
         match self {
@@ -69,6 +76,8 @@ impl DType {
             DType::Float32 => "float32",
             DType::Float16 => "float16",
             DType::BFloat16 => "bfloat16",
+            DType::Float8E4M3FN => "float8_e4m3fn",
+            DType::Float8E5M2 => "float8_e5m2",
             DType::Int64 => "int64",
             DType::Int32 => "int32",
             DType::Int16 => "int16",
@@ -88,11 +97,10 @@ impl DType {
     /// # Errors
     /// [`Error::Unsupported`] for the dtypes that only Keras has.
     pub fn from_name(name: &str) -> Result<DType> {
-        let all = DType::ALL.into_iter().chain([DType::Complex64, DType::String]);
+        let all = DType::ALL.into_iter();
+        let all = all.chain(DType::FLOAT8).chain([DType::Complex64, DType::String]);
         all.into_iter().find(|d| d.name() == name).ok_or_else(|| match name {
-            "complex128" | "float8_e4m3fn" | "float8_e5m2" | "int4" | "uint4" => {
-                Error::Unsupported(format!("dtype {name}"))
-            }
+            "complex128" | "int4" | "uint4" => Error::Unsupported(format!("dtype {name}")),
             _ => Error::DType {
                 context: "dtype name".into(),
                 found: quote(name),
@@ -109,6 +117,7 @@ impl DType {
             DType::Float32 | DType::Int32 | DType::UInt32 => 4,
             DType::Float16 | DType::BFloat16 | DType::Int16 | DType::UInt16 => 2,
             DType::Int8 | DType::UInt8 | DType::Bool => 1,
+            DType::Float8E4M3FN | DType::Float8E5M2 => 1,
             DType::String => 0,
         }
     }
@@ -126,6 +135,11 @@ impl DType {
 
     pub fn is_float(self) -> bool {
         matches!(self, DType::Float64 | DType::Float32 | DType::Float16 | DType::BFloat16)
+            || self.is_float8()
+    }
+
+    pub fn is_float8(self) -> bool {
+        DType::FLOAT8.contains(&self)
     }
 
     pub fn is_signed_int(self) -> bool {
