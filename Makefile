@@ -39,6 +39,7 @@ test: tools vulkan keras recordings ## Checks the style and runs all tests, real
 	@mkdir -p target
 	cargo fmt --all -- --check
 	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
 	cargo test --no-fail-fast 2>&1 | tee target/test.log
 	@tests/total.sh target/test.log $(STARTED)
 

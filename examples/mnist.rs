@@ -56,7 +56,7 @@ fn main() -> keraunos::Result<()> {
     let saved = std::path::Path::new("target/mnist.keras");
     model.save(saved)?;
     let logs = load_model(saved)?.evaluate(&held_out, &EvaluateOptions::on(device))?;
-    let accuracy = logs.iter().find(|(name, _)| name == "accuracy").map_or(0.0, |(_, a)| *a);
+    let accuracy = logs.iter().find(|(name, _)| name == "accuracy").map_or(0.0, |(_, a)| a.mean());
     println!(
         "{:.1} % of the held-out digits are read right by {}",
         accuracy * 100.0,

@@ -38,7 +38,7 @@ impl Callback for Given {
     fn on_epoch_end(&mut self, _: &mut Run<'_>, epoch: usize, logs: &mut Logs) -> Result<()> {
         for (name, values) in &self.0 {
             logs.retain(|(known, _)| known != name);
-            logs.extend(values[epoch].map(|value| (name.clone(), value)));
+            logs.extend(values[epoch].map(|value| (name.clone(), value.into())));
         }
         Ok(())
     }
@@ -243,10 +243,10 @@ fn evaluations_use_averages_where_they_are_swapped_in() {
     }
     // The weights are 1.5; the averages 0.5, 0.75 and 1.125.
     let options = EvaluateOptions::on(Device::Host);
-    let plain = model.evaluate(&data, &options).unwrap()[0].1;
+    let plain = model.evaluate(&data, &options).unwrap()[0].1.clone();
     let mut swap = SwapEMAWeights::new();
-    let swapped = model.evaluate_with(&data, &options, &mut [&mut swap]).unwrap()[0].1;
-    assert_eq!((plain, swapped), (998.5, 998.875));
+    let swapped = model.evaluate_with(&data, &options, &mut [&mut swap]).unwrap()[0].1.clone();
+    assert_eq!((plain, swapped), (998.5.into(), 998.875.into()));
     assert_eq!(bias(&model), 1.5);
     let (mut plain, _) = counting();
     assert!(plain.evaluate_with(&data, &options, &mut [&mut swap]).is_err());

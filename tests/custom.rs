@@ -213,8 +213,8 @@ fn objects_of_a_package_give_what_they_give_in_keras() {
         let options = EvaluateOptions::on(device);
         let logs = model.evaluate(&data, &options).unwrap();
         for name in ["loss", "apart", "farthest"] {
-            let found =
-                logs.iter().find(|(n, _)| n == name).unwrap_or_else(|| panic!("{logs:?}")).1;
+            let found = logs.iter().find(|(n, _)| n == name).and_then(|(_, v)| v.number());
+            let found = found.unwrap_or_else(|| panic!("{logs:?}"));
             let expected = recorded(name).iter_f64().next().unwrap();
             assert!((found - expected).abs() < 1e-5, "{name}: {found}, expected {expected}");
         }

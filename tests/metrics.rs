@@ -8,7 +8,7 @@ use keraunos::losses::Weights;
 use keraunos::metrics::{self, Metric};
 use keraunos::program::{Options, Program};
 use keraunos::runtime::Compiled;
-use keraunos::trainers::{Compile, Data, EvaluateOptions};
+use keraunos::trainers::{Compile, Data, EvaluateOptions, Logged};
 use keraunos::{Device, Sequential, Tensor};
 use serde_json::{Value as Json, json};
 
@@ -125,19 +125,34 @@ fn a_loss_among_the_metrics_keeps_its_settings() {
     let x = Tensor::new([2, 1], &[0.0f32, 1.0]).unwrap();
     let y = Tensor::new([2, 1], &[0.0f32, 0.0]).unwrap();
     let logs = model.evaluate(&Data::new(&[x], &[y]), &EvaluateOptions::on(Device::Host)).unwrap();
-    let of =
-        |name: &str| logs.iter().find(|(n, _)| n == name).unwrap_or_else(|| panic!("{logs:?}")).1;
+    let of = |name: &str| {
+        let found = logs.iter().find(|(n, _)| n == name);
+        found.and_then(|(_, value)| value.number()).unwrap_or_else(|| panic!("{logs:?}"))
+    };
     assert!((of("huber_loss") - 0.1875).abs() < 1e-6, "{logs:?}");
     assert!((of("hinge") - 1.5).abs() < 1e-6, "{logs:?}");
     assert_eq!(of("AUC"), 0.0);
 }
 
 #[test]
-fn a_metric_of_several_values_has_no_place_in_logs() {
-    let mut model = Sequential::new([2]).add(Dense::new(2)).build().unwrap();
+fn a_metric_of_several_values_gives_an_array() {
+    let identity = Dense::new(2).use_bias(false).kernel_initializer("identity");
+    let mut model = Sequential::new([2]).add(identity).build().unwrap();
     model.compile(Compile::new("sgd").loss("mse").metrics(vec!["f1_score"])).unwrap();
-    let x = Tensor::new([1, 2], &[0.0f32, 1.0]).unwrap();
+    let x = Tensor::new([2, 2], &[0.0f32, 1.0, 0.0, 1.0]).unwrap();
     let data = Data::new(std::slice::from_ref(&x), std::slice::from_ref(&x));
-    let error = model.evaluate(&data, &EvaluateOptions::on(Device::Host)).unwrap_err();
-    assert!(error.to_string().contains("f1_score"), "{error}");
+    let logs = model.evaluate(&data, &EvaluateOptions::on(Device::Host)).unwrap();
+    let Logged::Array(scores) = &logs[1].1 else { panic!("{logs:?}") };
+    let scores: Vec<f64> = scores.iter_f64().collect();
+    assert!(scores[0] == 0.0 && (scores[1] - 1.0).abs() < 1e-5, "{scores:?}");
+}
+
+#[test]
+fn a_column_of_weights_meets_every_row_of_micro_averaged_scores() {
+    let labels = Tensor::new([2, 2], &[1.0f32, 0.0, 0.0, 1.0]).unwrap();
+    let predictions = Tensor::new([2, 2], &[0.9f32, 0.1, 0.8, 0.2]).unwrap();
+    let weights = Tensor::new([2, 1], &[3.0f32, 1.0]).unwrap();
+    let config = json!({ "average": "micro" });
+    // With a weight for each sample it were 3 of 4.
+    check("F1Score", &config, &[labels, predictions, weights], &[0.5]);
 }

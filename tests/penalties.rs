@@ -18,7 +18,7 @@ fn ones(shape: &[usize]) -> Tensor {
 fn loss(mut model: Model, shape: &[usize]) -> f64 {
     model.compile(Compile::new("sgd").loss("mse")).unwrap();
     let data = Data::new(&[ones(shape)], &[ones(shape)]);
-    model.evaluate(&data, &EvaluateOptions::on(Device::Host)).unwrap()[0].1
+    model.evaluate(&data, &EvaluateOptions::on(Device::Host)).unwrap()[0].1.mean()
 }
 
 #[test]

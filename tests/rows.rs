@@ -6,10 +6,15 @@ mod common;
 use common::{assert_close, gpu, oracle};
 use keraunos::DType;
 use keraunos::base::Spec;
-use keraunos::graph::{Graph, Value};
+use keraunos::gpu::{Buffer, Caps, Gpu, Kind, Launch, Recording, Step, Work};
+use keraunos::graph::{Graph, NodeId, Op, Value};
+use keraunos::kernels::{Access, reduce, rows};
+use keraunos::program::pass::{fuse, rows as join};
+use keraunos::program::region::{Region, RegionKind};
+use keraunos::program::view::Frame;
 use keraunos::program::{Options, Pass, Program};
-use keraunos::runtime::Compiled;
-use keraunos::tensor::Tensor;
+use keraunos::runtime::{Compiled, Device};
+use keraunos::tensor::{Array, Tensor};
 
 /// What a formula is made of, and how many dispatches it may take.
 struct Case {
@@ -130,5 +135,92 @@ fn rows_are_one_dispatch_and_what_separate_dispatches_give() {
             assert_close(found, &expected[i], tolerance, &format!("oracle: {what}"));
             assert_eq!(found.bytes(), again[i].bytes(), "again: {what}");
         }
+    }
+}
+
+/// The launch of a region on an adapter of another kind than the one at hand.
+fn launch(program: &Program, region: &Region, caps: &Caps) -> (Launch, Vec<NodeId>) {
+    let dtype_of = |id: NodeId| program.nodes[id].spec.dtype;
+    let access = Access::whole(&dtype_of);
+    let RegionKind::Reduce { anchor } = region.kind else {
+        return rows::launch(region.rows.as_ref().unwrap(), caps, &access).unwrap();
+    };
+    let Op::Reduce(op) = &program.nodes[anchor].op else { panic!("no reduction") };
+    let shape = program.nodes[program.nodes[anchor].inputs[0]].spec.shape.clone();
+    let frame = Frame { shape, axes: op.axes.clone() };
+    let [outputs, len] = frame.rows_and_len();
+    let reduction = reduce::Reduction {
+        op: &program.nodes[anchor].op,
+        prologue: region.prologue.as_ref().unwrap(),
+        body: &region.body,
+        outputs,
+        len,
+        contiguous: frame.is_contiguous(),
+    };
+    reduce::launch(&reduction, caps, &access).unwrap()
+}
+
+fn upload(gpu: &Gpu, array: &Array) -> Buffer {
+    let buffer = gpu.create_buffer(array.word_bytes().len() as u64, "in").unwrap();
+    gpu.upload_words(array.word_bytes(), &buffer).unwrap();
+    buffer
+}
+
+/// Several invocations for each row or column, as real GPUs have them.
+#[test]
+fn a_formula_of_one_dispatch_is_right_as_real_gpus_compute_it() {
+    let device = gpu();
+    let Device::Gpu(gpu) = &device else { panic!("{device} is no adapter") };
+    let caps = Caps { kind: Kind::Discrete, ..gpu.caps().clone() };
+    let mut all = cases();
+    all.push(case("sum of columns", &[301, 50], 1, |_, x| vec![(x * x).sum(&[0]) + 1.0]));
+    all.push(case("largest of columns", &[2, 9000, 9], 1, |_, x| vec![x.max(&[1])]));
+    let mut kernels = Vec::new();
+    for case in all.iter().filter(|case| case.dispatches == 1) {
+        let graph = Graph::new();
+        let x = graph.input(Spec::new(case.shape, case.dtype));
+        let outputs: Vec<usize> = (case.formula)(&graph, x).into_iter().map(Value::id).collect();
+        let mut program = Program::new(graph.finish().unwrap(), &outputs);
+        let len: usize = case.shape.iter().product();
+        let numbers: Vec<f32> = (0..len).map(|i| (i * 37 % 101) as f32 * 0.06 - 3.0).collect();
+        let x = Tensor::new(case.shape, &numbers).unwrap().cast(case.dtype);
+        let expected = oracle(&program, &[x.clone()]).remove(0);
+        program.optimize(&Options::default(), &mut |_, _| {}).unwrap();
+        let mut regions = fuse::run(&program, true).unwrap();
+        join::run(&program, &mut regions).unwrap();
+        let [region] = &regions.regions[..] else { panic!("{} is not one region", case.name) };
+        let (launch, reads) = launch(&program, region, &caps);
+        kernels.push(launch.kernel);
+        let mut buffers: Vec<Buffer> = Vec::new();
+        for &id in &reads {
+            buffers.push(match &program.nodes[id].op {
+                Op::Input(_) => upload(gpu, &x.to_array().unwrap()),
+                Op::Constant(constant) => upload(gpu, &constant.tensor.to_array().unwrap()),
+                other => panic!("{}: {other:?}", case.name),
+            });
+        }
+        // What a kernel leaves out must not be right by chance.
+        let out = upload(
+            gpu,
+            &Array::from_word_bytes(
+                expected.spec().clone(),
+                &vec![0x55; expected.spec().shape.len() * 4],
+            ),
+        );
+        buffers.push(out.clone());
+        Recording::new(gpu, vec![Work::Step(Step { launch, buffers })]).unwrap().run().unwrap();
+        let mut words = Vec::new();
+        let bytes = expected.spec().shape.len() as u64 * 4;
+        gpu.download(&out, 0, bytes, &mut |piece| {
+            words.extend_from_slice(piece);
+            Ok(())
+        })
+        .unwrap();
+        let found = Array::from_word_bytes(expected.spec().clone(), &words).to_tensor();
+        let tolerance = if case.dtype == DType::Float32 { 1e-5 } else { 8e-3 };
+        assert_close(&found, &expected, tolerance, case.name);
+    }
+    for kernel in ["rows", "reduce_columns"] {
+        assert!(kernels.contains(&kernel), "{kernel} was not used: {kernels:?}");
     }
 }

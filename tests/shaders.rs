@@ -175,11 +175,14 @@ fn reductions(caps: &Caps) -> Vec<keraunos::Result<Launch>> {
                 let anchor = vec![Inst::Anchor { dtype: found }];
                 let body = Body { space: Space::new(&[&[3]]), operands: vec![], code: anchor };
                 let outputs = 3;
-                let reduction =
-                    reduce::Reduction { op, prologue: &prologue, body: &body, outputs, len };
-                let dtype_of = |_| dtype;
-                let launch = reduce::launch(&reduction, caps, &Access::whole(&dtype_of));
-                all.push(launch.map(|(launch, _)| launch));
+                for contiguous in [true, false] {
+                    let (prologue, body) = (&prologue, &body);
+                    let reduction =
+                        reduce::Reduction { op, prologue, body, outputs, len, contiguous };
+                    let dtype_of = |_| dtype;
+                    let launch = reduce::launch(&reduction, caps, &Access::whole(&dtype_of));
+                    all.push(launch.map(|(launch, _)| launch));
+                }
             }
         }
     }

@@ -68,7 +68,7 @@ fn optimizers(folder: &Path, model: &str) -> Vec<String> {
 
 fn loss(model: &mut Model, batch: &Data, device: &Device) -> f64 {
     model.reset_metrics().unwrap();
-    model.train_on_batch(batch, device).unwrap()[0].1
+    model.train_on_batch(batch, device).unwrap()[0].1.mean()
 }
 
 /// The largest difference in parts of the largest magnitude.

@@ -81,6 +81,7 @@ const ALIASES: &[(&str, &str)] = &[
 ];
 
 impl Activation {
+    /// The identity: what Keras takes null for.
     pub const LINEAR: Activation = ACTIVATIONS[0];
 
     /// A function of the user's own.
@@ -126,10 +127,12 @@ impl Activation {
         }
     }
 
+    /// The name in `keras.activations`, or the one that a user's function is registered under.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
+    /// The function of a value of any shape, which the result has too; `glu` halves the last axis.
     pub fn apply<'g>(&self, x: Value<'g>) -> Value<'g> {
         (self.apply)(x)
     }

@@ -14,22 +14,35 @@ use crate::base::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum DType {
+    /// 64-bit IEEE float. It is computed as float32.
     Float64,
+    /// 32-bit IEEE float.
     Float32,
+    /// 16-bit IEEE float: 5 bits of exponent, 10 of fraction.
     Float16,
+    /// The upper half of a float32: 8 bits of exponent, 7 of fraction.
     BFloat16,
     /// Eight bits: four of the exponent, no infinity. Only conversions work with it.
     Float8E4M3FN,
     /// Eight bits: five of the exponent. Only conversions work with it.
     Float8E5M2,
+    /// 64-bit signed integer. It is computed as int32.
     Int64,
+    /// 32-bit signed integer.
     Int32,
+    /// 16-bit signed integer.
     Int16,
+    /// 8-bit signed integer.
     Int8,
+    /// 64-bit unsigned integer. It is computed as uint32.
     UInt64,
+    /// 32-bit unsigned integer.
     UInt32,
+    /// 16-bit unsigned integer.
     UInt16,
+    /// 8-bit unsigned integer.
     UInt8,
+    /// True or false, stored in one byte: 1 or 0.
     Bool,
     /// Two float32: a real and an imaginary part. Graphs compute with the parts.
     Complex64,
@@ -133,23 +146,28 @@ impl DType {
         }
     }
 
+    /// Whether this is a floating type: float64 or a narrower one.
     pub fn is_float(self) -> bool {
         matches!(self, DType::Float64 | DType::Float32 | DType::Float16 | DType::BFloat16)
             || self.is_float8()
     }
 
+    /// Whether this is a float of eight bits.
     pub fn is_float8(self) -> bool {
         DType::FLOAT8.contains(&self)
     }
 
+    /// Whether this is one of int8 to int64.
     pub fn is_signed_int(self) -> bool {
         matches!(self, DType::Int64 | DType::Int32 | DType::Int16 | DType::Int8)
     }
 
+    /// Whether this is one of uint8 to uint64; booleans are no integers.
     pub fn is_unsigned_int(self) -> bool {
         matches!(self, DType::UInt64 | DType::UInt32 | DType::UInt16 | DType::UInt8)
     }
 
+    /// Whether this is an integer type, signed or unsigned; booleans are none.
     pub fn is_int(self) -> bool {
         self.is_signed_int() || self.is_unsigned_int()
     }

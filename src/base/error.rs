@@ -12,19 +12,51 @@ use std::path::PathBuf;
 pub enum Error {
     /// An operation was given shapes it cannot work with.
     #[error("{op}: got {found}, expected {expected}")]
-    Shape { op: String, found: String, expected: String },
+    Shape {
+        /// The operation that was given the shapes.
+        op: String,
+        /// The shapes or other values it was given.
+        found: String,
+        /// What would have fitted.
+        expected: String,
+    },
 
     /// An element type that is not allowed here.
     #[error("{context}: got dtype {found}, expected {expected}")]
-    DType { context: String, found: String, expected: String },
+    DType {
+        /// What was to be done with the values.
+        context: String,
+        /// The dtype that was found, or the text where a dtype's name should be.
+        found: String,
+        /// The dtypes that are allowed.
+        expected: String,
+    },
 
     /// A configuration key with a value that cannot be used.
     #[error("config of {owner}: key '{key}' is {found}, expected {expected}")]
-    Config { owner: String, key: String, found: String, expected: String },
+    Config {
+        /// The object whose config it is.
+        owner: String,
+        /// The key within the config.
+        key: String,
+        /// Its value, quoted.
+        found: String,
+        /// What the key may hold.
+        expected: String,
+    },
 
     /// A class name that is not in the compiled table.
     #[error("unknown {kind} '{name}' (module {module}): {hint}")]
-    UnknownClass { kind: &'static str, name: String, module: String, hint: String },
+    UnknownClass {
+        /// What the class should be, such as `layer` or `initializer`.
+        kind: &'static str,
+        /// The `class_name` in the file, quoted.
+        name: String,
+        /// The `module` in the file, quoted.
+        module: String,
+        /// Where it was met, and what was expected or can be done.
+        hint: String,
+    },
 
     /// The zip layer of a file.
     #[error("archive: {0}")]
@@ -32,11 +64,21 @@ pub enum Error {
 
     /// JSON inside a file.
     #[error("JSON in {member}: {what}")]
-    Json { member: String, what: String },
+    Json {
+        /// The file's member, such as `config.json`.
+        member: String,
+        /// What is wrong with it, with its place where that is known.
+        what: String,
+    },
 
     /// The HDF5 layer of a file.
     #[error("HDF5 in {member}: {what}")]
-    Hdf5 { member: String, what: String },
+    Hdf5 {
+        /// The file's member, such as `model.weights.h5`.
+        member: String,
+        /// What is wrong with it, with its place where that is known.
+        what: String,
+    },
 
     /// Weights that do not fit the model.
     #[error("weights: {0}")]
@@ -44,7 +86,17 @@ pub enum Error {
 
     /// A bound of this program or of a device.
     #[error("limit: {what} needs {need}, the limit is {limit} ({owner})")]
-    Limit { what: String, need: String, limit: String, owner: String },
+    Limit {
+        /// What reaches the bound.
+        what: String,
+        /// How much it needs, with its unit.
+        need: String,
+        /// How much there may be.
+        limit: String,
+        /// Whose bound it is: a field of [`Limits`](crate::saving::Limits), an adapter, the
+        /// machine.
+        owner: String,
+    },
 
     /// The GPU, its driver, or the choice of one.
     #[error("device: {0}")]
@@ -64,7 +116,12 @@ pub enum Error {
 
     /// The operating system refused.
     #[error("{path}: {source}", path = path.display())]
-    Io { path: PathBuf, source: std::io::Error },
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
 
     /// A broken promise between our own parts; please report it.
     #[error("internal error: {0}; please report this")]
@@ -72,7 +129,12 @@ pub enum Error {
 
     /// An error and where it happened.
     #[error("{place}: {source}")]
-    At { place: String, source: Box<Error> },
+    At {
+        /// The place, such as a layer's path or an archive's member.
+        place: String,
+        /// What happened there.
+        source: Box<Error>,
+    },
 }
 
 /// `Result` with this crate's [`Error`].

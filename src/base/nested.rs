@@ -5,8 +5,11 @@
 pub enum Nested<T> {
     /// Keras's `None` where a value may be left out.
     None,
+    /// One value.
     Leaf(T),
+    /// A list, and also Keras's tuple.
     List(Vec<Nested<T>>),
+    /// A mapping by name, in the order in which it was written.
     Dict(Vec<(String, Nested<T>)>),
 }
 

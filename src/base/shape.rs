@@ -13,6 +13,7 @@ pub struct Shape(Vec<usize>);
 pub const MAX_ELEMENTS: usize = i32::MAX as usize;
 
 impl Shape {
+    /// A shape of these extents, outermost first. They are not checked: see [`Shape::checked_len`].
     pub fn new(extents: impl Into<Vec<usize>>) -> Shape {
         Shape(extents.into())
     }
@@ -22,6 +23,7 @@ impl Shape {
         Shape(Vec::new())
     }
 
+    /// Number of axes; 0 for a scalar.
     pub fn rank(&self) -> usize {
         self.0.len()
     }
@@ -32,6 +34,7 @@ impl Shape {
         self.0.iter().fold(1usize, |n, &d| n.saturating_mul(d))
     }
 
+    /// Whether a tensor of this shape has no elements: one extent is 0.
     pub fn is_empty(&self) -> bool {
         self.0.contains(&0)
     }
@@ -90,6 +93,7 @@ impl Shape {
         Shape(extents)
     }
 
+    /// The extents, outermost first.
     pub fn as_slice(&self) -> &[usize] {
         &self.0
     }

@@ -7,11 +7,14 @@ use crate::base::{DType, Error, Result, Shape};
 /// Shape and element type of a tensor whose extents are known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Spec {
+    /// Extents, outermost first.
     pub shape: Shape,
+    /// Element type, as stored.
     pub dtype: DType,
 }
 
 impl Spec {
+    /// The spec of a tensor of this shape and dtype.
     pub fn new(shape: impl Into<Shape>, dtype: DType) -> Spec {
         Spec { shape: shape.into(), dtype }
     }
@@ -36,6 +39,7 @@ pub type Dim = Option<usize>;
 pub struct SymbolicShape(pub Vec<Dim>);
 
 impl SymbolicShape {
+    /// Number of axes, the batch's among them.
     pub fn rank(&self) -> usize {
         self.0.len()
     }

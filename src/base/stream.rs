@@ -13,6 +13,16 @@ pub trait Source: Send + Sync {
     ///
     /// Sources may be much faster when read once, in order, in large pieces.
     fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()>;
+
+    /// Says whether the bytes read so far can be believed; to be called when all that are wanted have
+    /// been read, and before any is used. Bytes of a file are, when the file's checksum fits and the
+    /// file has not changed since it was opened. A source that reads from another one asks that one.
+    ///
+    /// # Errors
+    /// If they are damaged or not what was opened.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A place that takes the bytes of one tensor, in order.
@@ -21,8 +31,11 @@ pub trait Sink {
     fn write(&mut self, bytes: &[u8]) -> Result<()>;
 }
 
-/// Size of the pieces in which bytes are streamed.
+/// Size of the buffers through which bytes are streamed.
 pub const CHUNK: usize = 4 << 20;
+
+/// Bytes that are read at a time where the same thread goes on with them: they are still in its cache.
+pub const PIECE: usize = 1 << 20;
 
 /// Sends all bytes of a source to a sink through one chunk of host memory.
 pub fn copy(source: &dyn Source, sink: &mut dyn Sink) -> Result<()> {
@@ -35,7 +48,7 @@ pub fn copy(source: &dyn Source, sink: &mut dyn Sink) -> Result<()> {
         sink.write(piece)?;
         offset += piece.len();
     }
-    Ok(())
+    source.check()
 }
 
 impl Sink for Vec<u8> {

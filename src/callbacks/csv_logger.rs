@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use crate::base::{Error, Result};
 use crate::callbacks::arguments::arguments;
-use crate::callbacks::file_name::python_float;
-use crate::trainers::{Callback, Logs, Run};
+use crate::callbacks::file_name::{python_float, python_float32};
+use crate::trainers::{Callback, Logged, Logs, Run};
 
 /// Writes a line for every epoch to a file, with the names in the first one.
 #[derive(Debug)]
@@ -66,6 +66,17 @@ fn columns(logs: &Logs) -> Vec<String> {
     keys
 }
 
+/// A number, or a list of an array's numbers in quotes, which the file's own quotes come around.
+fn text(value: &Logged) -> String {
+    match value {
+        Logged::Number(number) => python_float(*number),
+        Logged::Array(tensor) => {
+            let numbers: Vec<String> = tensor.iter_f64().map(python_float32).collect();
+            format!("\"[{}]\"", numbers.join(", "))
+        }
+    }
+}
+
 impl Callback for CSVLogger {
     fn on_train_begin(&mut self, _: &mut Run<'_>) -> Result<()> {
         let mut options = OpenOptions::new();
@@ -87,8 +98,8 @@ impl Callback for CSVLogger {
                 keys
             }
         };
-        let value = |key: &String| logs.iter().find(|(name, _)| name == key).map(|(_, v)| *v);
-        let values = keys.iter().map(|key| value(key).map_or("NA".to_owned(), python_float));
+        let value = |key: &String| logs.iter().find(|(name, _)| name == key).map(|(_, v)| v);
+        let values = keys.iter().map(|key| value(key).map_or("NA".to_owned(), text));
         let line: Vec<String> = std::iter::once(epoch.to_string()).chain(values).collect();
         self.keys = Some(keys);
         self.write(&line)

@@ -98,7 +98,7 @@ impl Callback for EarlyStopping {
     }
 
     fn on_epoch_end(&mut self, run: &mut Run<'_>, epoch: usize, logs: &mut Logs) -> Result<()> {
-        let Some(current) = self.monitor.value("EarlyStopping", logs) else { return Ok(()) };
+        let Some(current) = self.monitor.value("EarlyStopping", logs)? else { return Ok(()) };
         if epoch < self.start_from_epoch {
             return Ok(());
         }

@@ -21,6 +21,11 @@ pub fn python_float(value: f64) -> String {
     }
 }
 
+/// What Python's `str` makes of a float32: as few digits as tell it from others.
+pub fn python_float32(value: f64) -> String {
+    python_float((value as f32).to_string().parse().unwrap_or(value))
+}
+
 /// Puts numbers into a text with fields such as `{epoch:02d}` and `{val_loss:.2f}`.
 ///
 /// # Errors

@@ -36,8 +36,8 @@ pub fn log_rates(run: &Run<'_>, logs: &mut Logs) -> Result<()> {
             None => "learning_rate".to_owned(),
         };
         match logs.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, value)) => *value = rate,
-            None => logs.push((name, rate)),
+            Some((_, value)) => *value = rate.into(),
+            None => logs.push((name, rate.into())),
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use crate::callbacks::arguments::arguments;
 use crate::callbacks::file_name::{self, Number};
 use crate::callbacks::monitor::{Mode, Monitor};
 use crate::callbacks::save_freq::{Counter, SaveFreq};
-use crate::trainers::{Callback, Logs, Run};
+use crate::trainers::{Callback, Logged, Logs, Run};
 
 /// Saves the model, or its weights, after epochs or batches.
 #[derive(Debug)]
@@ -89,11 +89,14 @@ impl ModelCheckpoint {
         if self.save_weights_only { run.model.save_weights(&path) } else { run.model.save(&path) }
     }
 
-    fn path(&self, batch: Option<usize>, logs: &Logs) -> Result<PathBuf> {
+    fn path<'l>(&self, batch: Option<usize>, logs: &'l Logs) -> Result<PathBuf> {
         let number = |n: usize| Number::Int(n as i64 + 1);
         let mut values = vec![("epoch", number(self.epoch))];
         values.extend(batch.map(|batch| ("batch", number(batch))));
-        values.extend(logs.iter().map(|(name, value)| (name.as_str(), Number::Float(*value))));
+        let number = |(name, value): &'l (String, Logged)| {
+            value.number().map(|value| (name.as_str(), Number::Float(value)))
+        };
+        values.extend(logs.iter().filter_map(number));
         file_name::format(&self.filepath, &values).map(PathBuf::from)
     }
 
@@ -101,7 +104,7 @@ impl ModelCheckpoint {
         if !self.save_best_only {
             return Ok(true);
         }
-        match self.monitor.value("ModelCheckpoint", logs) {
+        match self.monitor.value("ModelCheckpoint", logs)? {
             Some(value) => self.monitor.improves(run, value),
             None => Ok(true),
         }

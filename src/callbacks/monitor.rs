@@ -11,7 +11,9 @@ pub enum Mode {
     /// As the name of the value says: a loss is better when it is smaller, a metric as Keras knows it.
     #[default]
     Auto,
+    /// Smaller is better.
     Min,
+    /// Larger is better.
     Max,
 }
 
@@ -33,13 +35,22 @@ impl Monitor {
     }
 
     /// The value in these logs; a warning where there is none.
-    pub fn value(&self, owner: &str, logs: &Logs) -> Option<f64> {
-        let value = logs.iter().find(|(name, _)| *name == self.name).map(|(_, value)| *value);
-        if value.is_none() {
+    ///
+    /// # Errors
+    /// If it is an array, of which none is better than another.
+    pub fn value(&self, owner: &str, logs: &Logs) -> Result<Option<f64>> {
+        let Some((_, value)) = logs.iter().find(|(name, _)| *name == self.name) else {
             let names: Vec<&str> = logs.iter().map(|(name, _)| name.as_str()).collect();
             log::warn!("{owner} finds no '{}' in the logs: {}", self.name, names.join(", "));
-        }
-        value
+            return Ok(None);
+        };
+        let array = || {
+            let name = quote(&self.name);
+            Error::Invalid(format!(
+                "{owner} cannot watch '{name}', which is an array: watch a number"
+            ))
+        };
+        value.number().map(Some).ok_or_else(array)
     }
 
     /// Whether a value is better than another; any is better than none. Compared in float32, as in

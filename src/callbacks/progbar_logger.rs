@@ -80,8 +80,9 @@ fn line(done: usize, steps: usize, elapsed: Duration, logs: &Logs, last: bool) -
     let mut line =
         format!("{done:>digits$}/{steps} {bar}{rest} {} {}/step", clock(seconds), unit(step));
     for (name, value) in logs {
+        let value = value.mean();
         let kind = if value.abs() > 1e-3 { 'f' } else { 'e' };
-        let _infallible = write!(line, " - {name}: {}", python_float_as(kind, *value, 4));
+        let _infallible = write!(line, " - {name}: {}", python_float_as(kind, value, 4));
     }
     line
 }
@@ -156,7 +157,7 @@ mod tests {
 
     #[test]
     fn lines_show_what_keras_shows() {
-        let logs = vec![("accuracy".to_owned(), 0.5), ("loss".to_owned(), 1e-4)];
+        let logs = vec![("accuracy".to_owned(), 0.5.into()), ("loss".to_owned(), 1e-4.into())];
         assert_eq!(
             line(30, 120, Duration::from_secs(3), &logs, false),
             " 30/120 ━━━━━─────────────── 9s 100ms/step - accuracy: 0.5000 - loss: 1.0000e-04"

@@ -95,7 +95,7 @@ impl Callback for ReduceLROnPlateau {
 
     fn on_epoch_end(&mut self, run: &mut Run<'_>, epoch: usize, logs: &mut Logs) -> Result<()> {
         log_rates(run, logs)?;
-        let Some(current) = self.monitor.value("ReduceLROnPlateau", logs) else { return Ok(()) };
+        let Some(current) = self.monitor.value("ReduceLROnPlateau", logs)? else { return Ok(()) };
         if self.cooldown_counter > 0 {
             self.cooldown_counter -= 1;
             self.wait = 0;

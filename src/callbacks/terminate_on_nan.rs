@@ -25,7 +25,8 @@ impl TerminateOnNaN {
 
 impl Callback for TerminateOnNaN {
     fn on_train_batch_end(&mut self, run: &mut Run<'_>, batch: usize) -> Result<()> {
-        let loss = run.batch_logs()?.iter().find(|(name, _)| name == "loss").map(|(_, l)| *l);
+        let loss = run.batch_logs()?.iter().find(|(name, _)| name == "loss");
+        let loss = loss.and_then(|(_, loss)| loss.number());
         let Some(loss) = loss.filter(|loss| !loss.is_finite()) else { return Ok(()) };
         if self.raise_error {
             return Err(Error::Invalid(format!("the loss is {loss} at batch {batch}")));

@@ -77,7 +77,7 @@ pub struct Report<'w>(pub &'w mut dyn Write);
 
 impl Callback for Report<'_> {
     fn on_epoch_end(&mut self, run: &mut Run<'_>, epoch: usize, logs: &mut Logs) -> Result<()> {
-        let logs = logs.iter().map(|(name, value)| format!("{name}: {value:.4}"));
+        let logs = logs.iter().map(|(name, value)| format!("{name}: {:.4}", value.mean()));
         let logs: Vec<String> = logs.collect();
         let line = format!("Epoch {}/{} - {}", epoch + 1, run.params.epochs, logs.join(" - "));
         let written = writeln!(self.0, "{line}").and_then(|()| self.0.flush());

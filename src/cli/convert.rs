@@ -69,11 +69,19 @@ impl Args {
 
     fn load(&self) -> Result<Model> {
         if !ends(&self.source, ".json") {
-            return progress::load(&self.source);
+            return self.load_model();
         }
         let text = std::fs::read_to_string(&self.source);
         let text = text.map_err(|e| Error::io(&self.source, e))?;
         Model::from_json(&text, &CustomObjects::new())
+    }
+
+    fn load_model(&self) -> Result<Model> {
+        // An architecture without weights would not say that they are damaged.
+        match ends(&self.destination, ".json") && !ends(&self.destination, ".weights.json") {
+            true => progress::load(&self.source),
+            false => progress::load_for_use(&self.source),
+        }
     }
 
     fn save(&self, model: &Model, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {

@@ -11,7 +11,7 @@ use crate::cli::failure::Outcome;
 use crate::cli::fit::{CompileArgs, DataArgs};
 use crate::cli::predict::BatchArgs;
 use crate::cli::progress;
-use crate::saving::json::{Json, from_float, to_python};
+use crate::saving::json::{Json, to_python};
 use crate::trainers::EvaluateOptions;
 
 /// Loss and metrics of a model on arrays in .npz or .json files
@@ -46,12 +46,12 @@ impl Args {
             .evaluate_with(&data, &options, &mut [&mut bar])
             .at(|| self.model.display().to_string())?;
         if self.json {
-            let pairs = logs.into_iter().map(|(name, value)| (name, from_float(value)));
+            let pairs = logs.into_iter().map(|(name, value)| (name, value.to_json()));
             writeln!(out, "{}", to_python(&Json::Object(pairs.collect())))?;
             return Ok(ExitCode::SUCCESS);
         }
         for (name, value) in logs {
-            writeln!(out, "{name}: {value}")?;
+            writeln!(out, "{name}: {}", to_python(&value.to_json()))?;
         }
         Ok(ExitCode::SUCCESS)
     }

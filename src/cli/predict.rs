@@ -56,7 +56,7 @@ fn positive(text: &str) -> Result<usize, String> {
 
 impl Args {
     pub fn run(&self) -> Outcome {
-        let model = progress::load(&self.model)?;
+        let model = progress::load_for_use(&self.model)?;
         let inputs = read_inputs(&model, &self.inputs)?;
         let device = self.device.open()?;
         let outputs = predict(&model, &inputs, device, self.rows.batch_size)

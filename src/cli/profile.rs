@@ -57,7 +57,7 @@ struct Line {
 
 impl Args {
     pub fn run(&self, out: &mut dyn Write) -> Outcome {
-        let model = progress::load(&self.model)?;
+        let model = progress::load_for_use(&self.model)?;
         let device = self.device.open()?;
         let inputs = sample::inputs(&model, self.batch, self.extent)
             .at(|| self.model.display().to_string())?;

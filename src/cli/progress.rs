@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::base::Result;
 use crate::cli::{loading, text};
 use crate::models::Model;
-use crate::saving::saving_lib::load_model_with;
+use crate::saving::saving_lib::{LoadOptions, load_model_with};
 
 /// How often a bar is drawn while nothing is reported.
 const TICK: Duration = Duration::from_millis(100);
@@ -32,11 +32,22 @@ fn bar(label: &'static str, numbers: &str) -> ProgressBar {
     bar
 }
 
-/// Loads a model while a spinner turns.
+/// Loads a model while a spinner turns, and says whether its file is whole.
 pub fn load(path: &Path) -> Result<Model> {
+    load_with(path, false)
+}
+
+/// Loads a model all of whose weights are about to be used, which says whether its file is whole: they
+/// are read once then.
+pub fn load_for_use(path: &Path) -> Result<Model> {
+    load_with(path, true)
+}
+
+fn load_with(path: &Path, lazy: bool) -> Result<Model> {
     let spinner = ProgressBar::new_spinner().with_message(format!("loading {}", path.display()));
     spinner.enable_steady_tick(TICK);
-    let model = load_model_with(path, &loading::options());
+    let options = LoadOptions { lazy, ..loading::options() };
+    let model = load_model_with(path, &options);
     spinner.finish_and_clear();
     let model = model?;
     if let [first, ..] = model.narrowed() {

@@ -21,6 +21,7 @@ pub trait Constraint: Send + Sync {
 
 /// What the table says of a class of `keras.constraints`.
 pub struct ConstraintDef {
+    /// The class in `keras.constraints`.
     pub class_name: &'static str,
     /// The constructor's defaults.
     pub defaults: fn() -> Json,

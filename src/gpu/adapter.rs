@@ -6,7 +6,9 @@ use crate::base::error::quote;
 /// What stands behind an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
+    /// A graphics card with memory of its own.
     Discrete,
+    /// A GPU that shares the processor's memory.
     Integrated,
     /// A virtual GPU, or one whose driver does not say.
     Other,
@@ -17,11 +19,13 @@ pub enum Kind {
 /// Facts about an adapter that decide which kernels run on it and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Caps {
+    /// The adapter's name, as its driver tells it.
     pub name: String,
     /// Name and version of the driver.
     pub driver: String,
     /// Graphics interface: `vulkan`, `metal`, `dx12` or `gl`.
     pub backend: String,
+    /// What stands behind it.
     pub kind: Kind,
     /// Largest storage binding in bytes.
     pub max_storage_binding: u64,
@@ -37,7 +41,9 @@ pub struct Caps {
     pub max_groups: u32,
     /// 16-bit floats in shaders.
     pub f16: bool,
+    /// Subgroup operations in shaders.
     pub subgroups: bool,
+    /// Timestamps around each dispatch, without which single kernels cannot be timed.
     pub timestamps: bool,
     /// Compiled kernels can be kept on disk.
     pub pipeline_cache: bool,

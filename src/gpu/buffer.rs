@@ -63,6 +63,7 @@ impl Gpu {
         label: &str,
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer> {
+        self.count_object();
         self.guarded(&format!("buffer '{label}' of {bytes} bytes"), || {
             self.device().create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
@@ -80,6 +81,7 @@ impl Buffer {
         self.0.bytes
     }
 
+    /// The name it was made with, for errors and debuggers.
     pub fn label(&self) -> &str {
         &self.0.label
     }

@@ -22,6 +22,8 @@ struct Inner {
     caps: Caps,
     status: Arc<Status>,
     memory: Arc<Memory>,
+    /// How many buffers, bind groups and pipelines were made.
+    made: AtomicU64,
     /// Most bytes in one binding, below what the adapter allows.
     binding_limit: AtomicU64,
     writes: Mutex<Option<WriteRing>>,
@@ -71,6 +73,7 @@ impl Gpu {
             caps,
             status,
             memory: Memory::new(),
+            made: AtomicU64::new(0),
             binding_limit: AtomicU64::new(u64::MAX),
             writes: Mutex::new(None),
             reads: Mutex::new(None),
@@ -79,6 +82,7 @@ impl Gpu {
         })))
     }
 
+    /// Facts about the adapter behind the device.
     pub fn caps(&self) -> &Caps {
         &self.0.caps
     }
@@ -115,6 +119,17 @@ impl Gpu {
         let caps = &self.0.caps;
         let limit = self.0.binding_limit.load(Ordering::Relaxed);
         caps.max_buffer.min(caps.max_storage_binding).min(limit) / 4 * 4
+    }
+
+    /// How many buffers, bind groups and pipelines this device was asked for so far. Running a plan
+    /// again asks for none: what a run needs is made with the plan, or by the first run.
+    pub fn objects_made(&self) -> u64 {
+        self.0.made.load(Ordering::Relaxed)
+    }
+
+    /// Counts an object that is about to be made.
+    pub(super) fn count_object(&self) {
+        self.0.made.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Bytes that buffers of this device hold together.

@@ -6,6 +6,7 @@
 mod adapter;
 mod buffer;
 mod device;
+mod feed;
 mod launch;
 mod memory;
 mod pipeline;

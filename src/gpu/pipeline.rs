@@ -88,6 +88,7 @@ impl Gpu {
     fn compile(&self, key: &Key, launch: &Launch) -> Result<Pipeline> {
         let layout = self.layout(key.shape)?;
         let module = self.shader_module(launch)?;
+        self.count_object();
         let raw = self.guarded(&format!("pipeline of '{}'", launch.kernel), || {
             self.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(launch.kernel),

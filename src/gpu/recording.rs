@@ -12,13 +12,16 @@ const DISPATCHES_PER_SUBMIT: usize = 1024;
 /// What a recording does at one place of its list.
 #[derive(Clone, Debug)]
 pub enum Work {
+    /// One dispatch.
     Step(Step),
+    /// Work that is done several times.
     Loop(Loop),
 }
 
 /// A launch and the buffers it works on.
 #[derive(Clone, Debug)]
 pub struct Step {
+    /// The kernel, its parameters and its grid.
     pub launch: Launch,
     /// As many as the launch binds, in the order of its bindings. A buffer that is written must
     /// not be bound twice.
@@ -28,6 +31,7 @@ pub struct Step {
 /// Work that is done `steps` times. Its kernels may read the number of the step they are in.
 #[derive(Clone, Debug)]
 pub struct Loop {
+    /// How often the work is done.
     pub steps: usize,
     /// The work of a step, by its [`turn`](Loop::turn): the same dispatches on other buffers.
     pub turns: [Vec<Work>; 3],
@@ -99,6 +103,7 @@ impl Recording {
         count(&self.order)
     }
 
+    /// Whether nothing was recorded.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
@@ -300,6 +305,7 @@ fn record(
     });
     let group = |layout: &wgpu::BindGroupLayout, entries: &[wgpu::BindGroupEntry<'_>]| {
         let label = Some(step.launch.label.as_str());
+        gpu.count_object();
         gpu.device().create_bind_group(&wgpu::BindGroupDescriptor { label, layout, entries })
     };
     let buffers = group(&pipeline.layout.buffers, &storage.collect::<Vec<_>>());

@@ -26,6 +26,7 @@ impl DeviceTensor {
         DeviceTensor { gpu: gpu.clone(), panels, spec }
     }
 
+    /// The device that the buffers are on.
     pub fn gpu(&self) -> &Gpu {
         &self.gpu
     }
@@ -128,5 +129,9 @@ impl Source for Rows {
 
     fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
         self.source.read(self.offset + offset, buf)
+    }
+
+    fn check(&self) -> Result<()> {
+        self.source.check()
     }
 }

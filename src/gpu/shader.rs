@@ -62,6 +62,7 @@ pub const FILES: &[(&str, &str)] = embed![
     "pool_max_grad",
     "qr",
     "reduce",
+    "reduce_columns",
     "reduce_group",
     "rows",
     "segment_reduce",

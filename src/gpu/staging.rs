@@ -1,22 +1,20 @@
 //! Bytes between host and device through two small rings of mapped buffers.
 //!
 //! A ring is made when it is first needed and then lives as long as the device, so the host memory
-//! of all transfers together is bounded: 4 × 4 MiB in each direction and one chunk for reading and
-//! converting. After an error a ring may hold half a transfer; it is dropped and made anew.
+//! of all transfers together is bounded: 4 × 4 MiB in each direction, and what
+//! [`feed`](super::feed) reads ahead. After an error a ring may hold half a transfer; it is dropped and
+//! made anew.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::base::stream::CHUNK;
-use crate::base::{Error, Result, ResultExt, Source};
-use crate::gpu::{Buffer, Gpu};
-use crate::tensor::convert::bytes_to_words;
+use crate::base::{Error, Result, Source};
+use crate::gpu::{Buffer, Gpu, feed};
 
 const SLOTS: usize = 4;
 const SLOT_BYTES: u64 = CHUNK as u64;
-/// Elements of a piece whose stored form differs from the device's words.
-const CONVERTED: usize = CHUNK / 16;
 /// Writes up to this size ride along with the next submit, without a submit of their own.
 const SMALL: usize = 64 << 10;
 
@@ -26,18 +24,28 @@ impl Gpu {
     /// # Errors
     /// Those of the source; [`Error::DType`] for 64-bit integers that do not fit a word.
     pub fn upload(&self, source: &dyn Source, to: &Buffer) -> Result<()> {
-        self.with_write_ring(|ring| {
-            ring.stream(self, source, to)?;
-            ring.flush(self)
-        })
+        self.stream(&[(source, to)])
     }
 
-    /// Streams many sources; small ones share staging buffers and submits.
+    /// Streams many sources; small ones share staging buffers and submits. Large ones are read by
+    /// another thread, while this one copies.
+    ///
+    /// # Errors
+    /// As [`upload`](Gpu::upload), or what checking a source gives when all were read.
     pub fn upload_many(&self, items: &[(Arc<dyn Source>, Buffer)]) -> Result<()> {
+        let items: Vec<_> = items.iter().map(|(source, to)| (source.as_ref(), to)).collect();
+        self.stream(&items)
+    }
+
+    fn stream(&self, items: &[(&dyn Source, &Buffer)]) -> Result<()> {
+        for (source, to) in items {
+            to.check_range(0, (source.spec().shape.len() as u64).saturating_mul(4))?;
+        }
+        let named: Vec<_> = items.iter().map(|(source, to)| (*source, to.label())).collect();
         self.with_write_ring(|ring| {
-            for (source, to) in items {
-                ring.stream(self, source.as_ref(), to).at(|| to.label().into())?;
-            }
+            feed::read(&named, &mut |item, offset, words| {
+                ring.push(self, words, items[item].1, offset)
+            })?;
             ring.flush(self)
         })
     }
@@ -160,8 +168,6 @@ pub(super) struct WriteRing {
     /// Bytes used in the current slot; 0 means that its mapping was not waited for yet.
     filled: u64,
     copies: Vec<Copy>,
-    stored: Vec<u8>,
-    words: Vec<u8>,
 }
 
 /// A piece of the current slot and where it goes.
@@ -177,38 +183,7 @@ impl WriteRing {
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
         let mut slots = Slot::ring(gpu, "upload staging", usage)?;
         slots.iter_mut().for_each(|slot| slot.map(wgpu::MapMode::Write, None));
-        Ok(WriteRing {
-            slots,
-            current: 0,
-            filled: 0,
-            copies: Vec::new(),
-            stored: Vec::new(),
-            words: Vec::new(),
-        })
-    }
-
-    fn stream(&mut self, gpu: &Gpu, source: &dyn Source, to: &Buffer) -> Result<()> {
-        let (dtype, len) = (source.spec().dtype, source.spec().shape.len());
-        to.check_range(0, (len as u64).saturating_mul(4))?;
-        let size = dtype.size();
-        let as_words = size == 4;
-        let step = if as_words { CHUNK / 4 } else { CONVERTED };
-        // Mapped memory is write-only, so a source reads into ordinary memory first.
-        let mut stored = std::mem::take(&mut self.stored);
-        stored.resize(stored.len().max(step.min(len) * size), 0);
-        let mut words = std::mem::take(&mut self.words);
-        for start in (0..len).step_by(step) {
-            let piece = &mut stored[..step.min(len - start) * size];
-            source.read(start * size, piece)?;
-            if as_words {
-                self.push(gpu, piece, to, start as u64 * 4)?;
-            } else {
-                bytes_to_words(dtype, piece, &mut words)?;
-                self.push(gpu, &words, to, start as u64 * 4)?;
-            }
-        }
-        (self.stored, self.words) = (stored, words);
-        Ok(())
+        Ok(WriteRing { slots, current: 0, filled: 0, copies: Vec::new() })
     }
 
     fn push(&mut self, gpu: &Gpu, mut words: &[u8], to: &Buffer, mut offset: u64) -> Result<()> {

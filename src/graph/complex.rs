@@ -13,7 +13,9 @@ use crate::tensor::Tensor;
 /// The real and the imaginary part of complex numbers, float32 of one shape.
 #[derive(Clone, Copy)]
 pub struct Complex<'g> {
+    /// The real part.
     pub re: Value<'g>,
+    /// The imaginary part.
     pub im: Value<'g>,
 }
 

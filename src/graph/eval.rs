@@ -9,8 +9,11 @@ use crate::tensor::{Array, VariableId};
 /// The values that leaves stand for.
 #[derive(Default)]
 pub struct Leaves<'a> {
+    /// The model inputs, by their index.
     pub inputs: &'a [Array],
+    /// The values of variables, all rows of each.
     pub variables: HashMap<VariableId, Array>,
+    /// What the prelude gave, by [`Hoisted`](crate::graph::ops::Hoisted)'s index.
     pub hoisted: &'a [Array],
 }
 

@@ -51,8 +51,11 @@ pub type LossOwner = usize;
 /// One operation and what it gives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Node {
+    /// The operation and its attributes.
     pub op: Op,
+    /// Its operands, in order.
     pub inputs: Vec<NodeId>,
+    /// Shape and dtype of what it gives.
     pub spec: Spec,
     /// Path of the layer that wrote it, such as `model/conv1`.
     pub scope: Arc<str>,
@@ -61,6 +64,7 @@ pub struct Node {
 /// Everything written during one trace.
 #[derive(Clone, Default)]
 pub struct Trace {
+    /// Every node, operands before those that use them; a [`NodeId`] is an index here.
     pub nodes: Vec<Node>,
     /// Model inputs in order.
     pub inputs: Vec<Spec>,
@@ -93,6 +97,7 @@ pub struct Graph {
 }
 
 impl Graph {
+    /// A graph that nothing has been written into.
     pub fn new() -> Graph {
         Graph::default()
     }
@@ -331,6 +336,7 @@ impl Graph {
         self.inner.borrow().trace.nodes.len()
     }
 
+    /// Whether nothing has been written yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

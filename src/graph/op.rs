@@ -24,7 +24,9 @@ pub enum FusionClass {
 
 /// The operands of a gradient rule.
 pub struct Vjp<'a, 'g> {
+    /// The operation's own inputs.
     pub inputs: &'a [Value<'g>],
+    /// What the operation gave.
     pub output: Value<'g>,
     /// Gradient of the loss with respect to the output; same spec as the output.
     pub grad: Value<'g>,
@@ -44,6 +46,7 @@ pub trait OpDef {
     /// The value, by plain loops with double accumulation: the oracle of all tests.
     fn eval(&self, inputs: &[&Array], output: &Spec) -> Result<Array>;
 
+    /// What the fuser may do with it.
     fn fusion(&self) -> FusionClass;
 }
 
@@ -51,7 +54,12 @@ macro_rules! ops {
     ($($name:ident),* $(,)?) => {
         /// An operation with its attributes.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub enum Op { $($name($name)),* }
+        pub enum Op {
+            $(
+                #[doc = concat!("See [`", stringify!($name), "`].")]
+                $name($name),
+            )*
+        }
 
         impl Op {
             /// The definition of the operation.

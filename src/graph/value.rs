@@ -22,26 +22,32 @@ impl<'g> Value<'g> {
         Value { graph, id }
     }
 
+    /// The graph that the value is written in.
     pub fn graph(self) -> &'g Graph {
         self.graph
     }
 
+    /// The node of the graph that gives the value.
     pub fn id(self) -> NodeId {
         self.id
     }
 
+    /// Shape and dtype.
     pub fn spec(self) -> Spec {
         self.graph.with_node(self.id, |node| node.spec.clone())
     }
 
+    /// Extents, outermost first.
     pub fn shape(self) -> Shape {
         self.spec().shape
     }
 
+    /// Element type, to which the value is rounded.
     pub fn dtype(self) -> DType {
         self.graph.with_node(self.id, |node| node.spec.dtype)
     }
 
+    /// Number of axes.
     pub fn rank(self) -> usize {
         self.graph.with_node(self.id, |node| node.spec.shape.rank())
     }
@@ -95,6 +101,7 @@ impl<'g> Value<'g> {
         }
     }
 
+    /// The same elements in another dtype; see [`Cast`]. A real value becomes complex with zeros.
     pub fn cast(self, dtype: DType) -> Value<'g> {
         match dtype {
             _ if dtype == self.dtype() => self,
@@ -122,6 +129,7 @@ impl<'g> Value<'g> {
         wide.maximum(low).minimum(wide.scalar_like(high)).cast(dtype)
     }
 
+    /// The same elements, in row-major order, under another shape of as many.
     pub fn reshape(self, shape: impl Into<Shape>) -> Value<'g> {
         let shape = shape.into();
         if shape == self.shape() { self } else { self.op(Reshape { shape }) }
@@ -142,6 +150,7 @@ impl<'g> Value<'g> {
         self.transpose(&order)
     }
 
+    /// NumPy's `broadcast_to`: repeated along axes of extent 1 and along new leading ones.
     pub fn broadcast(self, shape: impl Into<Shape>) -> Value<'g> {
         let shape = shape.into();
         if shape == self.shape() { self } else { self.op(Broadcast { shape }) }
@@ -230,6 +239,7 @@ impl<'g> Value<'g> {
         self.reduce(ReduceKind::Sum, axes)
     }
 
+    /// Product over `axes`, which disappear.
     pub fn prod(self, axes: &[usize]) -> Value<'g> {
         self.reduce(ReduceKind::Prod, axes)
     }
@@ -265,10 +275,12 @@ impl<'g> Value<'g> {
         self.reshape(of.iter().enumerate().map(extent).collect::<Shape>())
     }
 
+    /// Index (int32) of the first largest element along `axis`, which disappears; a NaN wins.
     pub fn argmax(self, axis: usize) -> Value<'g> {
         self.op(ArgReduce { max: true, axis })
     }
 
+    /// Index (int32) of the first smallest element along `axis`, which disappears; a NaN wins.
     pub fn argmin(self, axis: usize) -> Value<'g> {
         self.op(ArgReduce { max: false, axis })
     }
@@ -329,6 +341,7 @@ impl<'g> Value<'g> {
             .reshape(shape.with(axis, extent.saturating_mul(count)))
     }
 
+    /// The value itself, through which no gradient flows.
     pub fn stop_gradient(self) -> Value<'g> {
         self.op(StopGradient)
     }
@@ -338,38 +351,47 @@ impl<'g> Value<'g> {
         self.binary("max", other)
     }
 
+    /// `min(self, other)`; NaN on either side gives NaN.
     pub fn minimum(self, other: Value<'g>) -> Value<'g> {
         self.binary("min", other)
     }
 
+    /// `e` to the power of each element.
     pub fn exp(self) -> Value<'g> {
         self.unary("exp")
     }
 
+    /// The natural logarithm: minus infinity at zero, NaN below.
     pub fn log(self) -> Value<'g> {
         self.unary("log")
     }
 
+    /// The square root; NaN below zero.
     pub fn sqrt(self) -> Value<'g> {
         self.unary("sqrt")
     }
 
+    /// `1 / sqrt(self)`.
     pub fn rsqrt(self) -> Value<'g> {
         self.unary("rsqrt")
     }
 
+    /// The distance from zero; integers stay integers.
     pub fn abs(self) -> Value<'g> {
         self.unary("abs")
     }
 
+    /// The hyperbolic tangent.
     pub fn tanh(self) -> Value<'g> {
         self.unary("tanh")
     }
 
+    /// `1 / (1 + exp(-self))`.
     pub fn sigmoid(self) -> Value<'g> {
         self.unary("sigmoid")
     }
 
+    /// The value times itself.
     pub fn square(self) -> Value<'g> {
         self * self
     }

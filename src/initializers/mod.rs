@@ -33,19 +33,33 @@ pub enum Initializer {
     /// `Identity`: ones on the diagonal of a matrix, times a gain.
     Identity(f64),
     /// The random initializers with fixed bounds.
-    Random { distribution: Distribution, seed: Option<u64> },
+    Random {
+        /// What elements are drawn from, with its bounds.
+        distribution: Distribution,
+        /// What the elements follow from; `None` for other ones each time.
+        seed: Option<u64>,
+    },
     /// `VarianceScaling` and the initializers named after people, which are settings of it.
     VarianceScaling {
+        /// What the variance is multiplied by.
         scale: f64,
+        /// The count of connections that the variance is divided by.
         mode: FanMode,
+        /// What elements are drawn from.
         distribution: ScaledDistribution,
+        /// What the elements follow from; `None` for other ones each time.
         seed: Option<u64>,
         /// The axes whose extents are counted, in and out; without them, the last two axes are in and out and the
         /// others a window.
         axes: Option<[Vec<i64>; 2]>,
     },
     /// `Orthogonal`.
-    Orthogonal { gain: f64, seed: Option<u64> },
+    Orthogonal {
+        /// What the orthogonal matrix is multiplied by.
+        gain: f64,
+        /// What the elements follow from; `None` for other ones each time.
+        seed: Option<u64>,
+    },
     /// `STFT`.
     Stft(StftKernel),
     /// A name of Keras's table that this version cannot compute; files load, new weights fail.
@@ -55,16 +69,22 @@ pub enum Initializer {
 /// Which count of connections scales the variance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FanMode {
+    /// Connections into a unit: `fan_in`.
     In,
+    /// Connections out of a unit: `fan_out`.
     Out,
+    /// The mean of both: `fan_avg`.
     Average,
 }
 
 /// The shape of a scaled distribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScaledDistribution {
+    /// Evenly between two bounds of opposite sign.
     Uniform,
+    /// Normal, without what lies beyond two standard deviations.
     TruncatedNormal,
+    /// Normal.
     UntruncatedNormal,
 }
 
@@ -244,7 +264,9 @@ impl Initializer {
         axes: None,
     };
 
+    /// Keras's `Zeros`.
     pub const ZEROS: Initializer = Initializer::Constant(0.0);
+    /// Keras's `Ones`.
     pub const ONES: Initializer = Initializer::Constant(1.0);
 
     /// The initializer under a config key: a name, a record, or null for zeros.

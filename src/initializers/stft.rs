@@ -11,6 +11,7 @@ use crate::tensor::Tensor;
 /// What the window's weights are divided by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scaling {
+    /// Nothing: they stay as they are.
     None,
     /// The root of the sum of their squares.
     Density,
@@ -21,9 +22,12 @@ pub enum Scaling {
 /// The settings of one part of the kernel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StftKernel {
+    /// Whether this is the imaginary part and not the real one: Keras's `side`.
     pub imaginary: bool,
     pub(crate) window: SignalWindow,
+    /// What the window's weights are divided by.
     pub scaling: Scaling,
+    /// Whether the window is one period of a periodic one, and so not symmetric.
     pub periodic: bool,
 }
 

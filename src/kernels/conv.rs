@@ -27,17 +27,27 @@ pub enum ConvKind {
 /// forward convolution, whatever the kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Conv {
+    /// Number of examples.
     pub batch: usize,
+    /// Spatial extents of the input.
     pub input: [usize; 3],
+    /// Channels of the input, those of all groups.
     pub in_channels: usize,
+    /// Spatial extents of the output.
     pub output: [usize; 3],
+    /// Channels of the output, those of all groups.
     pub out_channels: usize,
+    /// Spatial extents of the filter, without what dilation puts between.
     pub kernel: [usize; 3],
+    /// Steps of the window along each axis.
     pub stride: [usize; 3],
+    /// Distance along each axis between neighbours in the filter; 1 for no gaps.
     pub dilation: [usize; 3],
     /// Zeros before the first element; those behind the last follow from the output's extents.
     pub pad: [usize; 3],
+    /// Parts into which the channels fall, each convolved on its own.
     pub groups: usize,
+    /// Which of the three tensors is computed.
     pub kind: ConvKind,
 }
 

@@ -9,9 +9,13 @@ use crate::kernels::{
 /// `out[b,m,n] = sum over k of A[b,m,k] * B[b,k,n]`, all row-major float32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MatMul {
+    /// Number of products.
     pub batch: usize,
+    /// Rows of A and of the result.
     pub m: usize,
+    /// Columns of B and of the result.
     pub n: usize,
+    /// Elements in each sum.
     pub k: usize,
     /// Whether A has a batch axis; otherwise it is the same for all.
     pub a_batch: bool,

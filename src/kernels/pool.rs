@@ -22,14 +22,21 @@ pub enum PoolMode {
 /// of 1): input `[batch, input…, channels]`, output `[batch, output…, channels]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pool {
+    /// Number of examples.
     pub batch: usize,
+    /// Spatial extents of the input.
     pub input: [usize; 3],
+    /// Channels of input and output.
     pub channels: usize,
+    /// Spatial extents of the output.
     pub output: [usize; 3],
+    /// Spatial extents of a window.
     pub window: [usize; 3],
+    /// Steps of the window along each axis.
     pub stride: [usize; 3],
     /// Padding before the first element; that behind the last follows from the output's extents.
     pub pad: [usize; 3],
+    /// How a window becomes one value.
     pub mode: PoolMode,
 }
 

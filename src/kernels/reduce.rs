@@ -1,4 +1,5 @@
-//! Reductions; see `shaders/reduce.wgsl`, `reduce_group.wgsl` and `arg_reduce.wgsl`.
+//! Reductions; see `shaders/reduce.wgsl`, `reduce_group.wgsl`,
+//! `reduce_columns.wgsl` and `arg_reduce.wgsl`.
 
 use crate::base::dtype::Lane;
 use crate::base::{DType, Error, Result};
@@ -13,6 +14,11 @@ use crate::program::region::Body;
 /// Elements combined before they join the total: keeps rounding errors of long sums apart.
 pub(super) const RUN: usize = 256;
 
+/// Outputs of a workgroup where their elements are neighbours: a transaction of 32 bytes.
+const COLS: usize = 8;
+/// Invocations of each of them.
+const SLICES: usize = 32;
+
 /// A reduction with what is fused in front and behind.
 pub struct Reduction<'a> {
     /// `Reduce` or `ArgReduce`.
@@ -25,6 +31,8 @@ pub struct Reduction<'a> {
     pub outputs: usize,
     /// Number of elements in each.
     pub len: usize,
+    /// Whether neighbours in a reduction are neighbours in memory; else neighbouring outputs are.
+    pub contiguous: bool,
 }
 
 /// The launch of a reduction, and the values it reads, in the order of their bindings; the output is
@@ -41,10 +49,14 @@ pub fn launch(
     let (kernel, result, prelude) = match reduction.op {
         Op::Reduce(op) => {
             expr.text(&combining(op.kind, prologue.dtype(), ""));
-            // A workgroup for each output pays where there are few; barriers cost a software
+            // Several invocations for each output pay where there are few; barriers cost a software
             // adapter more than they save.
             let few = outputs < 16_384 && len >= 128 && caps.kind != Kind::Software;
-            let kernel = if few { "reduce_group" } else { "reduce" };
+            let kernel = match (few, reduction.contiguous) {
+                (false, _) => "reduce",
+                (true, true) => "reduce_group",
+                (true, false) => "reduce_columns",
+            };
             (kernel, lane, format!("const RUN = {RUN}u;\n"))
         }
         Op::ArgReduce(op) => {
@@ -57,8 +69,15 @@ pub fn launch(
     expr.function("value", body, Some(result), &["i"])?;
     let operands = expr.operands();
     let code = expr.finish_with_output(body.dtype().lane());
-    let groups = if kernel == "reduce_group" { outputs } else { outputs.div_ceil(WORKGROUP) };
-    let prelude = format!("const WG = {WORKGROUP}u;\n{prelude}");
+    let each = match kernel {
+        "reduce_group" => 1,
+        "reduce_columns" => COLS,
+        _ => WORKGROUP,
+    };
+    let prelude = match kernel {
+        "reduce_columns" => format!("const COLS = {COLS}u;\nconst SLICES = {SLICES}u;\n{prelude}"),
+        _ => format!("const WG = {WORKGROUP}u;\n{prelude}"),
+    };
     let launch = Launch {
         kernel,
         label: format!("{kernel} {outputs}x{len}"),
@@ -66,11 +85,11 @@ pub fn launch(
         params: code.params,
         extra: Vec::new(),
         steps: code.steps,
-        grid: fold(groups, caps, kernel)?,
+        grid: fold(outputs.div_ceil(each), caps, kernel)?,
         bindings: operands.len() + access.places.len(),
         first_output: operands.len(),
         outputs: access.places.len(),
-        fills_workgroup_memory: kernel == "reduce_group",
+        fills_workgroup_memory: each != WORKGROUP,
     };
     Ok((launch, operands))
 }

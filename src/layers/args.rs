@@ -7,17 +7,22 @@ use crate::layers::config::Json;
 /// One argument: a structure of tensors and plain values.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Arg<T> {
+    /// A tensor: its value, or what is known of it.
     Tensor(T),
     /// A plain value from the config: null, a number, a string.
     Plain(Json),
+    /// A list, and also Keras's tuple.
     List(Vec<Arg<T>>),
+    /// A mapping by name, in the order in which it was written.
     Dict(Vec<(String, Arg<T>)>),
 }
 
 /// All arguments of one call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallArgs<T> {
+    /// Arguments by position.
     pub positional: Vec<Arg<T>>,
+    /// Arguments by name, in the order of the call.
     pub keyword: Vec<(String, Arg<T>)>,
 }
 

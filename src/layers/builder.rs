@@ -39,6 +39,7 @@ impl LayerBuilder {
         self.config.get("name").and_then(Json::as_str)
     }
 
+    /// The layer's class in `keras.layers`.
     pub fn class_name(&self) -> &'static str {
         self.class_name
     }

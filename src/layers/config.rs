@@ -132,10 +132,15 @@ impl<'a> Config<'a> {
         }
     }
 
+    /// Whether the value is null, or neither the file nor the constructor has one.
     pub fn is_null(&self, key: &str) -> bool {
         self.get(key).is_null()
     }
 
+    /// A boolean; 0 and 1 count as false and true.
+    ///
+    /// # Errors
+    /// If the value is anything else.
     pub fn bool(&self, key: &str) -> Result<bool> {
         match self.get(key) {
             Json::Bool(b) => Ok(*b),
@@ -150,6 +155,10 @@ impl<'a> Config<'a> {
         if self.is_null(key) { Ok(None) } else { self.bool(key).map(Some) }
     }
 
+    /// An integer.
+    ///
+    /// # Errors
+    /// If the value is anything else.
     pub fn int(&self, key: &str) -> Result<i64> {
         as_int(self.get(key)).ok_or_else(|| self.bad(key, "an integer"))
     }
@@ -159,6 +168,10 @@ impl<'a> Config<'a> {
         as_size(self.get(key)).filter(|&n| n > 0).ok_or_else(|| self.bad(key, POSITIVE))
     }
 
+    /// A positive count, or `None` for null.
+    ///
+    /// # Errors
+    /// If the value is anything else.
     pub fn optional_size(&self, key: &str) -> Result<Option<usize>> {
         if self.is_null(key) { Ok(None) } else { self.size(key).map(Some) }
     }
@@ -188,14 +201,26 @@ impl<'a> Config<'a> {
         as_float(self.get(key)).ok_or_else(|| self.bad(key, "a number"))
     }
 
+    /// A number, or `None` for null.
+    ///
+    /// # Errors
+    /// If the value is anything else.
     pub fn optional_float(&self, key: &str) -> Result<Option<f64>> {
         if self.is_null(key) { Ok(None) } else { self.float(key).map(Some) }
     }
 
+    /// A string.
+    ///
+    /// # Errors
+    /// If the value is anything else.
     pub fn str(&self, key: &str) -> Result<&str> {
         self.get(key).as_str().ok_or_else(|| self.bad(key, "a string"))
     }
 
+    /// A string, or `None` for null.
+    ///
+    /// # Errors
+    /// If the value is anything else.
     pub fn optional_str(&self, key: &str) -> Result<Option<&str>> {
         if self.is_null(key) { Ok(None) } else { self.str(key).map(Some) }
     }

@@ -71,6 +71,7 @@ impl<'g> Context<'g> {
         self.unknown
     }
 
+    /// The graph that the call is written in.
     pub fn graph(&self) -> &'g Graph {
         self.graph
     }

@@ -8,13 +8,16 @@ use crate::quantizers::Mode;
 /// Compute and variable dtype of a layer, and how its weights are quantized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DTypePolicy {
+    /// The dtype that inputs and variables are cast to for a call.
     pub compute: DType,
+    /// The dtype of the layer's floating variables.
     pub variable: DType,
     /// The quantization of layers that have one; all others compute as without it.
     pub quantization: Option<Mode>,
 }
 
 impl DTypePolicy {
+    /// Keras's default: float32 for everything, no quantization.
     pub const FLOAT32: DTypePolicy =
         DTypePolicy { compute: DType::Float32, variable: DType::Float32, quantization: None };
 

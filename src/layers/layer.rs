@@ -17,14 +17,18 @@ pub type Outputs<'g> = Nested<Value<'g>>;
 /// Shape, possibly with unknown extents, and dtype of a symbolic tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SymbolicSpec {
+    /// Extents with the batch axis; `None` where unknown.
     pub shape: SymbolicShape,
+    /// Element type.
     pub dtype: DType,
 }
 
 /// A layer of a model: it makes its variables from input shapes and writes its mathematics on graph
 /// values. Constructors read the layer's config; its shape function is its `call`, traced.
 pub trait Layer: Send + Sync {
+    /// What all layers have.
     fn base(&self) -> &LayerBase;
+    /// What all layers have, to be changed: `build` adds variables here.
     fn base_mut(&mut self) -> &mut LayerBase;
 
     /// Makes variables and sub-layers, in Keras's order, for inputs of these shapes. Called once.
@@ -151,12 +155,17 @@ pub(crate) use layer_base;
 
 /// What all layers have.
 pub struct LayerBase {
+    /// The Keras class, such as `Dense`.
     pub class_name: &'static str,
+    /// The layer's name within its model.
     pub name: String,
+    /// Keras's `trainable`: false for a frozen layer.
     pub trainable: bool,
+    /// Dtypes of computation and variables, and the quantization.
     pub policy: DTypePolicy,
     /// Whether floating inputs are cast to the compute dtype.
     pub autocast: bool,
+    /// Whether the variables have been made.
     pub built: bool,
     /// The layer's own variables in creation order.
     pub variables: Vec<Variable>,

@@ -19,16 +19,27 @@ pub enum Status {
 /// The part of Keras's documentation a layer belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
+    /// Core layers, such as `Dense` and `Embedding`.
     Core,
+    /// Activation layers, such as `ReLU`.
     Activation,
+    /// Convolution layers, transposed and separable ones among them.
     Convolutional,
+    /// Pooling layers, global ones among them.
     Pooling,
+    /// Normalization layers, such as `BatchNormalization`.
     Normalization,
+    /// Merging layers, such as `Add` and `Concatenate`.
     Merging,
+    /// Reshaping layers, such as `Flatten`, cropping and padding.
     Reshaping,
+    /// Regularization layers, such as `Dropout`.
     Regularization,
+    /// Preprocessing layers of numbers, categories, text, images and sound.
     Preprocessing,
+    /// Attention layers, such as `MultiHeadAttention`.
     Attention,
+    /// Recurrent layers, their cells and their wrappers.
     Recurrent,
     /// Layers that networks of `keras.applications` define for themselves.
     Applications,
@@ -36,11 +47,15 @@ pub enum Group {
 
 /// What the table says of a class.
 pub struct LayerDef {
+    /// The class in a file.
     pub class_name: &'static str,
+    /// Where Keras documents it.
     pub group: Group,
+    /// How much of it is done.
     pub status: Status,
     /// The constructor's defaults.
     pub defaults: fn() -> Json,
+    /// Reads the constructor's arguments from a config.
     pub new: fn(&Config) -> Result<Box<dyn Layer>>,
 }
 

@@ -24,6 +24,7 @@ impl<'g> From<Value<'g>> for Samples<'g> {
 
 /// A function of labels and predictions with its arguments. Wrong shapes are remembered by the graph.
 pub trait Function: Send + Sync {
+    /// The values per sample, before weights and reduction.
     fn call<'g>(&self, y_true: Value<'g>, y_pred: Value<'g>) -> Samples<'g>;
 }
 
@@ -54,9 +55,11 @@ where
 
 /// What a table says of a function of `keras.losses` or `keras.metrics`.
 pub struct FunctionDef {
+    /// The function's name in Keras.
     pub name: &'static str,
     /// Defaults of the arguments besides labels and predictions; null where there is none.
     pub defaults: fn() -> Json,
+    /// Reads the arguments from a config and gives the function with them.
     pub new: fn(&Config) -> Result<Arc<dyn Function>>,
 }
 

@@ -10,6 +10,7 @@ use crate::losses::{Function, Samples};
 
 /// A loss of a model, in Keras's terms: a function of labels and predictions, a reduction, a dtype.
 pub trait Loss: Send + Sync {
+    /// The name under which the loss is reported.
     fn name(&self) -> &str;
 
     /// How values per sample become one number.

@@ -9,6 +9,7 @@
 //! A loss is made by [`get`] from what a compiled model holds: a name such as `"mse"`, or the record
 //! of a class or function.
 
+mod axes;
 mod cross_entropy;
 pub(crate) mod function;
 mod hinge;
@@ -19,6 +20,7 @@ pub(crate) mod regression;
 mod sequence;
 pub(crate) mod weighting;
 
+pub(crate) use axes::Axes;
 pub use function::{Function, FunctionDef, Samples};
 pub use loss::{FunctionLoss, Loss};
 pub use registry::{LOSSES, LossDef, function, get};

@@ -5,8 +5,8 @@ use crate::base::{DType, Error, Result};
 use crate::graph::Value;
 use crate::layers::config::Config;
 use crate::layers::numbers::numbers;
-use crate::losses::Samples;
 use crate::losses::function::{floats, formula, functions, masked};
+use crate::losses::{Axes, Samples};
 use crate::operations::formulas::{EPSILON, float};
 use crate::tensor::Tensor;
 
@@ -14,7 +14,7 @@ functions! {
     /// Losses of overlapping areas and of pairs.
     OVERLAP:
     dice { axis: null } |c| {
-        let axes = axes(c)?;
+        let axes = Axes::from_config(c)?;
         formula(move |t, p| {
             let (t, p) = floats(t, p);
             let both = sum(t * p, &axes) * 2.0;
@@ -23,7 +23,7 @@ functions! {
         })
     };
     tversky { alpha: 0.5, beta: 0.5, axis: null } |c| {
-        let (alpha, beta, axes) = (c.float("alpha")?, c.float("beta")?, axes(c)?);
+        let (alpha, beta, axes) = (c.float("alpha")?, c.float("beta")?, Axes::from_config(c)?);
         formula(move |t, p| {
             let (t, p) = floats(t, p);
             let one = t.scalar_like(1.0);
@@ -41,21 +41,8 @@ functions! {
     };
 }
 
-/// The axes under the key `axis`, one or several; none for all.
-fn axes(config: &Config) -> Result<Option<Vec<i64>>> {
-    if config.is_null("axis") { Ok(None) } else { config.ints("axis").map(Some) }
-}
-
-fn sum<'g>(x: Value<'g>, axes: &Option<Vec<i64>>) -> Value<'g> {
-    let shape = x.shape();
-    let axes = match axes {
-        None => Ok((0..shape.rank()).collect::<Vec<_>>()),
-        Some(axes) => axes.iter().map(|&axis| shape.axis(axis)).collect(),
-    };
-    match axes {
-        Ok(axes) => x.sum(&axes),
-        Err(error) => x.graph().failed(error),
-    }
+fn sum<'g>(x: Value<'g>, axes: &Axes) -> Value<'g> {
+    axes.of(x).map_or(x, |axes| x.sum(&axes))
 }
 
 /// Circle loss of embeddings of unit length (Sun et al. 2020): pairs of one label are pulled

@@ -16,6 +16,7 @@ use crate::losses::{Function, FunctionDef, FunctionLoss, Loss};
 
 /// What the table says of a class of `keras.losses`.
 pub struct LossDef {
+    /// The class in `keras.losses`.
     pub class_name: &'static str,
     /// The name of a loss that is given none.
     pub name: &'static str,

@@ -13,6 +13,7 @@ pub enum Reduction {
     SumOverBatchSize,
     /// The weighted sum over the sum of the weights.
     MeanWithSampleWeight,
+    /// The weighted sum.
     Sum,
     /// The weighted values as they are.
     None,

@@ -41,7 +41,7 @@
 //! | region | kernel |
 //! | --- | --- |
 //! | map | `map` |
-//! | reduction, with what is fused in front and behind | `reduce`, `reduce_group`, `arg_reduce` |
+//! | reduction, with what is fused in front and behind | `reduce`, `reduce_group`, `reduce_columns`, `arg_reduce` |
 //! | several reductions of the same rows, each with what is fused in front and behind, and the maps that use them | `rows` |
 //! | product, convolution, pooling, with what is fused behind; in front of a product, what unpacks its right operand | `matmul_*`, `conv_*`, `pool*` |
 //!
@@ -76,6 +76,7 @@
 //! | a host prefix and a device program; a host layer after device work is an error | layers of text work while a model is traced with its data, and what they give becomes inputs of the program; a value that the device must compute first is computed when such a layer asks for it | nested models, shared layers and masks need no second description; labels looked up behind an argmax work |
 //! | large variables paneled in buffers | also in the program: a product with a large matrix is a sum of products with its panels | no kernel needs to know; see [`program::pass::panels`](crate::program::pass::panels) |
 //! | Keras's files of a backup, `latest.weights.h5` and its epoch | weights under a name of their own, and one small file that names them, replaced in one step; random states in it | a process that dies between Keras's two files repeats an epoch, and masks of dropout would be others |
+//! | a file's checksum is compared before a byte is believed | also later, where that is asked for ([`LoadOptions::lazy`](crate::LoadOptions::lazy)): a [`Source`](crate::base::Source) gives bytes, and its `check` says whether they can be believed, which everyone asks who has read all they want | the weights of a model that goes to a device are then read once |
 //! | metrics are handed to callbacks after every batch | a callback asks for them | reading waits for the device |
 //!
 //! # Words

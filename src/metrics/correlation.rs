@@ -1,35 +1,36 @@
 //! How labels and predictions vary together.
 
 use crate::graph::Value;
+use crate::losses::Axes;
 use crate::losses::function::{floats, formula, functions};
 use crate::losses::regression::cosine;
 use crate::losses::same_rank;
-use crate::operations::formulas::{EPSILON, axis_of, mean};
+use crate::operations::formulas::{EPSILON, mean};
 
 functions! {
-    /// Correlations along an axis.
+    /// Correlations along axes.
     CORRELATION:
     pearson_correlation { axis: (-1) } |c| {
-        let axis = c.int("axis")?;
+        let axes = Axes::from_config(c)?;
         formula(move |t, p| {
             let (t, p) = floats(t, p);
             let (t, p) = same_rank(t, p);
-            let (Some(at), Some(ap)) = (axis_of(t, axis), axis_of(p, axis)) else { return p };
-            let (t, p) = (standardized(t, at), standardized(p, ap));
-            mean(t * p, &[ap])
+            let (Some(at), Some(ap)) = (axes.of(t), axes.of(p)) else { return p };
+            let (t, p) = (standardized(t, &at), standardized(p, &ap));
+            mean(t * p, &ap)
         })
     };
     concordance_correlation { axis: (-1) } |c| {
-        let axis = c.int("axis")?;
+        let axes = Axes::from_config(c)?;
         formula(move |t, p| {
             let (t, p) = floats(t, p);
             let (t, p) = same_rank(t, p);
-            let (Some(at), Some(ap)) = (axis_of(t, axis), axis_of(p, axis)) else { return p };
-            let (mean_t, mean_p) = (mean_kept(t, at), mean_kept(p, ap));
-            let norm = variance(t, at) + variance(p, ap) + (mean_t - mean_p).square();
+            let (Some(at), Some(ap)) = (axes.of(t), axes.of(p)) else { return p };
+            let (mean_t, mean_p) = (mean_kept(t, &at), mean_kept(p, &ap));
+            let norm = variance(t, &at) + variance(p, &ap) + (mean_t - mean_p).square();
             // As in Keras, both are taken from the mean of the predictions.
             let both = (t - mean_p) * (p - mean_p);
-            mean(both * 2.0 / (norm + EPSILON), &[ap])
+            mean(both * 2.0 / (norm + EPSILON), &ap)
         })
     };
 }
@@ -43,17 +44,17 @@ functions! {
     };
 }
 
-fn mean_kept(x: Value<'_>, axis: usize) -> Value<'_> {
-    mean(x, &[axis]).keep_axes(&x.shape(), &[axis])
+fn mean_kept<'g>(x: Value<'g>, axes: &[usize]) -> Value<'g> {
+    mean(x, axes).keep_axes(&x.shape(), axes)
 }
 
-/// Variance along an axis, which stays with extent 1.
-fn variance(x: Value<'_>, axis: usize) -> Value<'_> {
-    let centred = x - mean_kept(x, axis);
-    mean_kept((centred - mean_kept(centred, axis)).square(), axis)
+/// Variance along axes, which stay with extent 1.
+fn variance<'g>(x: Value<'g>, axes: &[usize]) -> Value<'g> {
+    let centred = x - mean_kept(x, axes);
+    mean_kept((centred - mean_kept(centred, axes)).square(), axes)
 }
 
-/// Values with mean 0 and variance 1 along an axis.
-fn standardized(x: Value<'_>, axis: usize) -> Value<'_> {
-    (x - mean_kept(x, axis)) / variance(x, axis).sqrt()
+/// Values with mean 0 and variance 1 along axes.
+fn standardized<'g>(x: Value<'g>, axes: &[usize]) -> Value<'g> {
+    (x - mean_kept(x, axes)) / variance(x, axes).sqrt()
 }

@@ -3,7 +3,9 @@
 /// Where a metric goes when a model gets better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
+    /// It grows, as an accuracy does.
     Up,
+    /// It falls, as an error does.
     Down,
 }
 

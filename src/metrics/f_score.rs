@@ -82,6 +82,24 @@ impl FBetaScore {
         self.counts.as_ref().ok_or_else(|| unbuilt(&self.base))
     }
 
+    /// Weights of samples, ready to be multiplied with values (batch, classes).
+    ///
+    /// # Errors
+    /// If they are not one for each sample.
+    fn weight<'g>(&self, weight: Value<'g>, y_true: Value<'g>) -> Result<Value<'g>> {
+        let (shape, samples) = (weight.shape(), y_true.extent(0));
+        match *shape.as_slice() {
+            [n] if n == samples || n == 1 => Ok(weight.reshape([n, 1])),
+            // As in Keras, a column of weights meets every row of values. Their sum over everything
+            // is what the weights add up to, times what the values do.
+            [n, 1] if n == samples && self.average == Average::Micro => Ok(sum_all(weight)),
+            _ => {
+                let expected = "one weight for each sample, in one axis";
+                Err(Error::shape(&self.base.name, format!("weights {shape}"), expected))
+            }
+        }
+    }
+
     /// Whether classes are predicted: those above the threshold, without one the most probable.
     fn decide<'g>(&self, y_pred: Value<'g>) -> Value<'g> {
         let positive = match self.threshold {
@@ -140,16 +158,8 @@ impl Metric for FBetaScore {
             return Err(Error::shape(&self.base.name, found, "one shape (batch, classes)"));
         }
         let (y_true, y_pred) = (y_true.cast(dtype), self.decide(y_pred.cast(dtype)));
-        let weight = match weights.sample_weight.map(|w| (w, w.shape())) {
-            None => None,
-            Some((weight, shape)) if shape.as_slice() == &y_true.shape()[..1] => {
-                Some(weight.cast(dtype).reshape([shape[0], 1]))
-            }
-            Some((_, shape)) => {
-                let expected = "one weight for each sample";
-                return Err(Error::shape(&self.base.name, format!("weights {shape}"), expected));
-            }
-        };
+        let weight = weights.sample_weight.map(|weight| self.weight(weight.cast(dtype), y_true));
+        let weight = weight.transpose()?;
         let one = y_true.scalar_like(1.0);
         let add = |variable: &Variable, x: Value<'g>| {
             let x = weight.map_or(x, |weight| x * weight);

@@ -10,7 +10,9 @@ use crate::tensor::Variable;
 
 /// A metric: state in variables, an update from a batch, a result from the state.
 pub trait Metric: Send + Sync {
+    /// What all metrics have.
     fn base(&self) -> &MetricBase;
+    /// What all metrics have, to be changed: `build` adds variables here.
     fn base_mut(&mut self) -> &mut MetricBase;
 
     /// Makes variables whose shapes depend on what is measured. Called once, before the first

@@ -23,6 +23,7 @@ use crate::metrics::{Direction, Mean, MeanLoss, MeanMetric, Metric, MetricBase, 
 
 /// What the table says of a class of `keras.metrics`.
 pub struct MetricDef {
+    /// The class in `keras.metrics`.
     pub class_name: &'static str,
     /// The name of a metric that is given none.
     pub name: &'static str,

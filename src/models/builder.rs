@@ -58,6 +58,7 @@ fn into_map(json: Json) -> Map<String, Json> {
 
 /// The extents of an input without the batch axis: numbers, or `None` where unknown.
 pub trait IntoDims {
+    /// The extents, outermost first.
     fn into_dims(self) -> Vec<Dim>;
 }
 
@@ -108,6 +109,7 @@ impl Sequential {
         }
     }
 
+    /// The model's name; `sequential` where none is given.
     #[must_use]
     pub fn name(mut self, name: &str) -> Sequential {
         self.name = name.into();
@@ -205,10 +207,12 @@ pub struct Functional {
 }
 
 impl Functional {
+    /// A model without inputs and layers.
     pub fn new() -> Functional {
         Functional::default()
     }
 
+    /// The model's name; `functional` where none is given.
     #[must_use]
     pub fn name(mut self, name: &str) -> Functional {
         self.name = Some(name.into());

@@ -61,6 +61,7 @@ impl fmt::Debug for CustomObjects {
 }
 
 impl CustomObjects {
+    /// A table without classes and functions of the user's own.
     pub fn new() -> CustomObjects {
         CustomObjects::default()
     }

@@ -18,6 +18,7 @@ mod saveable;
 mod sequential;
 mod single;
 mod summary;
+mod warm_up;
 pub(crate) mod weights;
 
 pub use builder::{

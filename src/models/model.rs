@@ -25,8 +25,11 @@ use crate::trainers::Training;
 /// Name, shape with the batch axis, and dtype of a model's input or output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputSpec {
+    /// Name of the input, or of the layer that gives the output, with a number where that is taken.
     pub name: String,
+    /// Extents with the batch axis; `None` where unknown.
     pub shape: SymbolicShape,
+    /// Element type.
     pub dtype: DType,
 }
 
@@ -133,6 +136,7 @@ impl Model {
         }
     }
 
+    /// The model's name, as its config says it.
     pub fn name(&self) -> String {
         self.root().base().name.clone()
     }

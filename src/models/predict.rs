@@ -13,7 +13,7 @@ use crate::runtime::{Compiled, Device};
 use crate::tensor::Tensor;
 
 /// Plans kept for each model; shapes beyond that are planned again.
-const PLANS: usize = 8;
+pub(super) const PLANS: usize = 8;
 
 /// Rows computed at once where nothing is said, as in Keras.
 const BATCH: usize = 32;
@@ -24,6 +24,7 @@ pub struct PredictOptions<'a> {
     pub device: Device,
     /// Rows computed at once, as in Keras 32.
     pub batch_size: usize,
+    /// Which optimisations the program goes through.
     pub passes: Options,
     /// Called with the rows done and all rows.
     pub progress: Option<&'a mut dyn FnMut(usize, usize)>,

@@ -8,10 +8,13 @@ use crate::tensor::Variable;
 /// One row of a summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SummaryRow {
+    /// The layer's name.
     pub name: String,
+    /// The layer's class.
     pub class_name: String,
     /// As Keras prints it: `(None, 32)`, or `?` for a layer that is not built.
     pub output_shape: String,
+    /// Elements of all of the layer's weights.
     pub params: usize,
     /// `layer[call][output]` of each input, for models that are not a chain.
     pub connected_to: Vec<String>,
@@ -20,10 +23,15 @@ pub struct SummaryRow {
 /// A model's summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
+    /// The model's name.
     pub name: String,
+    /// The model's class.
     pub class_name: String,
+    /// The layers in Keras's order.
     pub rows: Vec<SummaryRow>,
+    /// Elements of all weights, without the optimizer's state.
     pub total_params: usize,
+    /// Elements of the weights that training changes by gradient.
     pub trainable_params: usize,
     /// Bytes of all weights, as stored.
     pub bytes: usize,

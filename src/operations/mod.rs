@@ -51,6 +51,7 @@ use call::Call;
 
 /// What the table says of an operation.
 pub struct OperationDef {
+    /// The operation's class, as it stands in a model's config.
     pub class_name: &'static str,
     /// Names of the call's arguments, in order.
     pub arguments: &'static [&'static str],

@@ -12,9 +12,11 @@ use crate::optimizers::{
 
 /// What the table says of a class.
 pub struct OptimizerDef {
+    /// The class in `keras.optimizers`.
     pub class_name: &'static str,
     /// The constructor's defaults.
     pub defaults: fn() -> Json,
+    /// Reads the constructor's arguments from a config.
     pub new: fn(&Config) -> Result<Box<dyn Optimizer>>,
 }
 

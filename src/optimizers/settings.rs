@@ -13,7 +13,9 @@ use crate::tensor::{Tensor, Variable};
 
 /// The learning rate: a variable that callbacks set, or a formula of the iteration.
 pub enum LearningRate {
+    /// A float32 scalar that callbacks may set.
     Variable(Variable),
+    /// A formula of the iteration, which nobody sets.
     Schedule(Box<dyn Schedule>),
 }
 
@@ -130,5 +132,9 @@ impl Source for CopyOf {
 
     fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
         self.0.source().read(offset, buf)
+    }
+
+    fn check(&self) -> Result<()> {
+        self.0.source().check()
     }
 }

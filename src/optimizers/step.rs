@@ -13,10 +13,12 @@ pub struct Step<'g> {
 }
 
 impl<'g> Step<'g> {
+    /// A step that changes variables in any case.
     pub fn new(graph: &'g Graph) -> Step<'g> {
         Step { graph, guard: None }
     }
 
+    /// The graph that the step is written in.
     pub fn graph(&self) -> &'g Graph {
         self.graph
     }

@@ -10,6 +10,7 @@ use crate::tensor::Variable;
 /// A trainable weight of a model and what an optimizer has to know of it.
 #[derive(Clone)]
 pub struct Weight {
+    /// The weight's value.
     pub variable: Variable,
     /// The names of the layers around it and its own, such as `dense/kernel`.
     pub path: String,

@@ -14,7 +14,9 @@ use crate::program::region::{Body, Inst, Region, RegionKind, RowPlan};
 /// value that is read once and the value that is stored, in the words a device holds them in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
+    /// Operations of arithmetic.
     pub flops: u64,
+    /// Bytes read and stored.
     pub bytes: u64,
 }
 

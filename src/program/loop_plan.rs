@@ -12,9 +12,11 @@ use crate::program::pass::storage_of;
 
 /// A loop made ready for a device: its regions run once in every step.
 pub struct LoopPlan {
+    /// The loop.
     pub op: LoopOverTime,
     /// The body: its inputs are those of the loop in one step.
     pub program: Program,
+    /// The body's regions.
     pub regions: Regions,
     /// Where roots of regions are stored that outlive their step. Others are in slots.
     pub stores: BTreeMap<NodeId, Stores>,

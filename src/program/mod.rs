@@ -26,6 +26,7 @@ pub use pass::{Options, Pass};
 /// Operations in topological order, with what goes in and what comes out.
 #[derive(Clone, Default)]
 pub struct Program {
+    /// Every operation, operands before those that use them; a [`NodeId`] is an index here.
     pub nodes: Vec<Node>,
     /// Model inputs in order.
     pub inputs: Vec<Spec>,
@@ -35,6 +36,7 @@ pub struct Program {
     pub complex: Vec<usize>,
     /// Variables to be set after a run, with the position of their value in `outputs`.
     pub assigns: Vec<(Variable, usize)>,
+    /// Variables that were read or assigned when the program was traced.
     pub variables: HashMap<VariableId, Variable>,
     /// Computes the [`Hoisted`](crate::graph::ops::Hoisted) values; depends on variables only.
     pub prelude: Option<Box<Program>>,

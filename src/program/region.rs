@@ -12,9 +12,15 @@ pub enum RegionKind {
     /// Every thread computes one element.
     Map,
     /// Every thread, or workgroup, combines the elements of one reduction.
-    Reduce { anchor: NodeId },
+    Reduce {
+        /// The reduction.
+        anchor: NodeId,
+    },
     /// A hand-written kernel computes the anchor; the body is applied to its elements.
-    Kernel { anchor: NodeId },
+    Kernel {
+        /// The operation of the kernel.
+        anchor: NodeId,
+    },
     /// Threads share a row: they combine its elements once or several times, then store elements.
     Rows,
     /// The regions of a loop's body, in every step; it stores the loop's results.
@@ -26,6 +32,7 @@ pub enum RegionKind {
 pub struct Region {
     /// The value it is known by; of a region of rows, the last that it stores.
     pub root: NodeId,
+    /// What its kernel is built around.
     pub kind: RegionKind,
     /// What is computed in front of a reduction, per element; in front of a product, per element of its
     /// right operand, by its linear position.
@@ -65,6 +72,7 @@ pub struct Combined {
     pub kind: ReduceKind,
     /// What is computed from the result for each row.
     pub root: NodeId,
+    /// Whether the root's value goes to a buffer; otherwise only this region uses it.
     pub stored: bool,
     /// What is combined.
     pub element: Body,
@@ -75,7 +83,9 @@ pub struct Combined {
 /// A value with all elements of the rows.
 #[derive(Clone, Debug)]
 pub struct Each {
+    /// The value that is stored.
     pub root: NodeId,
+    /// What gives its element, from loads and from the numbers of the row.
     pub body: Body,
 }
 
@@ -96,9 +106,11 @@ impl RowPlan {
 /// Straight-line code for one element.
 #[derive(Clone, Debug)]
 pub struct Body {
+    /// The dimensions that the code is computed over.
     pub space: Space,
     /// Values that are read from buffers, each once.
     pub operands: Vec<NodeId>,
+    /// The instructions; each may use the results of those before it.
     pub code: Vec<Inst>,
 }
 
@@ -110,80 +122,124 @@ pub type Reg = usize;
 pub enum Inst {
     /// The anchor's result.
     Anchor {
+        /// Dtype of the anchor's result.
         dtype: DType,
     },
     /// The number that a reduction of the same region of rows has given for this row.
     Row {
+        /// Position of the reduction in [`RowPlan::combined`].
         combined: usize,
+        /// Dtype of the number.
         dtype: DType,
     },
     /// An element of operand `operand`.
     Load {
+        /// Position of the value in [`Body::operands`].
         operand: usize,
+        /// Dtype of the value.
         dtype: DType,
+        /// The element's position, row-major.
         at: Affine,
     },
     /// An element of an operand at `at + clamp(index, 0, extent - 1) · stride`.
     Gather {
+        /// Position of the value in [`Body::operands`].
         operand: usize,
+        /// Dtype of the value.
         dtype: DType,
+        /// Position of the element that index 0 picks, row-major.
         at: Affine,
+        /// The index.
         index: Reg,
+        /// How many elements the index picks from.
         extent: i64,
+        /// Elements in memory from one index to the next.
         stride: i64,
     },
     /// A constant, by its bits.
     Scalar {
+        /// Dtype of the constant.
         dtype: DType,
+        /// The bits in the dtype's lane.
         bits: u32,
     },
     /// An index, as int32.
     Index {
+        /// The index.
         at: Affine,
     },
+    /// A function of one element.
     Unary {
+        /// Its row in [`UNARY`](crate::graph::ops::UNARY).
         name: &'static str,
+        /// The operand.
         x: Reg,
+        /// Dtype of the result.
         dtype: DType,
     },
+    /// A function of two elements.
     Binary {
+        /// Its row in [`BINARY`](crate::graph::ops::BINARY).
         name: &'static str,
+        /// The first operand.
         a: Reg,
+        /// The second operand, of the same dtype.
         b: Reg,
+        /// Dtype of the result.
         dtype: DType,
     },
+    /// One of two elements.
     Select {
+        /// The boolean that says which.
         condition: Reg,
+        /// The result where it is true.
         a: Reg,
+        /// The result where it is false.
         b: Reg,
+        /// Dtype of the result.
         dtype: DType,
     },
+    /// The element in another dtype; see [`Cast`](crate::graph::ops::Cast).
     Cast {
+        /// The operand.
         x: Reg,
+        /// Dtype of the result.
         dtype: DType,
     },
     /// The stored bits of `x`, read as another dtype.
     Bitcast {
+        /// The operand.
         x: Reg,
+        /// Dtype of the result.
         dtype: DType,
     },
     /// `x` where every index is inside its bounds, else a constant.
     Inside {
+        /// Indices, each with the extent that it must be below; none may be negative.
         bounds: Vec<(Affine, i64)>,
+        /// The result inside.
         x: Reg,
+        /// Dtype of the result.
         dtype: DType,
+        /// Bits of the result outside, in the dtype's lane.
         otherwise: u32,
     },
     /// Random bits of a key's two words and the linear position `at`.
     Random {
+        /// The words of the key.
         key: [Reg; 2],
+        /// The position that is counted by.
         at: Affine,
+        /// What the element is made of.
         take: Take,
     },
     /// The first part whose end lies beyond the index.
     Part {
+        /// The index along the axis.
         at: Affine,
+        /// Where each part ends, and its element.
         parts: Vec<(i64, Reg)>,
+        /// Dtype of the result.
         dtype: DType,
     },
 }
@@ -281,6 +337,7 @@ impl Region {
         all
     }
 
+    /// The reduction or the kernel's operation that it is built around, where it has one.
     pub fn anchor(&self) -> Option<NodeId> {
         match self.kind {
             RegionKind::Map | RegionKind::Rows | RegionKind::Loop => None,

@@ -10,7 +10,9 @@ use crate::base::Shape;
 /// `offset + Σ strides[k] · index[k]` over the dimensions of a space.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Affine {
+    /// The index at the origin of the space.
     pub offset: i64,
+    /// For each dimension of the space, what one step along it adds.
     pub strides: Vec<i64>,
 }
 
@@ -18,7 +20,9 @@ pub struct Affine {
 /// kernel, outermost first: a linear index, a row, a column, a position in a reduction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Space {
+    /// Extents, outermost first.
     pub dims: Vec<usize>,
+    /// For each dimension, the number of the coordinate that it is part of.
     pub group: Vec<usize>,
 }
 
@@ -26,7 +30,12 @@ pub struct Space {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Misfit {
     /// Dimension `dim` must be split so that its inner part has this extent.
-    Split { dim: usize, inner: usize },
+    Split {
+        /// Position of the dimension in the space.
+        dim: usize,
+        /// Extent of its inner part.
+        inner: usize,
+    },
     /// No splitting helps.
     Never,
 }
@@ -34,6 +43,7 @@ pub enum Misfit {
 /// A tensor cut into what a reduction keeps apart and what it combines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
+    /// Shape of the tensor.
     pub shape: Shape,
     /// What is combined, ascending.
     pub axes: Vec<usize>,
@@ -50,6 +60,12 @@ impl Frame {
     /// How many reductions there are, and what each combines.
     pub fn rows_and_len(&self) -> [usize; 2] {
         self.extents().map(|extents| extents.iter().product())
+    }
+
+    /// Whether neighbours in a reduction are neighbours in memory.
+    pub fn is_contiguous(&self) -> bool {
+        let innermost = (0..self.shape.rank()).rev().find(|&axis| self.shape[axis] > 1);
+        innermost.is_some_and(|axis| self.axes.contains(&axis))
     }
 
     /// A space of two coordinates: the number of the reduction and the position in it.
@@ -73,6 +89,7 @@ impl Frame {
 }
 
 impl Affine {
+    /// The same index everywhere in a space of `rank` dimensions.
     pub fn constant(offset: i64, rank: usize) -> Affine {
         Affine { offset, strides: vec![0; rank] }
     }
@@ -83,6 +100,7 @@ impl Affine {
         Affine { offset: self.offset * factor + shift, strides }
     }
 
+    /// The sum of two indices over one space.
     pub fn plus(&self, other: &Affine) -> Affine {
         let strides = self.strides.iter().zip(&other.strides).map(|(a, b)| a + b).collect();
         Affine { offset: self.offset + other.offset, strides }
@@ -107,6 +125,7 @@ impl Space {
         Space { dims, group }
     }
 
+    /// Number of dimensions.
     pub fn rank(&self) -> usize {
         self.dims.len()
     }

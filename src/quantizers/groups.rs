@@ -10,7 +10,9 @@ use crate::tensor::Variable;
 
 /// The zero points of groups of neighbours, and which group a position is in.
 pub struct Groups {
+    /// Zero points of the groups: Keras's `kernel_zero`.
     pub zero: Variable,
+    /// The number of the group of each input, in float32: Keras's `g_idx`.
     pub index: Variable,
 }
 

@@ -9,7 +9,9 @@ const EXACT: usize = 1024;
 /// An axis that a contraction sums over, in its first and in its second operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summed {
+    /// The axis in the first operand, if it has it.
     pub a: Option<usize>,
+    /// The axis in the second operand, if it has it.
     pub b: Option<usize>,
 }
 

@@ -17,8 +17,11 @@ use crate::tensor::Variable;
 
 /// A kernel as a dense layer uses it, and the matrix as which it is quantized.
 pub struct KernelShape {
+    /// Shape of the kernel as the layer knows it.
     pub kernel: Vec<usize>,
+    /// Rows of the matrix: inputs of a unit.
     pub rows: usize,
+    /// Columns of the matrix: units.
     pub columns: usize,
     /// The shape of an int8 kernel's scale.
     pub scale: Vec<usize>,
@@ -82,6 +85,7 @@ impl QuantizedKernel {
         Ok(QuantizedKernel { mode, shape, numbers, scale: scale_variable, groups, awq_scales })
     }
 
+    /// How the kernel is quantized.
     pub fn mode(&self) -> Mode {
         self.mode
     }

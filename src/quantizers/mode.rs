@@ -12,13 +12,27 @@ pub enum Mode {
     Int8,
     /// Four bits per weight, two to a byte. Without a block, one scale per output channel; with one,
     /// a scale and a zero point for every so many inputs of a channel.
-    Int4 { block: Option<u32> },
+    Int4 {
+        /// Inputs in a block; `None` without blocks.
+        block: Option<u32>,
+    },
     /// Weights and inputs rounded to eight-bit floats, with scales from the `history` last maxima.
-    Float8 { history: u32 },
+    Float8 {
+        /// How many maxima are remembered: Keras's `amax_history_length`.
+        history: u32,
+    },
     /// Weights of 2, 3, 4 or 8 bits, with scale and zero point per group of inputs of a channel.
-    Gptq { bits: u32, group: Option<u32> },
+    Gptq {
+        /// Bits of a weight.
+        bits: u32,
+        /// Inputs in a group; `None` for one group of all.
+        group: Option<u32>,
+    },
     /// Weights of 4 bits as with `Gptq`, of inputs that were scaled by their importance.
-    Awq { group: Option<u32> },
+    Awq {
+        /// Inputs in a group; `None` for one group of all.
+        group: Option<u32>,
+    },
 }
 
 /// The default length of `QuantizedFloat8DTypePolicy`'s history.

@@ -21,6 +21,7 @@ pub trait Regularizer: Send + Sync {
 
 /// What the table says of a class of `keras.regularizers`.
 pub struct RegularizerDef {
+    /// The class in `keras.regularizers`.
     pub class_name: &'static str,
     /// The constructor's defaults.
     pub defaults: fn() -> Json,

@@ -1,7 +1,7 @@
 //! A program made ready for a device.
 
-use std::fmt;
 use std::time::Duration;
+use std::{fmt, mem};
 
 use crate::base::{Error, Result};
 use crate::program::pass::fuse::{self, Regions};
@@ -11,6 +11,7 @@ use crate::program::region::{Region, RegionKind};
 use crate::program::{Cost, Options, Pass, Program};
 use crate::runtime::gpu_plan::GpuPlan;
 use crate::runtime::host::HostPlan;
+use crate::runtime::placement::Placement;
 use crate::runtime::{Device, lower};
 use crate::tensor::Tensor;
 
@@ -46,6 +47,7 @@ pub struct RegionSummary {
     pub scope: String,
     /// What it stores and where, and the operations in it.
     pub text: String,
+    /// What it computes and moves in one run, all steps of a loop together.
     pub cost: Cost,
     /// How often a kernel is started for it in one run.
     pub dispatches: usize,
@@ -54,7 +56,8 @@ pub struct RegionSummary {
 }
 
 impl Compiled {
-    /// Optimises and compiles; `dump` sees the program after each pass.
+    /// Optimises and compiles; `dump` sees the program after each pass. On a GPU, the variables that are
+    /// not there yet are streamed to it meanwhile.
     pub fn new(
         mut program: Program,
         device: &Device,
@@ -70,15 +73,21 @@ impl Compiled {
             }
             Device::Gpu(gpu) => {
                 panels::run(&mut program, gpu.max_binding())?;
-                let mut prelude = None;
-                if let Some(inner) = &program.prelude {
-                    let (regions, slots, text) = summarize(inner, options, Target::Device)?;
-                    summary.prelude = text.regions;
-                    prelude = Some(GpuPlan::new(gpu, inner, &regions, &slots, None)?);
-                }
-                let (regions, slots, text) = summarize(&program, options, Target::Device)?;
-                summary = PlanSummary { prelude: summary.prelude, ..text };
-                Plan::Gpu(GpuPlan::new(gpu, &program, &regions, &slots, prelude)?)
+                let variables = program.prelude.iter().flat_map(|inner| inner.variables.values());
+                let variables: Vec<_> = variables.chain(program.variables.values()).collect();
+                let placement = Placement::new(gpu, &variables)?;
+                let plan = placement.stream_beside(|placement| {
+                    let mut prelude = None;
+                    if let Some(inner) = &program.prelude {
+                        let (regions, slots, text) = summarize(inner, options, Target::Device)?;
+                        summary.prelude = text.regions;
+                        prelude = Some(GpuPlan::new(placement, inner, &regions, &slots, None)?);
+                    }
+                    let (regions, slots, text) = summarize(&program, options, Target::Device)?;
+                    summary = PlanSummary { prelude: mem::take(&mut summary.prelude), ..text };
+                    GpuPlan::new(placement, &program, &regions, &slots, prelude)
+                });
+                Plan::Gpu(plan?)
             }
         };
         Ok(Compiled { program, summary, plan })
@@ -93,10 +102,12 @@ impl Compiled {
         Ok(summary)
     }
 
+    /// The program after all passes.
     pub fn program(&self) -> &Program {
         &self.program
     }
 
+    /// What the plan consists of.
     pub fn summary(&self) -> &PlanSummary {
         &self.summary
     }
@@ -114,6 +125,18 @@ impl Compiled {
         match &self.plan {
             Plan::Gpu(plan) => plan.scratch_bytes(),
             Plan::Host(_) => 0,
+        }
+    }
+
+    /// Brings the weights to where they are computed with, and computes what depends on them only, so
+    /// that the next run does not have to.
+    ///
+    /// # Errors
+    /// Those of reading the weights and of the device.
+    pub fn warm_up(&self) -> Result<()> {
+        match &self.plan {
+            Plan::Gpu(plan) => plan.warm_up(),
+            Plan::Host(plan) => plan.warm_up(&self.program).map(|_| ()),
         }
     }
 

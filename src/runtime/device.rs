@@ -4,13 +4,16 @@ use std::fmt;
 
 use crate::base::{Error, Result};
 use crate::gpu::{Choice, Gpu};
-use crate::runtime::{gpu_plan, host};
+use crate::runtime::host;
+use crate::runtime::placement::Placement;
 use crate::tensor::Variable;
 
 /// What computes: a GPU, a software adapter, or the host's own executor.
 #[derive(Clone)]
 pub enum Device {
+    /// An adapter that wgpu reaches; software ones count.
     Gpu(Gpu),
+    /// The host's executor: threads of this process.
     Host,
 }
 
@@ -60,8 +63,8 @@ impl Device {
     /// streamed from where it is; what is there already stays.
     pub fn place(&self, variables: &[&Variable]) -> Result<()> {
         match self {
-            Device::Gpu(gpu) => gpu_plan::place(gpu, variables),
-            Device::Host => variables.iter().try_for_each(|v| host::resident(v).map(|_| ())),
+            Device::Gpu(gpu) => Placement::new(gpu, variables)?.stream(),
+            Device::Host => host::place(variables),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::program::region::Region;
 use crate::program::{LoopPlan, Program};
 use crate::runtime::gpu_loop::{self, Given, Recorded};
 use crate::runtime::lower::lower;
+use crate::runtime::placement::Placement;
 use crate::tensor::{Array, Resident, Tensor, Variable};
 
 /// Everything a run needs, allocated.
@@ -40,20 +41,19 @@ struct Hoisted {
 }
 
 impl GpuPlan {
-    /// Uploads what is missing of the variables, allocates, and compiles all kernels.
+    /// Allocates, binds the buffers of variables, which may still be empty, and compiles all kernels.
     pub fn new(
-        gpu: &Gpu,
+        placement: &Placement<'_>,
         program: &Program,
         regions: &Regions,
         slots: &Slots,
         prelude: Option<GpuPlan>,
     ) -> Result<GpuPlan> {
+        let gpu = placement.gpu();
         let mut buffers = Buffers { gpu, program, of: HashMap::new() };
-        let variables: Vec<&Variable> = program.variables.values().collect();
-        place(gpu, &variables)?;
-        let bind = |v: &&Variable| v.resident().map(|resident| ((*v).clone(), resident));
-        let bound = variables.iter().filter_map(bind).collect();
-        buffers.leaves(prelude.as_ref())?;
+        let bind = |v: &Variable| Some((v.clone(), placement.resident(v)?.clone()));
+        let bound = program.variables.values().filter_map(bind).collect();
+        buffers.leaves(placement, prelude.as_ref())?;
         let mut scratch_bytes = buffers.scratch(regions, slots)?;
         let mut works = Vec::with_capacity(regions.regions.len());
         for region in &regions.regions {
@@ -88,13 +88,16 @@ impl GpuPlan {
         self.scratch_bytes
     }
 
+    /// Brings variables and what depends on them only up to date.
+    pub fn warm_up(&self) -> Result<()> {
+        self.rebind()?;
+        self.hoisted.iter().try_for_each(Hoisted::refresh)
+    }
+
     /// Runs all dispatches on whatever the inputs hold, and gives the position of each region that
     /// is one and its time.
     pub fn run_timed(&self) -> Result<Vec<(usize, Duration)>> {
-        self.rebind()?;
-        if let Some(hoisted) = &self.hoisted {
-            hoisted.refresh()?;
-        }
+        self.warm_up()?;
         self.recording.run_timed()
     }
 
@@ -200,33 +203,6 @@ fn on_device<T>(gpu: &Gpu, variable: &Variable, f: impl Fn(&DeviceTensor) -> T) 
     tensor.gpu().is(gpu).then(|| f(tensor))
 }
 
-/// Puts variables on the device; those that are not there yet are streamed together. What does not
-/// fit one binding is cut into panels of rows.
-pub fn place(gpu: &Gpu, variables: &[&Variable]) -> Result<()> {
-    let mut variables = variables.to_vec();
-    // In the order in which they were made, which is that of most files.
-    variables.sort_by_key(|v| v.id());
-    let mut items: Vec<(Arc<dyn Source>, Buffer)> = Vec::new();
-    let mut moving: Vec<(&Variable, DeviceTensor)> = Vec::new();
-    for variable in variables {
-        if on_device(gpu, variable, |_| ()).is_some() {
-            continue;
-        }
-        let mut panels = Vec::new();
-        for (first, spec) in panels::panels(variable.spec(), gpu.max_binding()) {
-            let buffer = gpu.create_buffer(spec.shape.len() as u64 * 4, variable.name())?;
-            items.push((Arc::new(Rows::new(variable.source(), first, spec)), buffer.clone()));
-            panels.push((first, buffer));
-        }
-        moving.push((variable, DeviceTensor::new(gpu, panels, variable.spec().clone())));
-    }
-    gpu.upload_many(&items)?;
-    for (variable, tensor) in moving {
-        variable.set_resident(Arc::new(tensor));
-    }
-    Ok(())
-}
-
 /// A buffer with the elements of a constant.
 pub fn upload(gpu: &Gpu, constant: &Constant) -> Result<Buffer> {
     let array = constant.tensor.to_array()?;
@@ -243,16 +219,14 @@ struct Buffers<'a> {
 }
 
 impl Buffers<'_> {
-    fn leaves(&mut self, prelude: Option<&GpuPlan>) -> Result<()> {
+    fn leaves(&mut self, placement: &Placement<'_>, prelude: Option<&GpuPlan>) -> Result<()> {
         let missing = |what: &str| Error::Internal(format!("no buffer for {what}"));
         for (id, node) in self.program.nodes.iter().enumerate() {
             let bytes = node.spec.shape.len() as u64 * 4;
             let buffer = match &node.op {
                 Op::Input(_) => self.gpu.create_buffer(bytes, "input")?,
                 Op::Read(read) => {
-                    let variable = self.program.variables.get(&read.id);
-                    let panel = |t: &DeviceTensor| t.panel(read.first_row).cloned();
-                    let buffer = variable.and_then(|v| on_device(self.gpu, v, panel)).flatten();
+                    let buffer = placement.panel(read.id, read.first_row);
                     buffer.ok_or_else(|| missing("a variable"))?
                 }
                 Op::Hoisted(hoisted) => {

@@ -9,6 +9,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
+
 use crate::base::{Error, Result, ResultExt, Source, Spec};
 use crate::graph::eval::last_uses;
 use crate::graph::{NodeId, Op};
@@ -76,16 +78,46 @@ impl Resident for HostResident {
 
 /// The elements of a variable, read into host memory when they are not there yet.
 pub fn resident(variable: &Variable) -> Result<Arc<Array>> {
-    if let Some(resident) = variable.resident()
-        && let Some(host) = resident.as_any().downcast_ref::<HostResident>()
-    {
-        return Ok(host.0.clone());
+    if let Some(there) = on_host(variable) {
+        return Ok(there);
     }
-    let array =
-        Tensor::from_source(variable.source().as_ref()).and_then(|tensor| tensor.to_array());
-    let array = Arc::new(array.at(|| format!("variable '{}'", variable.name()))?);
-    variable.set_resident(Arc::new(HostResident(array.clone())));
-    Ok(array)
+    place(&[variable])?;
+    on_host(variable).ok_or_else(|| {
+        Error::Internal(format!("variable '{}' was moved while it was read", variable.name()))
+    })
+}
+
+/// The elements of a variable that is in host memory.
+fn on_host(variable: &Variable) -> Option<Arc<Array>> {
+    let resident = variable.resident()?;
+    let host: &HostResident = resident.as_any().downcast_ref()?;
+    Some(host.0.clone())
+}
+
+/// Reads variables into host memory that are not there yet, with all processor cores. None is used
+/// before all were read and found to be what their file holds.
+pub fn place(variables: &[&Variable]) -> Result<()> {
+    let mut missing = variables.to_vec();
+    missing.retain(|variable| on_host(variable).is_none());
+    missing.sort_by_key(|variable| variable.id());
+    missing.dedup_by_key(|variable| variable.id());
+    let read = |variable: &&Variable| {
+        let source = variable.source();
+        let array = Array::read(source.as_ref()).at(|| title(variable))?;
+        Ok((source, array))
+    };
+    let read: Vec<_> = missing.par_iter().map(read).collect::<Result<_>>()?;
+    for (variable, (source, _)) in missing.iter().zip(&read) {
+        source.check().at(|| title(variable))?;
+    }
+    for (variable, (_, array)) in missing.iter().zip(read) {
+        variable.set_resident(Arc::new(HostResident(Arc::new(array))));
+    }
+    Ok(())
+}
+
+fn title(variable: &Variable) -> String {
+    format!("variable '{}'", variable.name())
 }
 
 impl HostPlan {
@@ -139,6 +171,14 @@ impl HostPlan {
         Ok(times)
     }
 
+    /// Reads the variables that are not there yet; gives what depends on variables only.
+    pub fn warm_up(&self, program: &Program) -> Result<Vec<Arc<Array>>> {
+        let of_prelude = program.prelude.iter().flat_map(|prelude| prelude.variables.values());
+        let variables: Vec<_> = of_prelude.chain(program.variables.values()).collect();
+        place(&variables)?;
+        self.hoisted.as_ref().map_or_else(|| Ok(Vec::new()), Hoisted::values)
+    }
+
     /// Computes the outputs; `done` is told of each region and its time.
     pub(super) fn compute(
         &self,
@@ -146,10 +186,7 @@ impl HostPlan {
         inputs: &[Arc<Array>],
         done: &mut dyn FnMut(usize, Duration),
     ) -> Result<Vec<Arc<Array>>> {
-        let hoisted = match &self.hoisted {
-            Some(hoisted) => hoisted.values()?,
-            None => Vec::new(),
-        };
+        let hoisted = self.warm_up(program)?;
         let mut values: HashMap<NodeId, Arc<Array>> = self.constants.clone();
         for (id, node) in program.nodes.iter().enumerate() {
             let value = match &node.op {

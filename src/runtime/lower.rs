@@ -8,6 +8,7 @@ use crate::kernels::{self, Access, CONTRACTION_OPERAND, Epilogue, WINDOW_OPERAND
 use crate::program::Program;
 use crate::program::pass::memory;
 use crate::program::region::{Region, RegionKind};
+use crate::program::view::Frame;
 
 /// A launch and the values it binds, in order; the output comes at `launch.first_output`.
 pub struct Lowered {
@@ -37,6 +38,7 @@ pub fn lower(
                 body: &region.body,
                 outputs,
                 len: reduced_len(program, anchor),
+                contiguous: frame(program, anchor).is_none_or(|frame| frame.is_contiguous()),
             };
             reduce::launch(&reduction, caps, access)?
         }
@@ -52,6 +54,14 @@ pub fn lower(
         launch.label = format!("{scope}: {}", launch.label);
     }
     Ok(Lowered { launch, reads })
+}
+
+/// What a reduction keeps apart and what it combines.
+fn frame(program: &Program, anchor: NodeId) -> Option<Frame> {
+    let node = &program.nodes[anchor];
+    let Op::Reduce(op) = &node.op else { return None };
+    let shape = program.nodes[node.inputs[0]].spec.shape.clone();
+    Some(Frame { shape, axes: op.axes.clone() })
 }
 
 /// Number of elements in each reduction.

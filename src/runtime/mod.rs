@@ -13,6 +13,7 @@ mod host_loop;
 mod host_math;
 mod host_pool;
 mod lower;
+mod placement;
 mod rates;
 mod times;
 

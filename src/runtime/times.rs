@@ -34,18 +34,22 @@ impl Times {
         self.0.len()
     }
 
+    /// Whether no run was counted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// The median in seconds; NaN without runs.
     pub fn median(&self) -> f64 {
         self.quantile(0.5)
     }
 
+    /// The shortest in seconds; NaN without runs.
     pub fn least(&self) -> f64 {
         self.quantile(0.0)
     }
 
+    /// The longest in seconds; NaN without runs.
     pub fn most(&self) -> f64 {
         self.quantile(1.0)
     }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use crate::base::{Error, Result};
 
@@ -17,6 +18,15 @@ pub trait ReadAt: Send + Sync {
     /// # Errors
     /// If fewer bytes are there, or the operating system refuses.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()>;
+
+    /// Says whether the bytes read so far can be believed; see
+    /// [`Source::check`](crate::base::Source::check).
+    ///
+    /// # Errors
+    /// If they are damaged or not what was opened.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Whether there are no bytes at all.
     fn is_empty(&self) -> bool {
@@ -69,11 +79,14 @@ fn past_end(offset: u64, len: usize, total: u64) -> Error {
     ))
 }
 
-/// A file opened for reading.
+/// A file opened for reading. It keeps what it opened: a file that takes its name later is another
+/// one.
 pub struct FileBytes {
     file: File,
     path: PathBuf,
     len: u64,
+    /// Where the system tells.
+    modified: Option<SystemTime>,
 }
 
 impl FileBytes {
@@ -89,8 +102,9 @@ impl FileBytes {
 
     /// An open file; `path` is its name in messages.
     pub fn from_file(file: File, path: &Path) -> Result<FileBytes> {
-        let len = file.metadata().map_err(|e| Error::io(path, e))?.len();
-        Ok(FileBytes { file, path: path.into(), len })
+        let meta = file.metadata().map_err(|e| Error::io(path, e))?;
+        let (len, modified) = (meta.len(), meta.modified().ok());
+        Ok(FileBytes { file, path: path.into(), len, modified })
     }
 }
 
@@ -101,6 +115,20 @@ impl ReadAt for FileBytes {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
         read_file(&self.file, offset, buf).map_err(|e| Error::io(&self.path, e))
+    }
+
+    fn check(&self) -> Result<()> {
+        let now = self.file.metadata().map_err(|e| Error::io(&self.path, e))?;
+        if (now.len(), now.modified().ok()) == (self.len, self.modified) {
+            return Ok(());
+        }
+        Err(Error::Archive(format!(
+            "'{}' was written to while its weights were still being read from it: it had {} bytes \
+             and has {}; load it again, and replace files instead of changing them",
+            self.path.display(),
+            self.len,
+            now.len()
+        )))
     }
 }
 
@@ -186,6 +214,10 @@ impl ReadAt for Window {
             Some(end) if end <= self.len => self.inner.read_at(self.start + offset, buf),
             _ => Err(past_end(offset, buf.len(), self.len)),
         }
+    }
+
+    fn check(&self) -> Result<()> {
+        self.inner.check()
     }
 }
 

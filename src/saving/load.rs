@@ -179,6 +179,10 @@ impl Source for CastSource {
         }
         Ok(())
     }
+
+    fn check(&self) -> Result<()> {
+        self.source.check()
+    }
 }
 
 #[cfg(test)]

@@ -6,8 +6,11 @@ use crate::base::{DType, Shape, Spec};
 /// The words of an [`Array`], one per element.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Words {
+    /// The floating types.
     F32(Vec<f32>),
+    /// The signed integers.
     I32(Vec<i32>),
+    /// The unsigned integers, and booleans as 0 or 1.
     U32(Vec<u32>),
 }
 
@@ -17,11 +20,14 @@ pub enum Words {
 /// float16 can represent, a boolean array only 0 and 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
+    /// Shape and stored dtype, whose lane is that of the words.
     pub spec: Spec,
+    /// The elements, row-major.
     pub words: Words,
 }
 
 impl Array {
+    /// A float32 array; there must be as many words as the shape has elements.
     pub fn f32(shape: impl Into<Shape>, words: Vec<f32>) -> Array {
         Array { spec: Spec::new(shape, DType::Float32), words: Words::F32(words) }
     }
@@ -32,10 +38,12 @@ impl Array {
         Array { spec, words }
     }
 
+    /// Number of elements.
     pub fn len(&self) -> usize {
         self.words.len()
     }
 
+    /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -66,6 +74,15 @@ impl Array {
         }
     }
 
+    /// The raw bytes of the words, to be written.
+    pub(super) fn word_bytes_mut(&mut self) -> &mut [u8] {
+        match &mut self.words {
+            Words::F32(v) => bytemuck::cast_slice_mut(v),
+            Words::I32(v) => bytemuck::cast_slice_mut(v),
+            Words::U32(v) => bytemuck::cast_slice_mut(v),
+        }
+    }
+
     /// An array from the words a device holds.
     pub fn from_word_bytes(spec: Spec, bytes: &[u8]) -> Array {
         let words = match spec.dtype.lane() {
@@ -78,6 +95,7 @@ impl Array {
 }
 
 impl Words {
+    /// `len` zeros of a lane.
     pub fn zeros(lane: Lane, len: usize) -> Words {
         match lane {
             Lane::F32 => Words::F32(vec![0.0; len]),
@@ -95,6 +113,7 @@ impl Words {
         }
     }
 
+    /// Number of words.
     pub fn len(&self) -> usize {
         match self {
             Words::F32(v) => v.len(),
@@ -103,6 +122,7 @@ impl Words {
         }
     }
 
+    /// Whether there are no words.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

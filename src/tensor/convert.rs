@@ -2,7 +2,8 @@
 
 use half::{bf16, f16};
 
-use crate::base::{DType, Error, Result, Spec};
+use crate::base::stream::PIECE;
+use crate::base::{DType, Error, Result, Source, Spec};
 use crate::tensor::{Array, Tensor, Words, float8};
 
 impl Tensor {
@@ -199,6 +200,32 @@ pub fn bytes_to_words(dtype: DType, bytes: &[u8], words: &mut Vec<u8>) -> Result
 }
 
 impl Array {
+    /// The elements of a source, converted piece by piece as they are read. Whether they can be believed
+    /// is what [`Source::check`] then says.
+    ///
+    /// # Errors
+    /// Those of the source; [`Error::DType`] for 64-bit integers that do not fit a word.
+    pub fn read(source: &dyn Source) -> Result<Array> {
+        let (dtype, len) = (source.spec().dtype, source.spec().shape.len());
+        let size = dtype.size();
+        let step = PIECE / size.max(4);
+        let mut array = Array::zeros(source.spec().clone());
+        let mut stored = vec![0; if size == 4 { 0 } else { step.min(len) * size }];
+        let mut words = Vec::new();
+        for (i, piece) in array.word_bytes_mut().chunks_mut(step * 4).enumerate() {
+            let offset = i * step * size;
+            if size == 4 {
+                source.read(offset, piece)?;
+                continue;
+            }
+            let stored = &mut stored[..piece.len() / 4 * size];
+            source.read(offset, stored)?;
+            bytes_to_words(dtype, stored, &mut words)?;
+            piece.copy_from_slice(&words);
+        }
+        Ok(array)
+    }
+
     /// The elements as stored in the array's dtype.
     pub fn to_tensor(&self) -> Tensor {
         let dtype = self.spec.dtype;

@@ -16,6 +16,7 @@ use std::sync::Arc;
 pub use array::{Array, Words};
 pub use variable::{Resident, Variable, VariableId};
 
+use crate::base::stream::PIECE;
 use crate::base::{DType, Error, Result, Shape, Source, Spec};
 
 /// Elements in host memory, row-major, little-endian, in their stored dtype. Cloning is cheap.
@@ -31,6 +32,7 @@ pub struct Tensor {
 
 /// A Rust type that is the stored form of a dtype.
 pub trait Element: bytemuck::Pod {
+    /// The dtype whose elements are stored as this type.
     const DTYPE: DType;
 }
 
@@ -92,18 +94,23 @@ impl Tensor {
     /// All bytes of a source, read into host memory.
     pub fn from_source(source: &dyn Source) -> Result<Tensor> {
         let mut bytes = vec![0; source.spec().bytes()];
-        source.read(0, &mut bytes)?;
+        let pieces = bytes.chunks_mut(PIECE).enumerate();
+        pieces.into_iter().try_for_each(|(i, piece)| source.read(i * PIECE, piece))?;
+        source.check()?;
         Tensor::from_bytes(source.spec().clone(), bytes)
     }
 
+    /// Shape and dtype.
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
 
+    /// Extents, outermost first.
     pub fn shape(&self) -> &Shape {
         &self.spec.shape
     }
 
+    /// Element type, as stored.
     pub fn dtype(&self) -> DType {
         self.spec.dtype
     }
@@ -113,6 +120,7 @@ impl Tensor {
         self.spec.shape.len()
     }
 
+    /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.spec.shape.is_empty()
     }

@@ -50,6 +50,7 @@ impl Variable {
         }))
     }
 
+    /// What programs know the variable by; clones share it.
     pub fn id(&self) -> VariableId {
         self.0.id
     }
@@ -59,6 +60,7 @@ impl Variable {
         &self.0.name
     }
 
+    /// Shape and dtype, which never change.
     pub fn spec(&self) -> &Spec {
         &self.0.spec
     }

@@ -3,10 +3,7 @@
 use crate::base::Result;
 use crate::models::Model;
 use crate::runtime::Device;
-use crate::trainers::Data;
-
-/// Names and values of what an epoch or a batch gave.
-pub type Logs = Vec<(String, f64)>;
+use crate::trainers::{Data, Logs};
 
 /// Called by `fit` and `evaluate` at the places where Keras calls its callbacks. Every method may look
 /// at the model, change it, and end the training with [`Run::stop`].
@@ -76,9 +73,11 @@ pub struct Params {
 
 /// A call of `fit` or `evaluate` as callbacks see it.
 pub struct Run<'m> {
+    /// The model that is trained or evaluated.
     pub model: &'m mut Model,
     /// What computes.
     pub device: &'m Device,
+    /// What was known before it started.
     pub params: Params,
     stopped: bool,
     /// The epoch and the batch in it with which training starts.

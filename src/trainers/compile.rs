@@ -4,7 +4,7 @@ use serde_json::{Map, json};
 
 use crate::base::{Error, Result};
 use crate::layers::config::Json;
-use crate::optimizers::registry;
+use crate::optimizers::{Pattern, registry};
 
 /// Arguments of Keras's `compile`, as a model file holds them.
 ///
@@ -18,7 +18,12 @@ use crate::optimizers::registry;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Compile(Map<String, Json>);
+pub struct Compile {
+    /// What a file holds.
+    config: Map<String, Json>,
+    /// Names of weights that do not decay; a file does not hold them.
+    no_decay: Vec<String>,
+}
 
 impl Compile {
     /// An optimizer by its name, such as `"adam"`, or from a builder; nothing else is set.
@@ -33,16 +38,18 @@ impl Compile {
             "steps_per_execution": 1,
             "jit_compile": false,
         });
-        Compile(if let Json::Object(config) = config { config } else { Map::new() })
+        let config = if let Json::Object(config) = config { config } else { Map::new() };
+        Compile { config, no_decay: Vec::new() }
     }
 
     /// The arguments that a `compile_config` holds; nothing for a model that was not compiled.
     pub(crate) fn from_config(config: &Json) -> Option<Compile> {
-        config.as_object().filter(|config| !config.is_empty()).map(|c| Compile(c.clone()))
+        let config = config.as_object().filter(|config| !config.is_empty())?;
+        Some(Compile { config: config.clone(), no_decay: Vec::new() })
     }
 
     fn set(mut self, key: &str, value: impl Into<Json>) -> Compile {
-        self.0.insert(key.into(), value.into());
+        self.config.insert(key.into(), value.into());
         self
     }
 
@@ -70,6 +77,25 @@ impl Compile {
         self.set("weighted_metrics", metrics)
     }
 
+    /// Weights that the optimizer's weight decay leaves alone: those in whose own name, such as
+    /// `kernel` or `bias`, one of these expressions is found. Keras's
+    /// `optimizer.exclude_from_weight_decay(var_names=..)`; as there, a saved model does not tell of it.
+    #[must_use]
+    pub fn exclude_from_weight_decay<S: Into<String>>(
+        mut self,
+        var_names: impl IntoIterator<Item = S>,
+    ) -> Compile {
+        self.no_decay = var_names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether weight decay reaches a weight of a name.
+    pub(crate) fn weight_decay(&self) -> Result<impl Fn(&str) -> bool + use<>> {
+        let patterns: Vec<Pattern> =
+            self.no_decay.iter().map(|text| Pattern::new(text)).collect::<Result<_>>()?;
+        Ok(move |name: &str| !patterns.iter().any(|pattern| pattern.is_in(name)))
+    }
+
     /// Whether the loss of a model of the policy `mixed_float16` is scaled; true when nothing is said.
     #[must_use]
     pub fn auto_scale_loss(self, scale: bool) -> Compile {
@@ -90,7 +116,7 @@ impl Compile {
 
     /// An argument; null when it is not given.
     pub(crate) fn get(&self, key: &str) -> &Json {
-        self.0.get(key).unwrap_or(&Json::Null)
+        self.config.get(key).unwrap_or(&Json::Null)
     }
 
     /// The `compile_config` that Keras would write.
@@ -98,7 +124,7 @@ impl Compile {
     /// # Errors
     /// If the optimizer is none of Keras.
     pub(crate) fn config(&self) -> Result<Json> {
-        let mut config = self.0.clone();
+        let mut config = self.config.clone();
         if !self.get("optimizer").is_null() {
             config.insert("optimizer".into(), registry::record_of(self.get("optimizer"))?);
         }
@@ -118,7 +144,7 @@ impl Compile {
             "jit_compile",
             "auto_scale_loss",
         ];
-        match self.0.keys().find(|key| !KNOWN.contains(&key.as_str())) {
+        match self.config.keys().find(|key| !KNOWN.contains(&key.as_str())) {
             None => Ok(()),
             Some(key) => {
                 let key = crate::base::error::quote(key);

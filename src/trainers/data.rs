@@ -6,7 +6,9 @@ use crate::tensor::Tensor;
 /// Inputs in the order of the model's inputs, labels and weights in that of its outputs.
 #[derive(Clone, Debug, Default)]
 pub struct Data {
+    /// Inputs; the first axis of each counts the samples.
     pub x: Vec<Tensor>,
+    /// Labels, in the order of the model's outputs.
     pub y: Vec<Tensor>,
     /// None, one for all outputs, or one for each.
     pub sample_weight: Vec<Tensor>,

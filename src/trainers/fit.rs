@@ -3,8 +3,8 @@
 use crate::base::Result;
 use crate::models::Model;
 use crate::trainers::batches::Batches;
-use crate::trainers::callback::{Callback, Callbacks, Logs, Params, Run, sorted};
-use crate::trainers::{Data, EvaluateOptions, FitOptions, History};
+use crate::trainers::callback::{Callback, Callbacks, Params, Run, sorted};
+use crate::trainers::{Data, EvaluateOptions, FitOptions, History, Logs};
 
 impl Model {
     /// Trains for some epochs.

@@ -3,8 +3,8 @@
 use serde_json::{Map, json};
 
 use crate::base::Result;
-use crate::saving::json::{Json, from_float};
-use crate::trainers::callback::{Callback, Logs, Run};
+use crate::saving::json::Json;
+use crate::trainers::{Callback, Logged, Logs, Run};
 
 /// What every epoch gave. `fit` returns one.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,20 +12,21 @@ pub struct History {
     /// The numbers of the epochs.
     pub epoch: Vec<usize>,
     /// Names with a value for each epoch.
-    pub history: Vec<(String, Vec<f64>)>,
+    pub history: Vec<(String, Vec<Logged>)>,
 }
 
 impl History {
-    /// The values of a name, such as `val_loss`.
-    pub fn get(&self, name: &str) -> Option<&[f64]> {
-        self.history.iter().find(|(n, _)| n == name).map(|(_, values)| values.as_slice())
+    /// The numbers of a name, such as `val_loss`; `None` if there is no such name, or it gives arrays.
+    pub fn get(&self, name: &str) -> Option<Vec<f64>> {
+        let (_, values) = self.history.iter().find(|(n, _)| n == name)?;
+        values.iter().map(Logged::number).collect()
     }
 
     /// `{"epoch": [..], "history": {name: [..]}}`.
     pub fn to_json(&self) -> Json {
-        let numbers = |values: &[f64]| values.iter().map(|&v| from_float(v)).collect::<Json>();
+        let list = |values: &[Logged]| values.iter().map(Logged::to_json).collect::<Json>();
         let names: Map<String, Json> =
-            self.history.iter().map(|(name, values)| (name.clone(), numbers(values))).collect();
+            self.history.iter().map(|(name, values)| (name.clone(), list(values))).collect();
         json!({"epoch": self.epoch, "history": names})
     }
 }
@@ -40,8 +41,8 @@ impl Callback for History {
         self.epoch.push(epoch);
         for (name, value) in logs {
             match self.history.iter_mut().find(|(n, _)| n == name) {
-                Some((_, values)) => values.push(*value),
-                None => self.history.push((name.clone(), vec![*value])),
+                Some((_, values)) => values.push(value.clone()),
+                None => self.history.push((name.clone(), vec![value.clone()])),
             }
         }
         Ok(())

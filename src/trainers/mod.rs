@@ -3,8 +3,11 @@
 //! | part | where |
 //! | --- | --- |
 //! | what `compile` was given, as `compile_config` holds it | [`Compile`] |
+//! | the same, output by output | `arguments` |
 //! | losses and metrics of the outputs | `objectives` |
-//! | one step as one program: forward, loss, gradients, update, metrics | `step` |
+//! | one step as one graph: forward, loss, gradients, update, metrics | `trace` |
+//! | plans of steps | `step` |
+//! | what metrics gave | [`Logs`] |
 //! | whether the loss is scaled for float16 | `loss_scaling` |
 //! | splits, weights of samples | `data` |
 //! | which samples come when | `batches` |
@@ -12,6 +15,7 @@
 //! | gradients of a model's outputs, without a loss | [`Gradients`] |
 //! | what is called on the way; Keras's own are in [`callbacks`](crate::callbacks) | [`Callback`] |
 
+mod arguments;
 mod batches;
 mod callback;
 mod compile;
@@ -20,18 +24,21 @@ mod fit;
 mod gradients;
 mod history;
 mod learning_rate;
+mod logged;
 mod loss_scaling;
 mod model;
 mod objectives;
 mod options;
 mod step;
+mod trace;
 mod weights;
 
-pub use callback::{Callback, Logs, Params, Run};
+pub use callback::{Callback, Params, Run};
 pub use compile::Compile;
 pub use data::Data;
 pub use gradients::Gradients;
 pub use history::History;
+pub use logged::{Logged, Logs};
 pub(crate) use loss_scaling::LossScaling;
 pub use options::{EvaluateOptions, FitOptions, Frequency};
 pub(crate) use step::Training;

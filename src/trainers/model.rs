@@ -5,9 +5,8 @@ use crate::metrics::Direction;
 use crate::models::Model;
 use crate::optimizers::Optimizer;
 use crate::runtime::Device;
-use crate::trainers::callback::Logs;
 use crate::trainers::loss_scaling::LossScaling;
-use crate::trainers::{Compile, Data, Training};
+use crate::trainers::{Compile, Data, Logs, Training};
 
 impl Model {
     /// Configures the model for training. State of an earlier optimizer is dropped.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::base::error::quote;
-use crate::base::{Error, Result, Spec};
+use crate::base::{Error, Nested, Result, Spec};
 use crate::graph::{Graph, Value};
 use crate::layers::config::Json;
 use crate::losses::{self, Loss, Weights};
 use crate::metrics::{self, Direction, Mean, Metric};
-use crate::models::CustomObjects;
+use crate::models::{CustomObjects, Model};
 use crate::trainers::Compile;
+use crate::trainers::arguments::{metric_lists, per_output};
 
 /// The losses and metrics of a compiled model, made for labels and predictions of given specs.
 pub struct Objectives {
@@ -40,23 +41,15 @@ pub struct Output<'g> {
 }
 
 impl Objectives {
-    /// Makes the losses and metrics of a model with outputs of these names. Specs are of labels and
-    /// predictions, output by output.
+    /// Makes the losses and metrics of a model. Specs are of labels and predictions, output by output.
     pub fn new(
         compile: &Compile,
-        custom: &CustomObjects,
-        names: &[String],
+        model: &Model,
         specs: &[(Option<Spec>, Spec)],
     ) -> Result<Objectives> {
-        let identifiers = per_output("loss", compile.get("loss"), names, true)?;
-        let factors = per_output("loss_weights", compile.get("loss_weights"), names, false)?;
-        let mut losses: Vec<OutputLoss> = Vec::new();
-        for ((identifier, factor), spec) in identifiers.iter().zip(&factors).zip(specs) {
-            losses.push(match identifier {
-                Json::Null => None,
-                identifier => Some((loss(identifier, custom, spec)?, factor.as_f64())),
-            });
-        }
+        let names: Vec<String> = model.outputs().into_iter().map(|output| output.name).collect();
+        let (names, custom) = (names.as_slice(), &model.custom);
+        let losses = losses(compile, model, names, specs)?;
         let several = losses.iter().flatten().count() > 1;
         let tracked = losses.iter().zip(names).filter(|(loss, _)| several && loss.is_some());
         let trackers = tracked
@@ -137,29 +130,31 @@ fn only(weight: Value<'_>) -> Weights<'_> {
     Weights { sample_weight: Some(weight), mask: None }
 }
 
-/// An argument of `compile`, one value for each output.
-fn per_output(key: &str, given: &Json, names: &[String], shared: bool) -> Result<Vec<Json>> {
-    let bad = || {
-        Error::Invalid(format!(
-            "{key} {}: expected one for each of the outputs {}",
-            quote(&given.to_string()),
-            names.join(", ")
-        ))
+/// The losses of the outputs, with their weights.
+fn losses(
+    compile: &Compile,
+    model: &Model,
+    names: &[String],
+    specs: &[(Option<Spec>, Spec)],
+) -> Result<Vec<OutputLoss>> {
+    let (given, weights) = (compile.get("loss"), compile.get("loss_weights"));
+    // Only a mapping of outputs may have losses for some of them.
+    let partial = matches!(model.output_structure(), Nested::Dict(_));
+    let identifiers = per_output(("loss", given), names, true, partial)?;
+    let factors = per_output(("loss_weights", weights), names, false, true)?;
+    let one = |((identifier, factor), (name, spec)): ((&Json, &Json), (&String, _))| {
+        if identifier.is_null() {
+            return Ok(None);
+        }
+        if factor.as_f64().is_none() && !weights.is_null() {
+            let (name, weights) = (quote(name), quote(&weights.to_string()));
+            return Err(Error::Invalid(format!(
+                "loss_weights {weights}: expected a number for '{name}', which has a loss"
+            )));
+        }
+        Ok(Some((loss(identifier, &model.custom, spec)?, factor.as_f64())))
     };
-    match given {
-        Json::Null => Ok(vec![Json::Null; names.len()]),
-        Json::Array(items) if items.len() == names.len() => Ok(items.clone()),
-        Json::Object(map) if !map.contains_key("class_name") => {
-            if map.keys().any(|key| !names.contains(key)) || map.len() != names.len() {
-                return Err(bad());
-            }
-            Ok(names.iter().map(|name| map[name].clone()).collect())
-        }
-        one if !one.is_array() && (shared || names.len() == 1) => {
-            Ok(vec![one.clone(); names.len()])
-        }
-        _ => Err(bad()),
-    }
+    identifiers.iter().zip(&factors).zip(names.iter().zip(specs)).map(one).collect()
 }
 
 /// What labels and predictions of these specs say of the kind of a classification.
@@ -236,40 +231,6 @@ fn add_metrics(
         }
     }
     Ok(())
-}
-
-/// The identifiers of the metrics of each output.
-fn metric_lists(key: &str, given: &Json, names: &[String]) -> Result<Vec<Vec<Json>>> {
-    let list = |json: &Json| match json {
-        Json::Null => Vec::new(),
-        Json::Array(items) => items.clone(),
-        one => vec![one.clone()],
-    };
-    if names.len() == 1 {
-        let nested = match given {
-            Json::Object(map) if !map.contains_key("class_name") => {
-                map.values().flat_map(list).collect()
-            }
-            other => list(other),
-        };
-        return Ok(vec![nested.iter().flat_map(list).collect()]);
-    }
-    match given {
-        Json::Null => Ok(vec![Vec::new(); names.len()]),
-        Json::Array(items) if items.is_empty() => Ok(vec![Vec::new(); names.len()]),
-        Json::Array(items) if items.len() == names.len() => Ok(items.iter().map(list).collect()),
-        Json::Object(map)
-            if !map.contains_key("class_name") && map.keys().all(|k| names.contains(k)) =>
-        {
-            Ok(names.iter().map(|name| map.get(name).map_or(Vec::new(), list)).collect())
-        }
-        other => Err(Error::Invalid(format!(
-            "{key} {}: expected a list with an entry for each output, or a mapping by the outputs' \
-             names {}",
-            quote(&other.to_string()),
-            names.join(", ")
-        ))),
-    }
 }
 
 /// A name that no metric has yet, made as Keras makes it.

@@ -8,6 +8,7 @@ use crate::trainers::{Callback, Data};
 pub struct FitOptions<'a> {
     /// What computes; [`Device::default_device`] where nothing is said.
     pub device: Device,
+    /// Samples in a batch; 32 where nothing is said.
     pub batch_size: usize,
     /// The number of the last epoch plus 1.
     pub epochs: usize,
@@ -24,6 +25,7 @@ pub struct FitOptions<'a> {
     pub class_weight: Vec<(i64, f64)>,
     /// The part of the samples, from the last on, that are for validation.
     pub validation_split: f64,
+    /// Samples for validation; with them, `validation_split` has no effect.
     pub validation_data: Option<Data>,
     /// Batches in a validation; all where nothing is said.
     pub validation_steps: Option<usize>,
@@ -31,6 +33,7 @@ pub struct FitOptions<'a> {
     pub validation_batch_size: Option<usize>,
     /// The epochs that end with a validation.
     pub validation_freq: Frequency,
+    /// What is called at each stage, in this order.
     pub callbacks: Vec<&'a mut (dyn Callback + 'a)>,
 }
 
@@ -117,7 +120,9 @@ impl Frequency {
 /// How to evaluate; the defaults are Keras's.
 #[derive(Debug)]
 pub struct EvaluateOptions {
+    /// What computes; [`Device::default_device`] where nothing is said.
     pub device: Device,
+    /// Samples in a batch; 32 where nothing is said.
     pub batch_size: usize,
     /// Batches; all where nothing is said.
     pub steps: Option<usize>,

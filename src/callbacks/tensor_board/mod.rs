@@ -14,13 +14,13 @@ mod record;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::callbacks::arguments::arguments;
 use crate::callbacks::learning_rate_scheduler::log_rates;
 use crate::models::Model;
 use crate::models::weights::layer_weights;
 use crate::optimizers::Optimizer;
-use crate::trainers::{Callback, Logs, Run};
+use crate::trainers::{Callback, Logged, Logs, Run};
 
 use event::Summary;
 use record::EventFile;
@@ -133,6 +133,15 @@ fn open<'a>(
     Ok(file.insert(open))
 }
 
+/// The summary of a number.
+///
+/// # Errors
+/// For an array, which has no place in a chart of scalars.
+fn scalar(tag: &str, value: &Logged) -> Result<Summary> {
+    let array = || Error::Unsupported(format!("TensorBoard's scalar '{tag}', which is an array"));
+    value.number().map(|number| Summary::scalar(tag, number)).ok_or_else(array)
+}
+
 /// Steps that the optimizer has counted.
 fn iterations(model: &Model) -> Result<u64> {
     let variables = model.optimizer().map(Optimizer::variables).unwrap_or_default();
@@ -177,7 +186,7 @@ impl Callback for TensorBoard {
             self.train()?.write(step, &Summary::scalar("batch_steps_per_second", speed))?;
         }
         for (name, value) in &logs {
-            self.train()?.write(step, &Summary::scalar(&format!("batch_{name}"), *value))?;
+            self.train()?.write(step, &scalar(&format!("batch_{name}"), value)?)?;
         }
         Ok(())
     }
@@ -193,7 +202,7 @@ impl Callback for TensorBoard {
             let step = iterations(run.model)?;
             for (name, value) in logs {
                 let tag = format!("evaluation_{name}_vs_iterations");
-                self.validation()?.write(step, &Summary::scalar(&tag, *value))?;
+                self.validation()?.write(step, &scalar(&tag, value)?)?;
             }
         }
         if run.params.trains { Ok(()) } else { self.flush() }
@@ -204,16 +213,16 @@ impl Callback for TensorBoard {
         let mut all = logs.clone();
         log_rates(run, &mut all)?;
         if self.write_steps_per_second {
-            all.push(("steps_per_second".into(), self.steps_per_second(run.model)?));
+            all.push(("steps_per_second".into(), self.steps_per_second(run.model)?.into()));
         }
         for (name, value) in all {
             match name.strip_prefix("val_") {
                 Some(name) => {
-                    let summary = Summary::scalar(&format!("epoch_{name}"), value);
+                    let summary = scalar(&format!("epoch_{name}"), &value)?;
                     self.validation()?.write(step, &summary)?;
                 }
                 None => {
-                    let summary = Summary::scalar(&format!("epoch_{name}"), value);
+                    let summary = scalar(&format!("epoch_{name}"), &value)?;
                     self.train()?.write(step, &summary)?;
                 }
             }

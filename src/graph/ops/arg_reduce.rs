@@ -8,7 +8,9 @@ use crate::tensor::{Array, Words};
 /// every number, as in NumPy.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ArgReduce {
+    /// Whether the largest element is looked for, and not the smallest.
     pub max: bool,
+    /// The axis that is searched and disappears.
     pub axis: usize,
 }
 

@@ -10,6 +10,7 @@ use crate::tensor::{Array, Words};
 /// A function of two elements, by its row in [`BINARY`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Binary {
+    /// The row's name in [`BINARY`].
     pub name: &'static str,
 }
 
@@ -17,13 +18,17 @@ type Grads<'g> = (Option<Value<'g>>, Option<Value<'g>>);
 
 /// What is to know of a function of two elements.
 pub struct BinaryRow {
+    /// What [`Value::binary`] calls it.
     pub name: &'static str,
     /// WGSL expression of `a` and `b` for the float lane.
     pub wgsl: &'static str,
     /// WGSL expression for the integer lanes, in which `LANE` stands for i32 or u32; empty where
     /// the function takes floats only.
     pub wgsl_int: &'static str,
+    /// The function of floats on the host, in double precision; 1 is true where the result is
+    /// boolean.
     pub host: fn(f64, f64) -> f64,
+    /// The function of integers on the host; the result wraps to the lane, and 1 is true as above.
     pub host_int: fn(i64, i64) -> i64,
     /// Gradients from `g`, `a`, `b` and the output `y`.
     pub vjp: for<'g> fn(Value<'g>, Value<'g>, Value<'g>, Value<'g>) -> Grads<'g>,

@@ -8,6 +8,7 @@ use crate::tensor::{Array, Words};
 /// Every element's stored bits, read as another dtype of the same size, which is at most 32 bits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Bitcast {
+    /// The dtype that the bits are read as.
     pub dtype: DType,
 }
 

@@ -7,6 +7,7 @@ use crate::tensor::Array;
 /// NumPy's `broadcast_to`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Broadcast {
+    /// The shape of the result.
     pub shape: Shape,
 }
 

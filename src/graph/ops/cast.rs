@@ -9,6 +9,7 @@ use crate::tensor::{Array, Words};
 /// saturates, NaN becomes 0), integers wrap, anything but zero is true.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cast {
+    /// The dtype of the result.
     pub dtype: DType,
 }
 

@@ -7,6 +7,7 @@ use crate::tensor::{Array, Words};
 /// Joins inputs that agree on all other extents.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Concat {
+    /// The axis along which the inputs follow each other.
     pub axis: usize,
 }
 

@@ -20,16 +20,25 @@ pub enum ConvKind {
 /// They always describe the forward convolution, whatever is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConvGeometry {
+    /// Number of examples.
     pub batch: usize,
+    /// Depth, height and width of `x`.
     pub input: [usize; 3],
+    /// Channels of `x`, those of all groups.
     pub in_channels: usize,
+    /// Depth, height and width of `y`.
     pub output: [usize; 3],
+    /// Channels of `y`, those of all groups.
     pub out_channels: usize,
+    /// Depth, height and width of the kernel, without what dilation puts between.
     pub kernel: [usize; 3],
+    /// Steps of the window along each axis.
     pub stride: [usize; 3],
+    /// Distance along each axis between neighbours in the kernel; 1 for no gaps.
     pub dilation: [usize; 3],
     /// Zeros in front of each axis; those behind follow from the output's extent.
     pub pad: [usize; 3],
+    /// Parts into which the channels fall, each convolved on its own; it divides both counts.
     pub groups: usize,
 }
 
@@ -38,21 +47,26 @@ pub struct ConvGeometry {
 /// `x` is `[N, D, H, W, C]`, `kernel` is `[kd, kh, kw, C / groups, F]`, `y` is `[N, D', H', W', F]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Conv {
+    /// The extents of the forward convolution.
     pub geometry: ConvGeometry,
+    /// Which of the three tensors is computed.
     pub kind: ConvKind,
 }
 
 impl ConvGeometry {
+    /// Shape of `x`: `[N, D, H, W, C]`.
     pub fn x_shape(&self) -> Shape {
         let [d, h, w] = self.input;
         Shape::from([self.batch, d, h, w, self.in_channels])
     }
 
+    /// Shape of `y`: `[N, D', H', W', F]`.
     pub fn y_shape(&self) -> Shape {
         let [d, h, w] = self.output;
         Shape::from([self.batch, d, h, w, self.out_channels])
     }
 
+    /// Shape of the kernel: `[kd, kh, kw, C / groups, F]`.
     pub fn kernel_shape(&self) -> Shape {
         let [d, h, w] = self.kernel;
         Shape::from([d, h, w, self.in_channels / self.groups.max(1), self.out_channels])

@@ -13,18 +13,25 @@ pub enum FactorKind {
     /// P·A = L·U.
     Lu,
     /// A = Q·R, with as many columns of Q.
-    Qr { columns: usize },
+    Qr {
+        /// Columns of Q: as many as A has rows, or as the smaller of its two extents.
+        columns: usize,
+    },
     /// A = V·diag(w)·Vᵀ of a symmetric A; only its lower triangle is read.
     Eigh,
     /// A = U·diag(s)·Vᵀ of an A with at least as many rows as columns, with as many columns of U; zero
     /// for the values alone.
-    Svd { columns: usize },
+    Svd {
+        /// Columns of U: from as many as A has columns up to its rows, or zero.
+        columns: usize,
+    },
 }
 
 /// Takes every matrix of `[batch, m, n]` (float32) apart. The parts lie one after the other in a row for
 /// each matrix, `[batch, …]`: see [`parts`](Factor::parts). [`Value`] has a method for each kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Factor {
+    /// Into what the matrices are taken apart.
     pub kind: FactorKind,
 }
 

@@ -8,6 +8,7 @@ use crate::tensor::Array;
 /// by the shape of the indices. Indices are clamped into the axis.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Gather {
+    /// The axis of the data that the indices count along.
     pub axis: usize,
 }
 

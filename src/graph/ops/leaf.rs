@@ -9,16 +9,20 @@ use crate::tensor::{Array, Tensor, VariableId, Words};
 /// The model input at a position.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Input {
+    /// Position among the model's inputs.
     pub index: usize,
+    /// Shape and dtype of the input.
     pub spec: Spec,
 }
 
 /// The value of a variable, or some of its rows: a device may bind only a part of a large one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Read {
+    /// The variable.
     pub id: VariableId,
     /// Spec of the rows.
     pub spec: Spec,
+    /// The row of the variable that the value starts with; 0 for all of it.
     pub first_row: usize,
 }
 
@@ -27,6 +31,7 @@ pub struct Read {
 pub struct Hoisted {
     /// Position among the prelude's outputs.
     pub index: usize,
+    /// Shape and dtype of the value.
     pub spec: Spec,
 }
 
@@ -35,12 +40,14 @@ pub struct Hoisted {
 pub struct Placeholder {
     /// Different for every placeholder of a graph.
     pub id: usize,
+    /// Shape and dtype that the loop's input has in one step.
     pub spec: Spec,
 }
 
 /// A tensor known while tracing.
 #[derive(Clone, Debug)]
 pub struct Constant {
+    /// The value.
     pub tensor: Tensor,
 }
 
@@ -63,7 +70,9 @@ impl Hash for Constant {
 /// The index along one axis, as int32.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Iota {
+    /// Shape of the result.
     pub shape: Shape,
+    /// The axis whose index each element is.
     pub axis: usize,
 }
 

@@ -24,6 +24,7 @@ pub struct LoopBody {
 /// A value of the body of which the loop keeps every step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LoopOutput {
+    /// The node of the body.
     pub value: NodeId,
     /// Whether the first step taken is the last row.
     pub reversed: bool,
@@ -37,10 +38,13 @@ pub struct LoopOutput {
 /// [`LoopResult`] is one of them. No executor but the oracle ever puts them together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LoopOverTime {
+    /// How often the body runs.
     pub steps: usize,
     /// For each sequence, whether the first step takes its last row.
     pub reversed: Vec<bool>,
+    /// What the loop keeps of every step, the results in front of the last carries.
     pub outputs: Vec<LoopOutput>,
+    /// What one step does.
     pub body: Arc<LoopBody>,
 }
 
@@ -51,10 +55,12 @@ pub struct LoopResult {
     pub index: usize,
     /// Words in front of it in the loop's value.
     pub start: usize,
+    /// Shape and dtype of the result.
     pub spec: Spec,
 }
 
 impl LoopBody {
+    /// How many values a step leaves to the next.
     pub fn carries(&self) -> usize {
         self.next.len()
     }

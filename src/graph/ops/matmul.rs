@@ -8,7 +8,9 @@ use crate::tensor::Array;
 /// flag the operand's last two axes are exchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MatMul {
+    /// Whether the left operand comes as `[B, K, M]`.
     pub transpose_a: bool,
+    /// Whether the right operand comes as `[B, N, K]`.
     pub transpose_b: bool,
 }
 

@@ -9,8 +9,11 @@ use crate::tensor::{Array, Words};
 /// of one constant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pad {
+    /// For each axis, how many elements go in front.
     pub low: Vec<usize>,
+    /// For each axis, how many elements go behind.
     pub high: Vec<usize>,
+    /// For each axis, how many elements go between two neighbours.
     pub interior: Vec<usize>,
     /// Bits of the constant in the value's lane.
     pub value: u32,

@@ -16,12 +16,19 @@ pub enum PoolMode {
 /// `[N, D, H, W, C] → [N, D', H', W', C]`, one window at a time, channels apart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pool {
+    /// What a window gives.
     pub mode: PoolMode,
+    /// Number of examples.
     pub batch: usize,
+    /// Depth, height and width of `x`.
     pub input: [usize; 3],
+    /// Channels of `x` and of `y`.
     pub channels: usize,
+    /// Depth, height and width of `y`.
     pub output: [usize; 3],
+    /// Depth, height and width of a window.
     pub window: [usize; 3],
+    /// Steps of the window along each axis.
     pub stride: [usize; 3],
     /// Elements of padding in front of each axis.
     pub pad: [usize; 3],
@@ -31,15 +38,18 @@ pub struct Pool {
 /// its first maximum.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PoolGrad {
+    /// The pooling whose gradient it is.
     pub pool: Pool,
 }
 
 impl Pool {
+    /// Shape of `x`: `[N, D, H, W, C]`.
     pub fn x_shape(&self) -> Shape {
         let [d, h, w] = self.input;
         Shape::from([self.batch, d, h, w, self.channels])
     }
 
+    /// Shape of `y`: `[N, D', H', W', C]`.
     pub fn y_shape(&self) -> Shape {
         let [d, h, w] = self.output;
         Shape::from([self.batch, d, h, w, self.channels])

@@ -9,7 +9,9 @@ use crate::tensor::{Array, Words};
 /// as JAX makes it, so that equal keys give equal bits wherever they are computed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RandomBits {
+    /// Shape of the result.
     pub shape: Shape,
+    /// What an element is made of.
     pub take: Take,
 }
 
@@ -21,7 +23,13 @@ pub enum Take {
     /// The second word.
     Second,
     /// Of the words' exclusive or, the upper `bits` of the lower `width` bits.
-    Mixed { width: u32, bits: u32 },
+    Mixed {
+        /// How many of the lower bits are looked at: the width of the dtype that is drawn; at most
+        /// 32.
+        width: u32,
+        /// How many of those are kept, the upper ones; at most `width`.
+        bits: u32,
+    },
 }
 
 impl Take {

@@ -7,16 +7,22 @@ use crate::tensor::{Array, Words};
 /// What elements are combined by. On booleans, `Max` is any and `Min` is all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReduceKind {
+    /// The sum.
     Sum,
+    /// The product.
     Prod,
+    /// The largest.
     Max,
+    /// The smallest.
     Min,
 }
 
 /// Combines all elements along `axes` (ascending); those axes disappear.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reduce {
+    /// How elements are combined.
     pub kind: ReduceKind,
+    /// The axes that disappear, ascending.
     pub axes: Vec<usize>,
 }
 

@@ -7,6 +7,7 @@ use crate::tensor::Array;
 /// Row-major reshape.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reshape {
+    /// The shape of the result, of as many elements.
     pub shape: Shape,
 }
 

@@ -13,7 +13,9 @@ use crate::tensor::{Array, Words};
 /// none. [`Value::segment_reduce`] sorts the numbers first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SegmentReduce {
+    /// How the rows of a segment are combined.
     pub kind: ReduceKind,
+    /// Number of segments: rows of the result.
     pub segments: usize,
 }
 

@@ -7,8 +7,11 @@ use crate::tensor::Array;
 /// Along every axis, `size` elements from `start` on, `step` apart; a negative step runs backwards.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Slice {
+    /// For each axis, the index of the first element taken.
     pub start: Vec<usize>,
+    /// For each axis, how many elements are taken.
     pub size: Vec<usize>,
+    /// For each axis, the distance to the next element taken; never 0.
     pub step: Vec<i64>,
 }
 

@@ -12,6 +12,7 @@ use crate::tensor::{Array, Words};
 /// [`Value::argsort`] makes a sort of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SortStep {
+    /// Entries in a row that are sorted already.
     pub run: usize,
     /// A multiple of `run`.
     pub group: usize,

@@ -7,6 +7,7 @@ use crate::tensor::Array;
 /// Output axis `i` is input axis `axes[i]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Transpose {
+    /// For each axis of the output, the axis of the input that it is.
     pub axes: Vec<usize>,
 }
 

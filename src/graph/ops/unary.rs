@@ -8,18 +8,22 @@ use crate::tensor::{Array, Words};
 /// A function of one element, by its row in [`UNARY`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Unary {
+    /// The row's name in [`UNARY`].
     pub name: &'static str,
 }
 
 /// What is to know of a function of one element.
 pub struct UnaryRow {
+    /// What [`Value::unary`] calls it.
     pub name: &'static str,
     /// WGSL expression of `x`; functions come from `shaders/lib/math.wgsl`. `LANE` stands for the
     /// name of the lane: f32, i32 or u32.
     pub wgsl: &'static str,
+    /// The function on the host, in double precision; 1 is true where the result is boolean.
     pub host: fn(f64) -> f64,
     /// Gradient from the incoming gradient `g`, the input `x` and the output `y`.
     pub vjp: for<'g> fn(g: Value<'g>, x: Value<'g>, y: Value<'g>) -> Option<Value<'g>>,
+    /// The dtypes it takes and gives.
     pub domain: Domain,
 }
 

@@ -44,6 +44,10 @@ impl Source for Joined {
         }
         Ok(())
     }
+
+    fn check(&self) -> Result<()> {
+        self.parts.iter().try_for_each(|part| part.check())
+    }
 }
 
 #[cfg(test)]

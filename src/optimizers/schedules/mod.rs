@@ -28,9 +28,11 @@ pub trait Schedule: Send + Sync {
 
 /// What the table says of a class.
 pub struct ScheduleDef {
+    /// The class in `keras.optimizers.schedules`.
     pub class_name: &'static str,
     /// The constructor's defaults.
     pub defaults: fn() -> Json,
+    /// Reads the constructor's arguments from a config.
     pub new: fn(&Config) -> Result<Box<dyn Schedule>>,
 }
 

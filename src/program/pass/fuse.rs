@@ -19,6 +19,7 @@ pub const BINDINGS: usize = 8;
 
 /// The regions of a program, in an order in which they can run.
 pub struct Regions {
+    /// The regions; what one reads, those before it have stored.
     pub regions: Vec<Region>,
     /// Whether a value is in a buffer.
     pub stored: Vec<bool>,

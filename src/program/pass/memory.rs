@@ -1,15 +1,14 @@
-//! Gives stored values their buffers: a linear scan that uses a slot again when its value is dead.
+//! Gives stored values their buffers, which values use in turn that are not alive together.
+//!
+//! A buffer holds one value at a time: a kernel that reads one part of a buffer may not write another.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::graph::NodeId;
 use crate::program::Program;
 use crate::program::pass::assign::storage_of;
 use crate::program::pass::fuse::Regions;
 use crate::program::region::{Region, RegionKind};
-
-/// A slot may be larger than the value by this part of the value.
-const WASTE: usize = 4;
 
 /// Where the stored values of a plan live.
 #[derive(Clone, Debug, Default)]
@@ -25,42 +24,20 @@ pub struct Slots {
     pub loops: HashMap<NodeId, Slots>,
 }
 
+/// A value that needs a slot, and the regions by which it is alive: from the one that stores it to the
+/// last that reads it.
+struct Life {
+    id: NodeId,
+    bytes: usize,
+    first: usize,
+    last: usize,
+}
+
 /// Assigns slots. Without `reuse`, every value has its own.
 pub fn run(program: &Program, regions: &Regions, reuse: bool) -> Slots {
-    let last = last_reads(program, &regions.regions);
-    let outputs: Vec<NodeId> = program.outputs.iter().map(|&id| storage_of(program, id)).collect();
-    let mut slots = Slots::default();
-    let mut free: Vec<usize> = Vec::new();
-    let mut live = 0;
-    for (step, region) in regions.regions.iter().enumerate() {
-        let stores = region.stores(program);
-        for &id in &stores {
-            let bytes = words(program, id);
-            live += bytes;
-            if !outputs.contains(&id) {
-                let slot = take(&mut free, &mut slots.bytes, bytes);
-                slots.of.insert(id, slot);
-            }
-        }
-        slots.peak_live = slots.peak_live.max(live);
-        for id in reads(program, region).into_iter().filter(|id| last.get(id) == Some(&step)) {
-            if let Some(&slot) = slots.of.get(&id) {
-                live -= words(program, id);
-                if reuse {
-                    free.push(slot);
-                }
-            }
-        }
-        // A value nobody reads is dead at once.
-        for id in stores.into_iter().filter(|id| !last.contains_key(id)) {
-            if let Some(&slot) = slots.of.get(&id) {
-                live -= words(program, id);
-                if reuse {
-                    free.push(slot);
-                }
-            }
-        }
-    }
+    let lives = lives(program, &regions.regions);
+    let mut slots = assign(&lives, reuse);
+    slots.peak_live = peak(program, &regions.regions, &lives);
     for (&id, plan) in &regions.loops {
         let inner = run(&plan.program, &plan.regions, reuse);
         slots.loops.insert(id, inner);
@@ -68,28 +45,67 @@ pub fn run(program: &Program, regions: &Regions, reuse: bool) -> Slots {
     slots
 }
 
-/// The best free slot, or a new one.
-fn take(free: &mut Vec<usize>, sizes: &mut Vec<usize>, bytes: usize) -> usize {
-    let fits = |&slot: &usize| sizes[slot] >= bytes && sizes[slot] <= bytes + bytes / WASTE;
-    let best = free.iter().copied().filter(fits).min_by_key(|&slot| sizes[slot]);
-    match best {
-        Some(slot) => {
-            free.retain(|&other| other != slot);
-            slot
-        }
-        None => {
-            // A free slot that is too small grows: the sum is what counts, not the number.
-            let small =
-                free.iter().copied().filter(|&s| sizes[s] < bytes).max_by_key(|&s| sizes[s]);
-            if let Some(slot) = small {
-                free.retain(|&other| other != slot);
-                sizes[slot] = bytes;
-                return slot;
-            }
-            sizes.push(bytes);
-            sizes.len() - 1
-        }
+/// The values between regions; outputs have buffers of their own.
+fn lives(program: &Program, regions: &[Region]) -> Vec<Life> {
+    let last = last_reads(program, regions);
+    let outputs: HashSet<NodeId> =
+        program.outputs.iter().map(|&id| storage_of(program, id)).collect();
+    let mut lives = Vec::new();
+    for (first, region) in regions.iter().enumerate() {
+        let inner = region.stores(program).into_iter().filter(|id| !outputs.contains(id));
+        lives.extend(inner.map(|id| {
+            // A value nobody reads is dead at once.
+            let last = last.get(&id).copied().unwrap_or(first);
+            Life { id, bytes: words(program, id), first, last }
+        }));
     }
+    lives
+}
+
+/// The largest values choose first: so no slot is larger than the values that need it.
+fn assign(lives: &[Life], reuse: bool) -> Slots {
+    let mut order: Vec<&Life> = lives.iter().collect();
+    order.sort_by_key(|life| (std::cmp::Reverse(life.bytes), life.id));
+    let mut slots = Slots::default();
+    // For each slot, the lives in it by their first region.
+    let mut taken: Vec<BTreeMap<usize, usize>> = Vec::new();
+    for life in order {
+        // The smallest slot is the last that was made.
+        let fits = |slot: &usize| reuse && is_free(&taken[*slot], life);
+        let slot = (0..taken.len()).rev().find(fits).unwrap_or(taken.len());
+        if slot == taken.len() {
+            taken.push(BTreeMap::new());
+            slots.bytes.push(life.bytes);
+        }
+        taken[slot].insert(life.first, life.last);
+        slots.of.insert(life.id, slot);
+    }
+    slots
+}
+
+/// Whether no life in a slot meets another one.
+fn is_free(taken: &BTreeMap<usize, usize>, life: &Life) -> bool {
+    let before = taken.range(..=life.last).next_back();
+    before.is_none_or(|(_, &last)| last < life.first)
+}
+
+/// Largest sum of values alive at one time, outputs from the region on that stores them.
+fn peak(program: &Program, regions: &[Region], lives: &[Life]) -> usize {
+    let mut begins = vec![0; regions.len() + 1];
+    let mut ends = vec![0; regions.len() + 1];
+    for life in lives {
+        begins[life.first] += life.bytes;
+        ends[life.last] += life.bytes;
+    }
+    let inner: HashSet<NodeId> = lives.iter().map(|life| life.id).collect();
+    let (mut live, mut peak) = (0, 0);
+    for (step, region) in regions.iter().enumerate() {
+        let outputs = region.stores(program).into_iter().filter(|id| !inner.contains(id));
+        live += begins[step] + outputs.map(|id| words(program, id)).sum::<usize>();
+        peak = peak.max(live);
+        live -= ends[step];
+    }
+    peak
 }
 
 /// Every stored value a region reads, each once.
@@ -131,11 +147,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_free_slot_is_taken_before_a_new_one() {
-        let (mut free, mut sizes) = (vec![0, 1], vec![100, 400]);
-        assert_eq!(take(&mut free, &mut sizes, 90), 0);
-        assert_eq!(take(&mut free, &mut sizes, 500), 1);
-        assert_eq!(sizes, [100, 500]);
-        assert_eq!(take(&mut free, &mut sizes, 10), 2);
+    fn values_share_a_slot_when_they_do_not_meet() {
+        let life = |id, bytes, first, last| Life { id, bytes, first, last };
+        let lives = [life(0, 90, 0, 1), life(1, 400, 1, 2), life(2, 500, 3, 4), life(3, 10, 2, 3)];
+        let slots = assign(&lives, true);
+        assert_eq!(slots.bytes, [500, 90]);
+        assert_eq!([0, 1, 2, 3].map(|id| slots.of[&id]), [1, 0, 0, 1]);
+        assert_eq!(assign(&lives, false).bytes.len(), 4);
     }
 }

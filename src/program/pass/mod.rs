@@ -31,6 +31,7 @@ pub enum Pass {
 }
 
 impl Pass {
+    /// Every pass, in the order in which they run.
     pub const ALL: [Pass; 5] = [Pass::Simplify, Pass::Hoist, Pass::Fuse, Pass::Rows, Pass::Memory];
 
     /// The name used on the command line.
@@ -44,6 +45,10 @@ impl Pass {
         }
     }
 
+    /// The pass of that name on the command line.
+    ///
+    /// # Errors
+    /// If there is none.
     pub fn from_name(name: &str) -> Result<Pass> {
         let names: Vec<_> = Pass::ALL.iter().map(|p| p.name()).collect();
         Pass::ALL.into_iter().find(|p| p.name() == name).ok_or_else(|| {
@@ -55,10 +60,12 @@ impl Pass {
 /// Which passes run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Options {
+    /// The passes that are left out.
     pub without: Vec<Pass>,
 }
 
 impl Options {
+    /// Whether a pass runs.
     pub fn has(&self, pass: Pass) -> bool {
         !self.without.contains(&pass)
     }

@@ -182,14 +182,8 @@ impl Joiner<'_> {
 /// Whether rows are many enough to share a device, or short.
 fn is_worthwhile(frame: &Frame) -> bool {
     let [rows, len] = frame.rows_and_len();
-    let for_workgroups = is_contiguous(frame) && (rows >= SOME_ROWS || len <= SHORT_ROW);
+    let for_workgroups = frame.is_contiguous() && (rows >= SOME_ROWS || len <= SHORT_ROW);
     rows > 0 && len > 1 && (rows >= MANY_ROWS || for_workgroups)
-}
-
-/// Whether neighbours in a row are neighbours in memory.
-fn is_contiguous(frame: &Frame) -> bool {
-    let innermost = (0..frame.shape.rank()).rev().find(|&axis| frame.shape[axis] > 1);
-    innermost.is_some_and(|axis| frame.axes.contains(&axis))
 }
 
 /// Writes the bodies of a region of rows.
@@ -265,7 +259,7 @@ impl<'a> Writer<'a> {
         let mut position = Body { space, operands: Vec::new(), code: vec![Inst::Index { at }] };
         position.collapse();
         let [rows, len] = self.frame.rows_and_len();
-        let contiguous = is_contiguous(self.frame);
+        let contiguous = self.frame.is_contiguous();
         let (combined, each) = (self.combined, self.each);
         let plan = RowPlan { rows, len, contiguous, combined, each, position };
         let instructions: usize = plan.bodies().map(|body| body.code.len()).sum();

@@ -59,22 +59,26 @@ fn refuse(what: &str) -> Error {
 
 /// The last end record whose comment reaches exactly the end of the file.
 fn find_end(source: &dyn ReadAt) -> Result<End> {
-    let tail_bytes = source.len().min(END_BYTES + MAX_COMMENT);
-    let mut tail = vec![0; usize::try_from(tail_bytes).unwrap_or_default()];
-    source.read_at(source.len() - tail_bytes, &mut tail)?;
-    let fits = |at: &usize| {
-        let record = &tail[*at..];
-        let comment = u64::from(u16::from_le_bytes([record[20], record[21]]));
-        record.starts_with(&END) && comment + END_BYTES == record.len() as u64
-    };
-    let last = tail.len().checked_sub(END_BYTES as usize);
-    let at = last.and_then(|last| (0..=last).rev().find(fits)).ok_or_else(|| {
-        Error::Archive(
-            "no end record; the file is cut, damaged, or not a zip archive such as .keras files are"
-                .into(),
-        )
-    })?;
-    parse_end(source, source.len() - tail_bytes + at as u64, &tail[at..])
+    // Few archives have a comment: without one, what else lies at the end of the file is not read.
+    for tail_bytes in [END_BYTES, END_BYTES + MAX_COMMENT] {
+        let tail_bytes = source.len().min(tail_bytes);
+        let start = source.len() - tail_bytes;
+        let mut tail = vec![0; usize::try_from(tail_bytes).unwrap_or_default()];
+        source.read_at(start, &mut tail)?;
+        let fits = |at: &usize| {
+            let record = &tail[*at..];
+            let comment = u64::from(u16::from_le_bytes([record[20], record[21]]));
+            record.starts_with(&END) && comment + END_BYTES == record.len() as u64
+        };
+        let last = tail.len().checked_sub(END_BYTES as usize);
+        if let Some(at) = last.and_then(|last| (0..=last).rev().find(fits)) {
+            return parse_end(source, start + at as u64, &tail[at..]);
+        }
+    }
+    Err(Error::Archive(
+        "no end record; the file is cut, damaged, or not a zip archive such as .keras files are"
+            .into(),
+    ))
 }
 
 fn parse_end(source: &dyn ReadAt, at: u64, record: &[u8]) -> Result<End> {

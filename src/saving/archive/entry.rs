@@ -166,7 +166,12 @@ impl Entry {
 
     /// An error about this member.
     pub(super) fn refuse(&self, what: &str) -> Error {
-        Error::Archive(format!("member '{}' {what}", quote(&self.name)))
+        Error::Archive(format!("{} {what}", self.title()))
+    }
+
+    /// The member, in messages.
+    pub(super) fn title(&self) -> String {
+        format!("member '{}'", quote(&self.name))
     }
 
     /// The bytes of the file that belong to this member: local header, name and data.

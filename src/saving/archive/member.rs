@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use flate2::read::DeflateDecoder;
 
+use super::checked::Checked;
 use super::entry::{ENCRYPTED, Entry, MASKED, PATCHED, STRONGLY_ENCRYPTED, UNIX_KIND, UNIX_LINK};
-use crate::base::stream::CHUNK;
 use crate::base::{Error, Result};
 use crate::saving::Limits;
 use crate::saving::bytes::{FileBytes, ReadAt, Stream, Window};
@@ -17,7 +17,8 @@ use crate::saving::limits::check;
 const IN_MEMORY: u64 = 16 << 20;
 
 impl Entry {
-    /// Random access to the member's bytes, whose checksum has been compared.
+    /// Random access to the member's bytes. They can be believed once they were asked to
+    /// [`check`](ReadAt::check) themselves.
     ///
     /// A stored member is read where it is; a deflated one is inflated, within the limits.
     pub(super) fn open(
@@ -27,11 +28,13 @@ impl Entry {
     ) -> Result<Arc<dyn ReadAt>> {
         self.check_readable()?;
         let packed = Window::new(source.clone(), self.data_start, self.compressed)?;
-        let packed: Arc<dyn ReadAt> = Arc::new(packed);
         if self.method == 0 {
-            self.check_stored(packed.as_ref())?;
-            return Ok(packed);
+            if self.compressed != self.bytes {
+                return Err(self.refuse("is stored, but its two sizes differ"));
+            }
+            return Ok(Arc::new(Checked::new(packed, self.crc, self.title())));
         }
+        let packed: Arc<dyn ReadAt> = Arc::new(packed);
         let what = || format!("inflating a member of {} bytes", self.compressed);
         check(what, self.bytes, limits.inflated(self.compressed), "inflated_ratio")?;
         if self.bytes <= IN_MEMORY {
@@ -63,23 +66,6 @@ impl Entry {
             return Err(self.refuse(&what));
         }
         Ok(())
-    }
-
-    fn check_stored(&self, packed: &dyn ReadAt) -> Result<()> {
-        if self.compressed != self.bytes {
-            return Err(self.refuse("is stored, but its two sizes differ"));
-        }
-        let mut crc = crc32fast::Hasher::new();
-        let mut chunk = vec![0; CHUNK.min(usize::try_from(self.bytes).unwrap_or(CHUNK))];
-        let mut offset = 0;
-        while offset < self.bytes {
-            let left = usize::try_from(self.bytes - offset).unwrap_or(usize::MAX);
-            let piece = &mut chunk[..left.min(CHUNK)];
-            packed.read_at(offset, piece)?;
-            crc.update(piece);
-            offset += piece.len() as u64;
-        }
-        self.check_crc(crc)
     }
 
     fn check_crc(&self, crc: crc32fast::Hasher) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Reading `.keras` archives, and the directory form that `zipped=False` gives.
 
+mod checked;
 mod directory;
 mod entry;
 mod folder;
@@ -140,11 +141,32 @@ impl Archive {
     /// # Errors
     /// If there are none, or they are damaged, or not HDF5.
     pub fn weights(&self) -> Result<Box<dyn Store>> {
+        self.check_form()?;
+        Ok(Box::new(H5File::open(self.member(WEIGHTS)?, WEIGHTS, &self.limits)?))
+    }
+
+    /// The weights, as [`weights`](Archive::weights) gives them, but nothing of them is read, and their
+    /// checksum is compared when they are first used: whoever reads a [`Source`] of them then gets the
+    /// error from its [`check`](Source::check).
+    ///
+    /// # Errors
+    /// If there are none, or they are not HDF5.
+    pub fn weights_on_use(&self) -> Result<Box<dyn Store>> {
+        self.check_form()?;
+        let bytes = self.open_member(WEIGHTS)?;
+        match H5File::open(bytes.clone(), WEIGHTS, &self.limits) {
+            Ok(file) => Ok(Box::new(file)),
+            // Damage is the better explanation of whatever is wrong.
+            Err(error) => Err(bytes.check().err().unwrap_or(error)),
+        }
+    }
+
+    /// Refuses weights in a form that is none of Keras's.
+    fn check_form(&self) -> Result<()> {
         if self.find(WEIGHTS).is_none() && self.find(NPZ_WEIGHTS).is_some() {
             return Err(npz_weights(NPZ_WEIGHTS));
         }
-        let source = self.member(WEIGHTS)?;
-        Ok(Box::new(H5File::open(source, WEIGHTS, &self.limits)?))
+        Ok(())
     }
 
     /// The paths of all assets, below `assets/`.
@@ -164,6 +186,13 @@ impl Archive {
 
     /// Random access to the bytes of a member, already checked.
     pub(crate) fn member(&self, name: &str) -> Result<Arc<dyn ReadAt>> {
+        let bytes = self.open_member(name)?;
+        bytes.check()?;
+        Ok(bytes)
+    }
+
+    /// Random access to the bytes of a member, to be checked before they are used.
+    fn open_member(&self, name: &str) -> Result<Arc<dyn ReadAt>> {
         let index = self.find(name).ok_or_else(|| self.missing(name))?;
         match &self.form {
             Form::Zip { source, entries } => {

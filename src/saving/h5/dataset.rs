@@ -111,6 +111,10 @@ impl Source for Contiguous {
         buf.copy_from_slice(&whole[offset - start..][..buf.len()]);
         Ok(())
     }
+
+    fn check(&self) -> Result<()> {
+        self.bytes.check()
+    }
 }
 
 fn check_range(spec: &Spec, offset: usize, len: usize) -> Result<()> {
@@ -146,6 +150,8 @@ struct Rows {
     window: usize,
     /// The first row and the bytes of the rows read last, for the next piece of a stream.
     last: Mutex<Option<(usize, Vec<u8>)>>,
+    /// What the dataset lies in.
+    bytes: Arc<dyn ReadAt>,
     member: String,
     path: String,
 }
@@ -163,8 +169,8 @@ impl Rows {
         let row_bytes = spec.bytes() / rows;
         let band = usize::try_from(band).unwrap_or(rows).clamp(1, rows);
         let window = (CHUNK / row_bytes.max(1)).next_multiple_of(band).max(band);
-        let (member, path) = (file.member.clone(), path.into());
-        Rows { dataset, spec, fix, row_bytes, window, last: Mutex::new(None), member, path }
+        let (bytes, member, path) = (file.bytes.clone(), file.member.clone(), path.into());
+        Rows { dataset, spec, fix, row_bytes, window, last: Mutex::new(None), bytes, member, path }
     }
 
     /// The rows from `first` on, one window of them.
@@ -210,6 +216,10 @@ impl Source for Rows {
             }
         }
         Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
+        self.bytes.check()
     }
 }
 

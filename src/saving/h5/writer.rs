@@ -97,7 +97,7 @@ impl H5Writer {
     /// Writes the file in order; `progress` is given the number of bytes written so far.
     ///
     /// # Errors
-    /// If a source cannot be read or `out` refuses ([`Error::Io`] with an empty path).
+    /// If a source cannot be read, or gave bytes that are not to be believed, or `out` refuses ([`Error::Io`] with an empty path).
     pub fn write_to(&self, out: &mut dyn Write, progress: &mut dyn FnMut(u64)) -> Result<()> {
         let mut write = |bytes: &[u8]| out.write_all(bytes).map_err(|e| Error::io("", e));
         write(&self.structure)?;
@@ -118,6 +118,7 @@ impl H5Writer {
             }
             written = start + total as u64;
         }
+        self.data.iter().try_for_each(|(_, source)| source.check())?;
         progress(self.len);
         Ok(())
     }

@@ -44,6 +44,17 @@ pub struct LoadOptions {
     pub narrow_float64: bool,
     /// Bounds on what a file may ask for.
     pub limits: Limits,
+    /// Reads nothing of the weights of a `.keras` archive until they are first used: by a device that
+    /// computes, by [`Variable::value`](crate::tensor::Variable::value), or by a save. Config, names and
+    /// shapes are checked at once; the weights' checksum is taken while they are read, and compared
+    /// before any of them is used, so that the first use says whether the file is damaged. Without this,
+    /// loading reads them once for the checksum.
+    ///
+    /// Either way the file stays open and must not be written to until the last weight has been read;
+    /// where its length or its date of change differ by then, that is an error. Replacing it by another
+    /// file of its name, as every save does, leaves what was opened as it is. Deflated weights are
+    /// inflated while loading.
+    pub lazy: bool,
 }
 
 impl Default for LoadOptions {
@@ -54,6 +65,7 @@ impl Default for LoadOptions {
             safe_mode: true,
             narrow_float64: false,
             limits: Limits::default(),
+            lazy: false,
         }
     }
 }
@@ -71,7 +83,8 @@ pub fn load_model(path: impl AsRef<Path>) -> Result<Model> {
 /// Loads a model from a `.keras` archive, the folder form of one, or the older format, which ends
 /// in `.h5` or `.hdf5`.
 ///
-/// Weights are found now and read when they are first needed, by the device that computes.
+/// Weights are found and checked now, and read when they are first needed, by the device that computes;
+/// see [`LoadOptions::lazy`].
 ///
 /// # Errors
 /// What is wrong in the file and where; nothing of the file is run, and no other file is opened.
@@ -137,7 +150,7 @@ fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
         .at(|| "config.json".into())?;
     model.metadata = archive.metadata()?;
     model.predict_bytes = options.limits.predict_bytes;
-    let weights = archive.weights()?;
+    let weights = if options.lazy { archive.weights_on_use() } else { archive.weights() }?;
     if options.compile {
         let scaling = LossScaling::of_file(weights.as_ref())?;
         compile(&mut model, scaling).at(|| "compile_config".into())?;
