@@ -96,6 +96,9 @@ impl Activation {
     }
 
     /// The activation under a config key: a name, a function record, or null for linear.
+    ///
+    /// # Errors
+    /// [`Error::UnknownClass`] if it names no activation of Keras or of the user.
     pub fn from_config(config: &Config, key: &str) -> Result<Activation> {
         let unknown = |name: &str, module: &str| Error::UnknownClass {
             kind: "activation",

@@ -40,6 +40,9 @@ impl<T> Nested<T> {
 
     /// The same structure with every leaf replaced; leaves are visited in flattening order, mappings
     /// keep theirs.
+    ///
+    /// # Errors
+    /// The first that `f` gives.
     pub fn try_map<U, E>(
         &self,
         f: &mut dyn FnMut(&T) -> std::result::Result<U, E>,

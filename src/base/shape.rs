@@ -40,6 +40,9 @@ impl Shape {
     }
 
     /// Number of elements, refused above [`MAX_ELEMENTS`].
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if there are more.
     pub fn checked_len(&self) -> Result<usize> {
         let mut n = 1usize;
         for &d in self.0.iter().filter(|&&d| d != 0) {
@@ -63,6 +66,9 @@ impl Shape {
     }
 
     /// The shape that NumPy's broadcasting rules give two operands.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if two extents differ and neither is 1.
     pub fn broadcast(&self, other: &Shape) -> Result<Shape> {
         let rank = self.rank().max(other.rank());
         let at = |s: &Shape, i: usize| (i + s.rank()).checked_sub(rank).map_or(1, |k| s[k]);
@@ -82,6 +88,9 @@ impl Shape {
     }
 
     /// `axis` counted from the front; negative axes count from the back.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no such axis.
     pub fn axis(&self, axis: i64) -> Result<usize> {
         normalize_axis(axis, self.rank())
     }
@@ -100,6 +109,9 @@ impl Shape {
 }
 
 /// `axis` of a tensor of this rank, counted from the front.
+///
+/// # Errors
+/// [`Error::Shape`] if there is no such axis.
 pub fn normalize_axis(axis: i64, rank: usize) -> Result<usize> {
     let n = i64::try_from(rank).unwrap_or(i64::MAX);
     if (-n..n).contains(&axis) {

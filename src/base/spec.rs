@@ -56,6 +56,9 @@ impl SymbolicShape {
     }
 
     /// The extents that two traces with different fillings agree on; the others are unknown.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the ranks differ.
     pub fn merge(a: &Shape, b: &Shape) -> Result<SymbolicShape> {
         if a.rank() != b.rank() {
             return Err(Error::shape(

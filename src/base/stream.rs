@@ -12,6 +12,9 @@ pub trait Source: Send + Sync {
     /// Fills `buf` with the bytes from `offset` on; both stay inside `spec().bytes()`.
     ///
     /// Sources may be much faster when read once, in order, in large pieces.
+    ///
+    /// # Errors
+    /// If the bytes are not there, cannot be read or cannot be converted.
     fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()>;
 
     /// Says whether the bytes read so far can be believed; to be called when all that are wanted have
@@ -28,6 +31,9 @@ pub trait Source: Send + Sync {
 /// A place that takes the bytes of one tensor, in order.
 pub trait Sink {
     /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// If the place refuses them.
     fn write(&mut self, bytes: &[u8]) -> Result<()>;
 }
 
@@ -38,6 +44,9 @@ pub const CHUNK: usize = 4 << 20;
 pub const PIECE: usize = 1 << 20;
 
 /// Sends all bytes of a source to a sink through one chunk of host memory.
+///
+/// # Errors
+/// Those of the source and of the sink.
 pub fn copy(source: &dyn Source, sink: &mut dyn Sink) -> Result<()> {
     let total = source.spec().bytes();
     let mut chunk = vec![0; CHUNK.min(total)];

@@ -270,6 +270,9 @@ impl Initializer {
     pub const ONES: Initializer = Initializer::Constant(1.0);
 
     /// The initializer under a config key: a name, a record, or null for zeros.
+    ///
+    /// # Errors
+    /// If it names no initializer of Keras or of the user, or one of its own keys is wrong.
     pub fn from_config(config: &Config, key: &str) -> Result<Initializer> {
         let owner = || format!("{} ({key})", config.owner());
         match config.get(key) {

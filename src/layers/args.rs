@@ -37,6 +37,9 @@ pub type Args<'g> = CallArgs<Value<'g>>;
 
 impl<T> Arg<T> {
     /// The same structure with every tensor replaced.
+    ///
+    /// # Errors
+    /// The first that `f` gives.
     pub fn try_map<U>(&self, f: &mut dyn FnMut(&T) -> Result<U>) -> Result<Arg<U>> {
         Ok(match self {
             Arg::Tensor(t) => Arg::Tensor(f(t)?),
@@ -109,6 +112,9 @@ impl<T> CallArgs<T> {
     }
 
     /// The same call with every tensor replaced.
+    ///
+    /// # Errors
+    /// The first that `f` gives.
     pub fn try_map<U>(&self, f: &mut dyn FnMut(&T) -> Result<U>) -> Result<CallArgs<U>> {
         Ok(CallArgs {
             positional: self.positional.iter().map(|a| a.try_map(f)).collect::<Result<_>>()?,
@@ -141,6 +147,9 @@ impl<T> CallArgs<T> {
 
 impl<'g> Args<'g> {
     /// The only tensor of a layer's first argument.
+    ///
+    /// # Errors
+    /// If it is no tensor, or there are several.
     pub fn input(&self) -> Result<Value<'g>> {
         match self.get(0, "inputs") {
             Some(Arg::Tensor(v)) => Ok(*v),
@@ -157,6 +166,9 @@ impl<'g> Args<'g> {
     }
 
     /// The tensors of a layer's first argument, which is a list.
+    ///
+    /// # Errors
+    /// If there is none, or something in the list is no tensor.
     pub fn inputs(&self) -> Result<Vec<Value<'g>>> {
         let tensor = |arg: &Arg<Value<'g>>| match arg {
             Arg::Tensor(v) => Ok(*v),

@@ -73,6 +73,9 @@ impl<'a> Config<'a> {
     }
 
     /// The layer whose record stands under a key, as wrappers have one.
+    ///
+    /// # Errors
+    /// If there is no record, its class is not known, or its config is wrong.
     pub fn layer(&self, key: &str) -> Result<Box<dyn Layer>> {
         match self.get(key) {
             record @ Json::Object(_) => self.layer_of(record),
@@ -81,6 +84,9 @@ impl<'a> Config<'a> {
     }
 
     /// The layers whose records stand in a list under a key.
+    ///
+    /// # Errors
+    /// If there is no list, or as for [`layer`](Config::layer).
     pub fn layer_list(&self, key: &str) -> Result<Vec<Box<dyn Layer>>> {
         match self.get(key) {
             Json::Array(records) => records.iter().map(|record| self.layer_of(record)).collect(),
@@ -89,6 +95,9 @@ impl<'a> Config<'a> {
     }
 
     /// The layer of a record of this config.
+    ///
+    /// # Errors
+    /// If its class is not known, or its config is wrong.
     pub fn layer_of(&self, record: &Json) -> Result<Box<dyn Layer>> {
         let none = || Error::Internal(format!("{}: no reader of inner layers", self.owner));
         self.layers.ok_or_else(none)?.layer(record)
@@ -151,6 +160,9 @@ impl<'a> Config<'a> {
     }
 
     /// A boolean, or `None` for null.
+    ///
+    /// # Errors
+    /// If the value is anything else.
     pub fn optional_bool(&self, key: &str) -> Result<Option<bool>> {
         if self.is_null(key) { Ok(None) } else { self.bool(key).map(Some) }
     }
@@ -164,6 +176,9 @@ impl<'a> Config<'a> {
     }
 
     /// A positive count.
+    ///
+    /// # Errors
+    /// If the value is anything else.
     pub fn size(&self, key: &str) -> Result<usize> {
         as_size(self.get(key)).filter(|&n| n > 0).ok_or_else(|| self.bad(key, POSITIVE))
     }
@@ -177,6 +192,9 @@ impl<'a> Config<'a> {
     }
 
     /// `rank` positive counts; one number stands for all.
+    ///
+    /// # Errors
+    /// If the value is anything else.
     pub fn sizes(&self, key: &str, rank: usize) -> Result<Vec<usize>> {
         let sizes = match self.get(key) {
             Json::Array(items) => items.iter().map(as_size).collect::<Option<Vec<_>>>(),
@@ -188,6 +206,9 @@ impl<'a> Config<'a> {
     }
 
     /// Integers; one number counts as a list of one.
+    ///
+    /// # Errors
+    /// If the value is anything else.
     pub fn ints(&self, key: &str) -> Result<Vec<i64>> {
         let ints = match self.get(key) {
             Json::Array(items) => items.iter().map(as_int).collect::<Option<Vec<_>>>(),
@@ -197,6 +218,9 @@ impl<'a> Config<'a> {
     }
 
     /// A finite or infinite number; NaN too, where Keras writes one.
+    ///
+    /// # Errors
+    /// If the value is anything else.
     pub fn float(&self, key: &str) -> Result<f64> {
         as_float(self.get(key)).ok_or_else(|| self.bad(key, "a number"))
     }
@@ -226,6 +250,9 @@ impl<'a> Config<'a> {
     }
 
     /// One of a few words.
+    ///
+    /// # Errors
+    /// If the value is none of them.
     pub fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Result<T> {
         let word = self.get(key).as_str();
         choices.iter().find(|(name, _)| Some(*name) == word).map(|(_, value)| *value).ok_or_else(
@@ -238,6 +265,9 @@ impl<'a> Config<'a> {
 
     /// Refuses keys that nobody has taken, unless they are null: a constructor of this version does
     /// not have them, so what they mean is not known.
+    ///
+    /// # Errors
+    /// If there is such a key.
     pub fn finish(&self) -> Result<()> {
         let taken = self.taken.borrow();
         match self.given.iter().find(|(key, value)| !value.is_null() && !taken.contains(*key)) {

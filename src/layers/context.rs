@@ -98,6 +98,9 @@ impl<'g> Context<'g> {
     }
 
     /// The value of a variable that `build` was to make.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if `build` has not made it.
     pub fn weight(&self, variable: &Option<Variable>, name: &str) -> Result<Value<'g>> {
         let missing = || Error::Internal(format!("variable '{name}' is used before it is built"));
         variable.as_ref().map(|v| self.read(v)).ok_or_else(missing)
@@ -108,6 +111,10 @@ impl<'g> Context<'g> {
     ///
     /// As in Keras, a layer that is not within another one forgets what it and its parts have added to
     /// the loss in earlier calls.
+    ///
+    /// # Errors
+    /// If the layer has no such keyword, or cannot compute what it was given; further errors come
+    /// out when the trace ends.
     pub fn call(&self, layer: &dyn Layer, args: &Args<'g>) -> Result<Outputs<'g>> {
         let call = |inner: &Context<'g>, args: &Args<'g>| Ok((layer.call(inner, args)?, ()));
         self.penalized(layer, args, call).map(|(outputs, ())| outputs)
@@ -115,6 +122,9 @@ impl<'g> Context<'g> {
 
     /// [`call`](Context::call) where `masks` come with the tensors of the first argument, and masks
     /// with the outputs.
+    ///
+    /// # Errors
+    /// As [`call`](Context::call).
     pub fn call_with_masks(
         &self,
         layer: &dyn Layer,
@@ -126,6 +136,9 @@ impl<'g> Context<'g> {
 
     /// [`call`](Context::call) that adds nothing for the layer's own outputs to the loss: what Keras
     /// does where it calls a layer's `call`.
+    ///
+    /// # Errors
+    /// As [`call`](Context::call).
     pub fn call_without_penalty(&self, layer: &dyn Layer, args: &Args<'g>) -> Result<Outputs<'g>> {
         let call = |inner: &Context<'g>, args: &Args<'g>| Ok((layer.call(inner, args)?, ()));
         self.called(layer, args, call).map(|(outputs, ())| outputs)
@@ -185,6 +198,9 @@ impl<'g> Context<'g> {
 
     /// Runs `f` inside of a layer: in its scope and with its compute dtype. For layers that use a part
     /// of another one; [`call`](Context::call) is the way to all of it.
+    ///
+    /// # Errors
+    /// That of `f`, with the layer's name.
     pub fn within<T>(
         &self,
         layer: &dyn Layer,

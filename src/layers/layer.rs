@@ -6,6 +6,7 @@ use crate::base::{DType, Error, Nested, Result, Shape, Source, Spec, SymbolicSha
 use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::{Config, Json};
+use crate::layers::lora::Adaptation;
 use crate::layers::weight_rules::WeightRules;
 use crate::layers::{Args, CallArgs, Cell, Context, DTypePolicy, masks};
 use crate::saving::saveable::{Assets, Kind};
@@ -23,6 +24,9 @@ pub struct SymbolicSpec {
     pub dtype: DType,
 }
 
+/// A layer that a model calls, and what it gives, flattened, where it is known.
+pub type Stage = (Arc<dyn Layer>, Option<Vec<SymbolicSpec>>);
+
 /// A layer of a model: it makes its variables from input shapes and writes its mathematics on graph
 /// values. Constructors read the layer's config; its shape function is its `call`, traced.
 pub trait Layer: Send + Sync {
@@ -33,15 +37,25 @@ pub trait Layer: Send + Sync {
 
     /// Makes variables and sub-layers, in Keras's order, for inputs of these shapes. Called once.
     /// A layer without variables needs none.
+    ///
+    /// # Errors
+    /// If the layer cannot work on inputs of these shapes.
     fn build(&mut self, _inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
         Ok(())
     }
 
     /// The layer's mathematics.
+    ///
+    /// # Errors
+    /// If the arguments are not those that the layer takes; further errors come out when the trace
+    /// ends.
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>>;
 
     /// The mask that goes with the first output, where `masks` came with the tensors of the first
     /// argument: booleans (batch, steps), true for steps that count. Keras's `compute_mask`.
+    ///
+    /// # Errors
+    /// If the masks do not fit the layer.
     fn output_mask<'g>(
         &self,
         _cx: &Context<'g>,
@@ -54,6 +68,9 @@ pub trait Layer: Send + Sync {
 
     /// The layer's mathematics with the masks of its outputs, the first ones if there are fewer masks.
     /// Models overwrite it, whose layers decide on the masks.
+    ///
+    /// # Errors
+    /// As [`call`](Layer::call) and [`output_mask`](Layer::output_mask).
     fn call_with_masks<'g>(
         &self,
         cx: &Context<'g>,
@@ -72,6 +89,11 @@ pub trait Layer: Send + Sync {
     /// Sub-layers under Keras's Python attribute names (`cell`, `_query_dense`): one, or a list of
     /// them, as the attribute holds.
     fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
+        Vec::new()
+    }
+
+    /// The layers that a model calls, in Keras's order.
+    fn stages(&self) -> Vec<Stage> {
         Vec::new()
     }
 
@@ -171,10 +193,15 @@ pub struct LayerBase {
     pub variables: Vec<Variable>,
     /// What training asks of them.
     pub rules: WeightRules,
+    /// The low-rank adaptation of one of them.
+    pub(crate) adaptation: Option<Adaptation>,
 }
 
 impl LayerBase {
     /// Reads the keys that every layer has: `name`, `trainable`, `dtype`.
+    ///
+    /// # Errors
+    /// If one of them holds what Keras would not write there.
     pub fn new(class_name: &'static str, config: &Config) -> Result<LayerBase> {
         let name = match config.optional_str("name")? {
             Some(name) if name.contains('/') => {
@@ -192,10 +219,14 @@ impl LayerBase {
             built: false,
             variables: Vec::new(),
             rules: WeightRules::from_config(config)?,
+            adaptation: None,
         })
     }
 
     /// Makes a trainable variable of the policy's variable dtype.
+    ///
+    /// # Errors
+    /// If the shape is too large, or the initializer has no weight of it.
     pub fn add_weight(
         &mut self,
         name: &str,
@@ -206,11 +237,17 @@ impl LayerBase {
     }
 
     /// Makes a trainable variable that starts with the elements of `initial`.
+    ///
+    /// # Errors
+    /// If the shape is too large.
     pub fn add_weight_from(&mut self, name: &str, initial: Arc<dyn Source>) -> Result<Variable> {
         self.add_source(name, initial, true)
     }
 
     /// Makes a variable that training does not touch by gradient, such as a moving mean.
+    ///
+    /// # Errors
+    /// As [`add_weight`](LayerBase::add_weight).
     pub fn add_non_trainable(
         &mut self,
         name: &str,
@@ -250,6 +287,9 @@ impl LayerBase {
     }
 
     /// Makes an integer that training does not touch by gradient.
+    ///
+    /// # Errors
+    /// If the variable cannot be made.
     pub fn add_counter(&mut self, name: &str) -> Result<Variable> {
         self.add_variable(name, Spec::new([], DType::Int32), &Initializer::ZEROS, false)
     }
@@ -288,6 +328,19 @@ impl LayerBase {
         LayerBase::new(class_name, &Config::new(config.owner().into(), given, Json::Null))
     }
 
+    /// What training may change, with the weight that a low-rank factor belongs to.
+    pub(crate) fn trained_variables(&self) -> Vec<(&Variable, Option<&Variable>)> {
+        let adapted = self.adaptation.as_ref();
+        let mut all: Vec<_> = self.variables.iter().map(|variable| (variable, None)).collect();
+        if let Some(Adaptation { weight, factors, position }) = adapted {
+            let factors = factors.iter().map(|factor| (factor, Some(weight)));
+            all.splice(position..position, factors);
+        }
+        let stays = |variable: &Variable| adapted.is_some_and(|a| a.weight.id() == variable.id());
+        all.retain(|(variable, _)| variable.trainable() && !stays(variable));
+        all
+    }
+
     /// The layer's variables in the order of a weights file: trainable ones first.
     pub fn saved_variables(&self) -> Vec<Variable> {
         let (mut first, rest): (Vec<_>, Vec<_>) =
@@ -299,6 +352,9 @@ impl LayerBase {
 
 impl CallArgs<SymbolicSpec> {
     /// The shape of the only tensor of the first argument.
+    ///
+    /// # Errors
+    /// If there is none, or several.
     pub fn input_shape(&self) -> Result<&SymbolicShape> {
         match self.input_shapes().as_slice() {
             [one] => Ok(one),
@@ -326,6 +382,9 @@ impl CallArgs<SymbolicSpec> {
 
 impl SymbolicShape {
     /// The extent of an axis (negative: from the back), which must be known to make variables.
+    ///
+    /// # Errors
+    /// If there is no such axis, or its extent is unknown.
     pub fn known(&self, axis: i64) -> Result<usize> {
         let i = crate::base::shape::normalize_axis(axis, self.rank())?;
         self.0[i].ok_or_else(|| {

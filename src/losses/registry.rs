@@ -130,6 +130,9 @@ pub fn function(name: &str) -> Option<&'static FunctionDef> {
 
 impl FunctionDef {
     /// The function with its default arguments; `owner` is for errors.
+    ///
+    /// # Errors
+    /// If an argument has no default.
     pub fn with_defaults(&self, owner: &str) -> Result<Arc<dyn Function>> {
         (self.new)(&Config::new(owner.into(), Map::new(), (self.defaults)()))
     }

@@ -59,6 +59,9 @@ impl Metric for Sum {
 
 impl Mean {
     /// A mean in float32.
+    ///
+    /// # Errors
+    /// If its variables cannot be made.
     pub fn new(name: impl Into<String>) -> Result<Mean> {
         Mean::with_base(MetricBase::named(name))
     }
@@ -114,6 +117,9 @@ pub struct MeanMetric {
 
 impl MeanMetric {
     /// The mean of a function, in float32.
+    ///
+    /// # Errors
+    /// If its variables cannot be made.
     pub fn new(name: impl Into<String>, function: Arc<dyn Function>) -> Result<MeanMetric> {
         MeanMetric::with_base(MetricBase::named(name), function)
     }
@@ -154,6 +160,9 @@ pub struct MeanLoss {
 
 impl MeanLoss {
     /// The mean of a loss under its name, in float32.
+    ///
+    /// # Errors
+    /// If its variables cannot be made.
     pub fn new(loss: Arc<dyn Loss>) -> Result<MeanLoss> {
         let base = MetricBase::named(loss.name());
         MeanLoss::with_base(base, loss)

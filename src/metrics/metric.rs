@@ -38,6 +38,9 @@ pub trait Metric: Send + Sync {
     ) -> Result<()>;
 
     /// What the state says, written as a formula of the variables.
+    ///
+    /// # Errors
+    /// If the metric has not been built.
     fn result<'g>(&self, graph: &'g Graph) -> Result<Value<'g>>;
 }
 
@@ -56,6 +59,9 @@ pub struct MetricBase {
 
 impl MetricBase {
     /// The `name` and `dtype` of a config.
+    ///
+    /// # Errors
+    /// If one of them holds what Keras would not write there.
     pub fn new(config: &Config, otherwise_named: &str) -> Result<MetricBase> {
         Ok(MetricBase {
             name: weighting::name(config, otherwise_named)?,
@@ -76,6 +82,9 @@ impl MetricBase {
     }
 
     /// Adds a variable of zeros.
+    ///
+    /// # Errors
+    /// If the shape is too large.
     pub fn add_variable(
         &mut self,
         name: &str,
@@ -90,6 +99,9 @@ impl MetricBase {
     }
 
     /// Sets all variables to zero, as `reset_state` does at the start of an epoch.
+    ///
+    /// # Errors
+    /// If zeros of a variable cannot be made.
     pub fn reset(&self) -> Result<()> {
         self.variables.iter().try_for_each(|variable| {
             let spec = variable.spec();

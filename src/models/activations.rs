@@ -14,6 +14,9 @@ impl Model {
     /// several times; one that passes its input on is not listed. All rows are computed at once and
     /// all results are kept, so this takes far more memory than a prediction, and other regions are
     /// fused than in one.
+    ///
+    /// # Errors
+    /// As [`predict`](Model::predict).
     pub fn activations(&self, inputs: &[Tensor], device: &Device) -> Result<Vec<(String, Tensor)>> {
         let inputs = self.conform(inputs)?;
         let options = Options::default();

@@ -132,6 +132,10 @@ impl Sequential {
     }
 
     /// The model, with new weights.
+    ///
+    /// # Errors
+    /// If a layer has a wrong argument, or cannot take what the layer before it gives; the error
+    /// names the layer.
     pub fn build(self) -> Result<Model> {
         let mut names = Names::default();
         let input = input_record("input_layer", &self.input, self.dtype);

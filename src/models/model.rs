@@ -317,6 +317,9 @@ impl Model {
     }
 
     /// Moves all weights to a device now, instead of when they are first computed with.
+    ///
+    /// # Errors
+    /// If a weight cannot be read, or the device fails or has too little memory.
     pub fn place(&self, device: &Device) -> Result<()> {
         let variables = self.variables();
         device.place(&variables.iter().map(|(_, v)| v).collect::<Vec<_>>())

@@ -111,6 +111,10 @@ impl Model {
     }
 
     /// The plan for inputs of these specs, made if there is none yet.
+    ///
+    /// # Errors
+    /// If a layer cannot take such inputs, the values take more memory than
+    /// [`Limits`](crate::saving::Limits) allow, or the device fails.
     pub fn compiled(
         &self,
         inputs: &[Spec],
@@ -169,6 +173,9 @@ impl Model {
     }
 
     /// The traced program of a prediction, before any pass.
+    ///
+    /// # Errors
+    /// If a layer cannot take such inputs; the error names it.
     pub fn program(&self, inputs: &[Spec]) -> Result<Program> {
         let (trace, outputs) = self.trace(inputs)?;
         Ok(Program::new(trace, &outputs))

@@ -74,6 +74,9 @@ pub trait Optimizer: Send + Sync {
     fn name(&self) -> &str;
 
     /// Makes the state for these weights, in the model's order. Called once.
+    ///
+    /// # Errors
+    /// If the state of a weight cannot be made, or several parts of the optimizer match it.
     fn build(&mut self, weights: &[Weight]) -> Result<()>;
 
     /// All state in the order in which Keras stores it; before [`build`](Optimizer::build), what does
@@ -82,12 +85,19 @@ pub trait Optimizer: Send + Sync {
 
     /// Writes the update of all weights by their gradients: those of the loss that
     /// [`scale_loss`](Optimizer::scale_loss) gave. A weight without a gradient stays as it is.
+    ///
+    /// # Errors
+    /// If there are not as many gradients as weights, or the optimizer was not built; further
+    /// errors come out when the trace ends.
     fn apply<'g>(&self, step: &Step<'g>, gradients: &[Option<Value<'g>>]) -> Result<()>;
 
     /// The loss whose gradients [`apply`](Optimizer::apply) expects.
     fn scale_loss<'g>(&self, loss: Value<'g>) -> Value<'g>;
 
     /// Writes what is to be done once when training ends, such as weights replaced by averages.
+    ///
+    /// # Errors
+    /// If the optimizer was not built.
     fn finalize(&self, step: &Step<'_>) -> Result<()>;
 
     /// The learning rate. An optimizer of several has none.

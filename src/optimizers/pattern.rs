@@ -17,6 +17,10 @@ pub struct Pattern {
 
 impl Pattern {
     /// Compiles an expression.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if it is no expression, a very large one, or one of Python that
+    /// Rust's `regex` lacks.
     pub fn new(text: &str) -> Result<Pattern> {
         let compile = |text: &str| {
             RegexBuilder::new(text).size_limit(COMPILED_BYTES).build().map_err(|error| {

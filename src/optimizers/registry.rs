@@ -89,6 +89,9 @@ pub fn get(identifier: &Json) -> Result<Box<dyn Optimizer>> {
 }
 
 /// The optimizer of a record.
+///
+/// # Errors
+/// If it names no optimizer of Keras, or its config is not one of that class.
 pub fn from_record(record: &Json) -> Result<Box<dyn Optimizer>> {
     let record = Record::parse("optimizer", record)?;
     // Keras compares lower-case names here.

@@ -28,6 +28,9 @@ impl LearningRate {
     }
 
     /// A variable that starts with a number.
+    ///
+    /// # Errors
+    /// If its variable cannot be made.
     pub fn constant(rate: f64) -> Result<LearningRate> {
         let initial = Initializer::Constant(rate).source(Shape::scalar(), DType::Float32)?;
         Ok(LearningRate::Variable(Variable::new("learning_rate", false, initial)))

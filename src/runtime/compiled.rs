@@ -1,5 +1,6 @@
 //! A program made ready for a device.
 
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, mem};
 
@@ -58,6 +59,10 @@ pub struct RegionSummary {
 impl Compiled {
     /// Optimises and compiles; `dump` sees the program after each pass. On a GPU, the variables that are
     /// not there yet are streamed to it meanwhile.
+    ///
+    /// # Errors
+    /// If the device has too little memory or refuses a kernel, a variable cannot be read, or a row
+    /// of one is too large for a binding.
     pub fn new(
         mut program: Program,
         device: &Device,
@@ -69,7 +74,7 @@ impl Compiled {
         let plan = match device {
             Device::Host => {
                 summary = summarize(&program, options, Target::Host)?.2;
-                Plan::Host(HostPlan::new(&program, options)?)
+                Plan::Host(HostPlan::new(&program, options, &Arc::default())?)
             }
             Device::Gpu(gpu) => {
                 panels::run(&mut program, gpu.max_binding())?;
@@ -94,6 +99,9 @@ impl Compiled {
     }
 
     /// What the plan for a GPU consists of, without making one: works on any machine.
+    ///
+    /// # Errors
+    /// As [`new`](Compiled::new), as far as that needs no device.
     pub fn describe(program: &Program, options: &Options) -> Result<PlanSummary> {
         let mut summary = summarize(program, options, Target::Device)?.2;
         if let Some(prelude) = &program.prelude {

@@ -49,6 +49,9 @@ impl Device {
     }
 
     /// The device named by `KERAUNOS_DEVICE`, or `auto`.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when there is no such adapter.
     pub fn default_device() -> Result<Device> {
         match std::env::var(ENVIRONMENT) {
             Ok(name) => Device::open(&name).map_err(|error| Error::At {
@@ -61,6 +64,9 @@ impl Device {
 
     /// Moves variables to the device now, instead of when they are first computed with. Each is
     /// streamed from where it is; what is there already stays.
+    ///
+    /// # Errors
+    /// If a variable cannot be read, or the device fails or has too little memory.
     pub fn place(&self, variables: &[&Variable]) -> Result<()> {
         match self {
             Device::Gpu(gpu) => Placement::new(gpu, variables)?.stream(),

@@ -91,6 +91,9 @@ pub struct FileBytes {
 
 impl FileBytes {
     /// Opens a regular file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be opened, or is a folder or a device.
     pub fn open(path: &Path) -> Result<FileBytes> {
         let io = |e| Error::io(path, e);
         let meta = std::fs::metadata(path).map_err(io)?;
@@ -101,6 +104,9 @@ impl FileBytes {
     }
 
     /// An open file; `path` is its name in messages.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system does not tell its size.
     pub fn from_file(file: File, path: &Path) -> Result<FileBytes> {
         let meta = file.metadata().map_err(|e| Error::io(path, e))?;
         let (len, modified) = (meta.len(), meta.modified().ok());
@@ -193,6 +199,9 @@ pub struct Window {
 
 impl Window {
     /// The `len` bytes from `start` on, which must exist.
+    ///
+    /// # Errors
+    /// [`Error::Archive`] if they do not.
     pub fn new(inner: Arc<dyn ReadAt>, start: u64, len: u64) -> Result<Window> {
         match start.checked_add(len) {
             Some(end) if end <= inner.len() => Ok(Window { inner, start, len }),

@@ -8,6 +8,9 @@ use crate::tensor::{Array, Tensor, Words, float8};
 
 impl Tensor {
     /// The elements in their lane. Integers of 64 bits must fit 32; float64 is narrowed to float32.
+    ///
+    /// # Errors
+    /// [`Error::DType`] for integers that do not fit and for text.
     pub fn to_array(&self) -> Result<Array> {
         let words = words_from_bytes(self.dtype(), self.bytes())?;
         Ok(Array { spec: self.spec().clone(), words })
@@ -189,6 +192,9 @@ fn words_from_bytes(dtype: DType, bytes: &[u8]) -> Result<Words> {
 
 /// Converts stored little-endian bytes to the words a device holds, piece by piece: the streaming
 /// form of [`Tensor::to_array`].
+///
+/// # Errors
+/// [`Error::DType`] for integers that do not fit and for text.
 pub fn bytes_to_words(dtype: DType, bytes: &[u8], words: &mut Vec<u8>) -> Result<()> {
     words.clear();
     match words_from_bytes(dtype, bytes)? {

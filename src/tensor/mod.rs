@@ -45,6 +45,9 @@ elements!(f64 => Float64, f32 => Float32, half::f16 => Float16, half::bf16 => BF
 
 impl Tensor {
     /// A tensor over bytes in the stored dtype; text has none.
+    ///
+    /// # Errors
+    /// If there are more or fewer bytes than the spec says, or for text.
     pub fn from_bytes(spec: Spec, bytes: Vec<u8>) -> Result<Tensor> {
         if spec.dtype == DType::String {
             return Err(text::unexpected("tensor from bytes"));
@@ -64,12 +67,18 @@ impl Tensor {
     }
 
     /// A tensor of the dtype that `T` is the stored form of.
+    ///
+    /// # Errors
+    /// If there are more or fewer elements than the shape says.
     pub fn new<T: Element>(shape: impl Into<Shape>, elements: &[T]) -> Result<Tensor> {
         let bytes = bytemuck::cast_slice(elements).to_vec();
         Tensor::from_bytes(Spec::new(shape, T::DTYPE), bytes)
     }
 
     /// A boolean tensor.
+    ///
+    /// # Errors
+    /// If there are more or fewer elements than the shape says.
     pub fn from_bools(shape: impl Into<Shape>, elements: &[bool]) -> Result<Tensor> {
         let bytes = elements.iter().map(|&b| u8::from(b)).collect();
         Tensor::from_bytes(Spec::new(shape, DType::Bool), bytes)
@@ -92,6 +101,9 @@ impl Tensor {
     }
 
     /// All bytes of a source, read into host memory.
+    ///
+    /// # Errors
+    /// Those of the source.
     pub fn from_source(source: &dyn Source) -> Result<Tensor> {
         let mut bytes = vec![0; source.spec().bytes()];
         let pieces = bytes.chunks_mut(PIECE).enumerate();
@@ -131,6 +143,9 @@ impl Tensor {
     }
 
     /// The elements, when `T` is the stored form of the tensor's dtype.
+    ///
+    /// # Errors
+    /// [`Error::DType`] when it is not.
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
         if T::DTYPE != self.dtype() {
             return Err(Error::DType {
@@ -143,6 +158,9 @@ impl Tensor {
     }
 
     /// The same elements under another shape of the same length.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the lengths differ.
     pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Tensor> {
         let shape = shape.into();
         if shape.len() != self.len() {
@@ -156,6 +174,9 @@ impl Tensor {
     }
 
     /// Rows `start..start + count` along the first axis.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are not so many, or the tensor is a scalar.
     pub fn rows(&self, start: usize, count: usize) -> Result<Tensor> {
         let total = *self.shape().first().ok_or_else(|| {
             Error::shape("rows of a tensor", self.shape().to_string(), "at least one axis")
@@ -178,6 +199,9 @@ impl Tensor {
 
 impl Tensor {
     /// Tensors joined along their first axis.
+    ///
+    /// # Errors
+    /// If there is none, one is a scalar, or their dtypes or further extents differ.
     pub fn concat_rows(parts: &[&Tensor]) -> Result<Tensor> {
         let first = parts.first().ok_or_else(|| Error::Invalid("no tensors to join".into()))?;
         let misfit = |t: &&&Tensor| {

@@ -85,6 +85,9 @@ impl Variable {
     }
 
     /// The value, read into host memory.
+    ///
+    /// # Errors
+    /// If it is in a file that cannot be read or has changed, or on a device that is lost.
     pub fn value(&self) -> Result<Tensor> {
         if let State::Host(tensor) = &self.lock().1 {
             return Ok(tensor.clone());
@@ -110,6 +113,9 @@ impl Variable {
     }
 
     /// Replaces the value.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if shape or dtype differ.
     pub fn assign(&self, tensor: Tensor) -> Result<()> {
         self.load(Arc::new(tensor))
     }
@@ -120,6 +126,9 @@ impl Variable {
     }
 
     /// Keeps the value in host memory from now on; the value itself does not change.
+    ///
+    /// # Errors
+    /// As [`value`](Variable::value).
     pub fn keep_on_host(&self) -> Result<Tensor> {
         let tensor = self.value()?;
         self.replace(State::Host(tensor.clone()), false);

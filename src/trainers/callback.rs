@@ -7,6 +7,9 @@ use crate::trainers::{Data, Logs};
 
 /// Called by `fit` and `evaluate` at the places where Keras calls its callbacks. Every method may look
 /// at the model, change it, and end the training with [`Run::stop`].
+///
+/// # Errors
+/// An error of any method ends the call of `fit` or `evaluate`, which gives it to its caller.
 pub trait Callback {
     /// Before the first epoch.
     fn on_train_begin(&mut self, _run: &mut Run<'_>) -> Result<()> {
@@ -131,6 +134,9 @@ impl<'m> Run<'m> {
 
     /// The metrics of the epoch up to this batch, in Keras's order of names. They are read from the
     /// device once for all callbacks, and only if one asks: reading waits for the device.
+    ///
+    /// # Errors
+    /// If the device fails.
     pub fn batch_logs(&mut self) -> Result<&Logs> {
         let logs = match self.logs.take() {
             Some(logs) => logs,

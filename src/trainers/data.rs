@@ -48,6 +48,9 @@ impl Data {
     }
 
     /// Number of samples, which all tensors share.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if they do not.
     pub fn rows(&self) -> Result<usize> {
         let all = self.x.iter().chain(&self.y).chain(&self.sample_weight);
         let mut counts = all.map(|t| t.shape().first().copied().unwrap_or(1));
@@ -78,6 +81,9 @@ impl Data {
     }
 
     /// The samples at these places.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no such sample.
     pub fn pick(&self, rows: &[usize]) -> Result<Data> {
         self.map(|tensor| pick(tensor, rows))
     }

@@ -1,10 +1,12 @@
 //! A compiled model: its optimizer, single steps, metrics.
 
+use std::sync::Arc;
+
 use crate::base::{Error, Result};
 use crate::metrics::Direction;
 use crate::models::Model;
 use crate::optimizers::Optimizer;
-use crate::runtime::Device;
+use crate::runtime::{Compiled, Device};
 use crate::trainers::loss_scaling::LossScaling;
 use crate::trainers::{Compile, Data, Logs, Training};
 
@@ -47,12 +49,18 @@ impl Model {
     }
 
     /// Updates the weights by one batch and returns the metrics since they were last reset.
+    ///
+    /// # Errors
+    /// As [`train_step`](Model::train_step).
     pub fn train_on_batch(&mut self, batch: &Data, device: &Device) -> Result<Logs> {
         self.train_step(batch, device)?;
         self.metrics_results(device)
     }
 
     /// Computes the loss and the metrics of one batch, since they were last reset.
+    ///
+    /// # Errors
+    /// As [`train_step`](Model::train_step).
     pub fn test_on_batch(&mut self, batch: &Data, device: &Device) -> Result<Logs> {
         self.test_step(batch, device)?;
         self.metrics_results(device)
@@ -60,21 +68,42 @@ impl Model {
 
     /// Updates the weights and the metrics by one batch. Nothing is read back, so a device may still
     /// be at work when this returns.
+    ///
+    /// # Errors
+    /// If the model is not compiled, the batch does not fit it, its loss or its metrics, or the
+    /// device fails.
     pub fn train_step(&mut self, batch: &Data, device: &Device) -> Result<()> {
         self.in_training(|model, state| state.run(model, batch, true, device))
     }
 
+    /// What updates the weights by batches like this one: its regions, their arithmetic and memory.
+    ///
+    /// # Errors
+    /// If the model is not compiled, or does not take such a batch.
+    pub fn train_plan(&mut self, batch: &Data, device: &Device) -> Result<Arc<Compiled>> {
+        self.in_training(|model, state| Ok(state.plan(model, batch, true, device)?.0))
+    }
+
     /// Updates the metrics by one batch.
+    ///
+    /// # Errors
+    /// As [`train_step`](Model::train_step).
     pub fn test_step(&mut self, batch: &Data, device: &Device) -> Result<()> {
         self.in_training(|model, state| state.run(model, batch, false, device))
     }
 
     /// Reads the metrics since they were last reset, the loss first.
+    ///
+    /// # Errors
+    /// If the model is not compiled, or the device fails.
     pub fn metrics_results(&mut self, device: &Device) -> Result<Logs> {
         self.in_training(|_, state| state.results(device))
     }
 
     /// Forgets the metrics of earlier batches.
+    ///
+    /// # Errors
+    /// If the model is not compiled.
     pub fn reset_metrics(&mut self) -> Result<()> {
         self.in_training(|_, state| state.reset())
     }

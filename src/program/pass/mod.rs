@@ -73,6 +73,10 @@ impl Options {
 
 impl Program {
     /// Runs the passes that rewrite the program; `dump` sees it before the first and after each.
+    ///
+    /// # Errors
+    /// If an operation on constants cannot be computed; [`Error::Internal`] if a pass breaks the
+    /// program.
     pub fn optimize(
         &mut self,
         options: &Options,

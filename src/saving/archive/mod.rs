@@ -146,8 +146,8 @@ impl Archive {
     }
 
     /// The weights, as [`weights`](Archive::weights) gives them, but nothing of them is read, and their
-    /// checksum is compared when they are first used: whoever reads a [`Source`] of them then gets the
-    /// error from its [`check`](Source::check).
+    /// checksum is compared when they are first used: whoever reads a [`Source`](crate::base::Source) of
+    /// them then gets the error from its [`check`](crate::base::Source::check).
     ///
     /// # Errors
     /// If there are none, or they are not HDF5.

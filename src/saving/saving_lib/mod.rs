@@ -76,6 +76,9 @@ impl Default for LoadOptions {
 /// let model = keraunos::load_model("model.keras")?;
 /// # Ok::<(), keraunos::Error>(())
 /// ```
+///
+/// # Errors
+/// As [`load_model_with`].
 pub fn load_model(path: impl AsRef<Path>) -> Result<Model> {
     load_model_with(path, &LoadOptions::default())
 }

@@ -45,6 +45,9 @@ impl SaveOptions<'_> {
 impl Model {
     /// Saves the model as Keras does, replacing an existing file in one step when the new one is
     /// complete.
+    ///
+    /// # Errors
+    /// As [`save_with`](Model::save_with).
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.save_with(path, &mut SaveOptions::default())
     }
@@ -77,7 +80,7 @@ impl Model {
             )));
         }
         let contents = self.contents(options.keras_version)?;
-        let write = WriteOptions { overwrite, zipped: options.zipped };
+        let write = WriteOptions { overwrite, zipped: options.zipped, zip64: false };
         write_archive(path, &contents, &write, &mut |done, all| options.report(done, all))
     }
 
