@@ -7,7 +7,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: demo test help tools vulkan keras recordings
+.PHONY: demo test zip64 help tools vulkan keras recordings
 
 VENV := .venv
 RECORDED := target/keras
@@ -28,7 +28,7 @@ export MESA_SHADER_CACHE_DIR ?= $(CURDIR)/target/mesa-shader-cache
 export XDG_RUNTIME_DIR ?= /tmp
 
 help: ## These lines
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/'
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /make \1\t/'
 
 demo: tools vulkan ## Runs a model written by real Keras on the GPU and on the host, saves it, compares
 	cargo build --release --bin keraunos --example documentation
@@ -42,6 +42,9 @@ test: tools vulkan keras recordings ## Checks the style and runs all tests, real
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
 	cargo test --no-fail-fast 2>&1 | tee target/test.log
 	@tests/total.sh target/test.log $(STARTED)
+
+zip64: tools keras ## Writes and reads a model of 5 GiB, in the folder TMPDIR names; not part of `make test`
+	cargo test --release --test zip64 -- --ignored
 
 tools:
 	@tests/install.sh compiler

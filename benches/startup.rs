@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Each line starts processes of this program that load the network, predict one image and end.
-//! *Cold* has empty caches, *warm* those of the run before it. Mesa's own shader cache is kept apart
+//! *Cold* has empty caches, *warm* those of the run before it; *in turn* compiles only when all weights
+//! are on the device, instead of meanwhile. Mesa's own shader cache is kept apart
 //! (`MESA_SHADER_CACHE_DIR`); other drivers keep theirs where this cannot reach it, so that there
 //! *cold* only means that our pipeline cache is empty.
 
@@ -17,14 +18,15 @@ use std::time::Instant;
 
 use common::{Options, Times, describe};
 use keraunos::base::{Error, Result};
-use keraunos::{Device, Tensor, load_model};
+use keraunos::{Device, LoadOptions, Tensor, load_model_with};
 
 const RUNS: usize = 5;
 
 fn main() -> Result<()> {
     let options = Options::from_command_line();
     if let [path] = options.all("predict")[..] {
-        return predict(Path::new(path), options.or("device", &["host"])[0]);
+        let in_turn = !options.all("in-turn").is_empty();
+        return predict(Path::new(path), options.or("device", &["host"])[0], in_turn);
     }
     options.heading("startup", "whole processes: open the device, load, predict one image");
     for network in options.or("network", &["mobilenet_v2"]) {
@@ -37,7 +39,7 @@ fn main() -> Result<()> {
         for name in options.or("device", &["host", "gpu"]) {
             let device = Device::open(name)?;
             println!("{network} on {}", describe(&device));
-            let process = Process { path: &path, device: name };
+            let process = Process { path: &path, device: name, in_turn: false };
             match device {
                 Device::Host => println!("  {}", Times::from(process.runs(&Caches::new()?)?)),
                 Device::Gpu(_) => process.all_caches()?,
@@ -47,9 +49,12 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn predict(path: &Path, device: &str) -> Result<()> {
+fn predict(path: &Path, device: &str, in_turn: bool) -> Result<()> {
     let device = Device::open(device)?;
-    let model = load_model(path)?;
+    let model = load_model_with(path, &LoadOptions { lazy: true, ..LoadOptions::default() })?;
+    if in_turn {
+        model.place(&device)?;
+    }
     let image = vec![0.5f32; 224 * 224 * 3];
     model.call(&[Tensor::new([1, 224, 224, 3], &image)?], &device).map(|_| ())
 }
@@ -74,13 +79,16 @@ impl Caches {
 struct Process<'a> {
     path: &'a PathBuf,
     device: &'a str,
+    in_turn: bool,
 }
 
 impl Process<'_> {
     fn all_caches(&self) -> Result<()> {
-        let cold =
-            (0..RUNS).map(|_| self.seconds(&Caches::new()?, &[])).collect::<Result<Vec<_>>>();
-        println!("  cold              {}", Times::from(cold?));
+        for (what, in_turn) in [("cold               ", false), ("cold, in turn      ", true)] {
+            let process = Process { in_turn, ..*self };
+            let cold = (0..RUNS).map(|_| process.seconds(&Caches::new()?, &[]));
+            println!("  {what} {}", Times::from(cold.collect::<Result<Vec<_>>>()?));
+        }
         let caches = Caches::new()?;
         self.seconds(&caches, &[])?;
         println!("  warm              {}", Times::from(self.runs(&caches)?));
@@ -110,6 +118,7 @@ impl Process<'_> {
             .arg("--predict")
             .arg(self.path)
             .args(["--device", self.device])
+            .args(if self.in_turn { &["--in-turn", "yes"][..] } else { &[] })
             .env("KERAUNOS_CACHE", caches.ours.path())
             .env("MESA_SHADER_CACHE_DIR", caches.driver.path())
             .envs(more.iter().copied())

@@ -1,8 +1,9 @@
 //! The command line tool as a user meets it: arguments in; exit code, files and text out.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use keraunos::Tensor;
 use keraunos::saving::npz::{read_npz, write_npz};
@@ -81,7 +82,7 @@ fn unknown_class(path: &str) {
         groups: Vec::new(),
         assets: Vec::new(),
     };
-    let options = WriteOptions { overwrite: true, zipped: true };
+    let options = WriteOptions::default();
     write_archive(Path::new(path), &contents, &options, &mut |_, _| {}).unwrap();
 }
 
@@ -275,6 +276,12 @@ fn summary_is_keras_s_table() {
     }
     let text = succeed(&["summary", &model(TWO)]);
     assert!(text.contains("│ dense[0][0], dense_1[0][0] │"), "{text}");
+    let text = succeed(&["summary", &model("op_nodes")]);
+    assert!(text.contains("(Tanh)"), "operations are rows, too:\n{text}");
+    let text = succeed(&["summary", &model("frozen_base"), "--expand-nested", "--show-trainable"]);
+    for part in ["   └ ", " Trainable ┃", " N ", " - "] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
 }
 
 #[test]
@@ -429,4 +436,30 @@ fn limits_are_changed_by_name() {
     let unknown = run(&["summary", "--limit", "colour=1", &model(TWO)]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("config_bytes"));
+}
+
+#[test]
+fn models_go_through_pipes() {
+    let piped = |arguments: &[&str], input: &[u8]| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_keraunos"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Small enough for a pipe to hold: nobody waits for anybody.
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), output.stdout)
+    };
+    let folder = Folder::new();
+    let [direct, copy] = ["direct.keras", "copy.keras"].map(|name| folder.0.path().join(name));
+    succeed(&["convert", &model(TWO), direct.to_str().unwrap()]);
+    let (code, streamed) = piped(&["convert", &model(TWO), "-"], b"");
+    assert_eq!(code, Some(0));
+    let (code, nothing) = piped(&["convert", "-", copy.to_str().unwrap()], &streamed);
+    assert_eq!((code, nothing.len()), (Some(0), 0));
+    assert!(std::fs::read(&copy).unwrap() == std::fs::read(&direct).unwrap());
+    let (code, _) = piped(&["convert", "-", "-"], b"no model");
+    assert_eq!(code, Some(2));
 }

@@ -115,7 +115,7 @@ fn folders_survive_writing_and_reading() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/model");
     let contents = contents();
-    let options = WriteOptions { overwrite: false, zipped: false };
+    let options = WriteOptions { overwrite: false, zipped: false, zip64: false };
     write_archive(&path, &contents, &options, &mut |_, _| {}).unwrap();
     let archive = Archive::open(&path, &Limits::default()).unwrap();
     assert_eq!(archive.config().unwrap(), contents.config);

@@ -94,6 +94,7 @@ fn launches() -> Vec<Launch> {
     all.push(map_of_every_function(&caps));
     all.extend(reductions(&caps));
     all.extend(rows_of_several_lengths(&caps));
+    all.push(transposed_map(&caps));
     for kind in [
         FactorKind::Cholesky,
         FactorKind::Lu,
@@ -152,6 +153,17 @@ fn map_of_every_function(caps: &Caps) -> keraunos::Result<Launch> {
     let body = Body { operands: vec![0, 1], code, space };
     let dtype_of = |id| if id == 0 { float } else { int };
     map::launch(&body, 12, caps, &Access::whole(&dtype_of)).map(|(launch, _)| launch)
+}
+
+/// A map that reads neighbours along its first dimension.
+fn transposed_map(caps: &Caps) -> keraunos::Result<Launch> {
+    let space = Space::new(&[&[20, 30]]);
+    let mut at = space.index(0);
+    at.strides[1] = 20;
+    let code = vec![Inst::Load { operand: 0, dtype: DType::Float32, at }];
+    let body = Body { operands: vec![0], code, space };
+    let dtype_of = |_| DType::Float32;
+    map::launch(&body, 600, caps, &Access::whole(&dtype_of)).map(|(launch, _)| launch)
 }
 
 /// Every reduction in every lane, by one thread and by a workgroup for each output.

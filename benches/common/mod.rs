@@ -58,3 +58,10 @@ pub fn describe(device: &Device) -> String {
         Device::Host => device.to_string(),
     }
 }
+
+/// The most memory that this process has held at one time, in bytes, where the system tells.
+pub fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib << 10)
+}

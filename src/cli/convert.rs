@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::base::{Error, Result};
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
-use crate::cli::{loading, progress};
+use crate::cli::{loading, progress, standard};
 use crate::models::{CustomObjects, Model};
 use crate::saving::KerasVersion;
 use crate::saving::saving_lib::{LoadWeightsOptions, SaveOptions, SaveWeightsOptions};
@@ -15,12 +15,13 @@ use crate::saving::saving_lib::{LoadWeightsOptions, SaveOptions, SaveWeightsOpti
 ///
 /// The ending of the destination says what to write: .keras one file, .h5 or .hdf5 the older format,
 /// .weights.h5 the weights only, .weights.json the weights in shards with an index, .json the
-/// architecture only. Any other name becomes a folder with the members of a .keras file.
+/// architecture only. Any other name becomes a folder with the members of a .keras file. As a source or
+/// destination, - is standard input or output, which hold what a .keras file does (or, as input, an .h5).
 #[derive(clap::Args)]
 pub struct Args {
-    /// A .keras file, the folder form of one, a model in .h5, or an architecture in .json
+    /// A .keras file, the folder form of one, a model in .h5, an architecture in .json, or -
     source: PathBuf,
-    /// What to write
+    /// What to write, or -
     destination: PathBuf,
     /// Load the weights from this file: .weights.h5, .weights.json, .keras, or .h5 of any age
     #[arg(long, value_name = "FILE")]
@@ -77,6 +78,9 @@ impl Args {
     }
 
     fn load_model(&self) -> Result<Model> {
+        if standard::is_meant(&self.source) {
+            return standard::load();
+        }
         // An architecture without weights would not say that they are damaged.
         match ends(&self.destination, ".json") && !ends(&self.destination, ".weights.json") {
             true => progress::load(&self.source),
@@ -86,6 +90,9 @@ impl Args {
 
     fn save(&self, model: &Model, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
         let (path, overwrite) = (&self.destination, !self.no_overwrite);
+        if standard::is_meant(path) {
+            return standard::save(model, self.keras_version, progress);
+        }
         let sharded = ends(path, ".weights.json");
         if sharded || ends(path, ".weights.h5") {
             let max_shard_bytes = if sharded { Some(self.shard_bytes()?) } else { None };

@@ -24,6 +24,7 @@ mod plan;
 mod predict;
 mod profile;
 mod progress;
+mod standard;
 mod summary;
 mod text;
 

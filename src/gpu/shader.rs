@@ -54,6 +54,7 @@ pub const FILES: &[(&str, &str)] = embed![
     "lib/special",
     "lu",
     "map",
+    "map_tiled",
     "matmul_block",
     "matmul_tile",
     "matmul_vec",

@@ -23,6 +23,9 @@ pub struct SymbolicSpec {
     pub dtype: DType,
 }
 
+/// A layer that a model calls, and what it gives, flattened, where it is known.
+pub type Stage = (Arc<dyn Layer>, Option<Vec<SymbolicSpec>>);
+
 /// A layer of a model: it makes its variables from input shapes and writes its mathematics on graph
 /// values. Constructors read the layer's config; its shape function is its `call`, traced.
 pub trait Layer: Send + Sync {
@@ -85,6 +88,11 @@ pub trait Layer: Send + Sync {
     /// Sub-layers under Keras's Python attribute names (`cell`, `_query_dense`): one, or a list of
     /// them, as the attribute holds.
     fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
+        Vec::new()
+    }
+
+    /// The layers that a model calls, in Keras's order.
+    fn stages(&self) -> Vec<Stage> {
         Vec::new()
     }
 

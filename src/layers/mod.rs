@@ -42,7 +42,7 @@ pub use convolutional::*;
 pub use core::*;
 pub use dtype_policy::DTypePolicy;
 pub use host::HostRun;
-pub use layer::{Layer, LayerBase, Outputs, SymbolicSpec};
+pub use layer::{Layer, LayerBase, Outputs, Stage, SymbolicSpec};
 pub use merging::*;
 pub use normalization::*;
 pub use pooling::*;

@@ -33,11 +33,14 @@ pub struct WriteOptions {
     pub overwrite: bool,
     /// An archive, or a folder with the same members as files.
     pub zipped: bool,
+    /// Whether an archive's sizes and offsets all stand in 64-bit fields (ZIP64), as those above 4 GiB
+    /// always do: Python's `force_zip64`.
+    pub zip64: bool,
 }
 
 impl Default for WriteOptions {
     fn default() -> WriteOptions {
-        WriteOptions { overwrite: true, zipped: true }
+        WriteOptions { overwrite: true, zipped: true, zip64: false }
     }
 }
 
@@ -85,7 +88,9 @@ pub(super) fn write_archive_on(
     let members = Members { contents, weights };
     if options.zipped {
         let mut file = AtomicFile::create(files, path, options.overwrite)?;
-        file.write(|out| members.write_zip(StoredZip::new(out), &mut progress))?;
+        file.write(|out| {
+            members.write_zip(StoredZip::new(out).zip64(options.zip64), &mut progress)
+        })?;
         return file.commit();
     }
     members.write_folder(files, path, options.overwrite, &mut progress)

@@ -52,7 +52,7 @@ fn archive(files: &Memory, path: &str, value: f32, zipped: bool) -> Result<()> {
         groups: groups(value),
         assets: vec![("layers/lookup/vocabulary.txt".into(), value.to_string().into())],
     };
-    let options = WriteOptions { overwrite: true, zipped };
+    let options = WriteOptions { overwrite: true, zipped, zip64: false };
     write_archive_on(files, Path::new(path), &contents, &options, &mut |_, _| {})
 }
 

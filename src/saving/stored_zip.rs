@@ -33,6 +33,8 @@ pub(super) struct StoredZip<W: Write> {
     patch: Option<Patch<W>>,
     position: u64,
     entries: Vec<Entry>,
+    /// Sizes and offsets from this on stand in 64-bit fields.
+    large: u64,
     crc: crc32fast::Hasher,
     /// Bytes of the current member that are still to come.
     left: u64,
@@ -46,6 +48,8 @@ struct Entry {
     bytes: u64,
     offset: u64,
     crc: u32,
+    /// Sizes and offsets from this on stand in 64-bit fields.
+    large: u64,
     /// Whether checksum and sizes follow the member, in a data descriptor.
     trailing: bool,
 }
@@ -78,9 +82,16 @@ impl<W: Write> StoredZip<W> {
             patch: None,
             position: 0,
             entries: Vec::new(),
+            large: LARGE,
             crc: crc32fast::Hasher::new(),
             left: 0,
         }
+    }
+
+    /// Puts all sizes and offsets into 64-bit fields, or only those that need them.
+    pub(super) fn zip64(mut self, always: bool) -> StoredZip<W> {
+        self.large = if always { 0 } else { LARGE };
+        self
     }
 
     /// Starts a member of `bytes` bytes, which are then written.
@@ -96,7 +107,8 @@ impl<W: Write> StoredZip<W> {
         }
         let trailing = crc.is_none() && self.patch.is_none();
         let (offset, crc) = (self.position, crc.unwrap_or(0));
-        let entry = Entry { name: name.into(), bytes, offset, crc, trailing };
+        let large = self.large;
+        let entry = Entry { name: name.into(), bytes, offset, crc, large, trailing };
         let header = entry.local_header();
         self.entries.push(entry);
         self.left = bytes;
@@ -114,7 +126,9 @@ impl<W: Write> StoredZip<W> {
         self.finish_member()?;
         let start = self.position;
         let directory: Vec<u8> = self.entries.iter().flat_map(Entry::central_header).collect();
-        let end = end_records(self.entries.len() as u64, start, directory.len() as u64);
+        let (count, bytes) = (self.entries.len() as u64, directory.len() as u64);
+        let is_large = count >= MANY || start.max(bytes) >= self.large;
+        let end = end_records(count, start, bytes, is_large);
         let written = self.put(&directory).and_then(|()| self.put(&end));
         written.and_then(|()| self.out.flush()).map_err(|e| Error::io("", e))
     }
@@ -178,7 +192,12 @@ impl Entry {
 
     /// Whether the sizes of the member take 64 bits.
     fn is_large(&self) -> bool {
-        self.bytes >= LARGE
+        self.bytes >= self.large
+    }
+
+    /// A 32-bit field; large values stand elsewhere.
+    fn narrow(&self, value: u64) -> [u8; 4] {
+        narrow(if value >= self.large { u64::MAX } else { value })
     }
 
     /// What follows a member whose header could not say it.
@@ -203,7 +222,7 @@ impl Entry {
         let mut out = b"PK\x03\x04".to_vec();
         out.extend_from_slice(&version(large).to_le_bytes());
         out.extend(self.shared());
-        out.extend(sizes.into_iter().flat_map(narrow));
+        out.extend(sizes.into_iter().flat_map(|size| self.narrow(size)));
         out.extend_from_slice(&(self.name.len() as u16).to_le_bytes());
         out.extend_from_slice(&(extra.len() as u16).to_le_bytes());
         out.extend_from_slice(self.name.as_bytes());
@@ -213,20 +232,20 @@ impl Entry {
 
     fn central_header(&self) -> Vec<u8> {
         let fields = [self.bytes, self.bytes, self.offset];
-        let large: Vec<u64> = fields.into_iter().filter(|&field| field >= LARGE).collect();
+        let large: Vec<u64> = fields.into_iter().filter(|&field| field >= self.large).collect();
         let version = version(!large.is_empty());
         let extra = if large.is_empty() { Vec::new() } else { extra_field(&large) };
         let mut out = b"PK\x01\x02".to_vec();
         out.extend_from_slice(&(UNIX | version).to_le_bytes());
         out.extend_from_slice(&version.to_le_bytes());
         out.extend(self.shared());
-        out.extend([self.bytes, self.bytes].into_iter().flat_map(narrow));
+        out.extend([self.bytes, self.bytes].into_iter().flat_map(|size| self.narrow(size)));
         // Lengths of name, extra field and comment, disk, internal attributes.
         for field in [self.name.len() as u16, extra.len() as u16, 0, 0, 0] {
             out.extend_from_slice(&field.to_le_bytes());
         }
         out.extend_from_slice(&MODE.to_le_bytes());
-        out.extend(narrow(self.offset));
+        out.extend(self.narrow(self.offset));
         out.extend_from_slice(self.name.as_bytes());
         out.extend(extra);
         out
@@ -251,9 +270,9 @@ fn extra_field(values: &[u64]) -> Vec<u8> {
     out
 }
 
-fn end_records(count: u64, start: u64, bytes: u64) -> Vec<u8> {
+fn end_records(count: u64, start: u64, bytes: u64, is_large: bool) -> Vec<u8> {
     let mut out = Vec::new();
-    if count >= MANY || start >= LARGE || bytes >= LARGE {
+    if is_large {
         let version = u32::from(UNIX | VERSION_64) | u32::from(VERSION_64) << 16;
         out.extend_from_slice(b"PK\x06\x06");
         out.extend_from_slice(&44u64.to_le_bytes());
@@ -310,7 +329,10 @@ mod tests {
     }
 
     fn write(out: impl Write + Seek) -> Result<()> {
-        let mut zip = StoredZip::new(out);
+        write_members(StoredZip::new(out))
+    }
+
+    fn write_members(mut zip: StoredZip<impl Write>) -> Result<()> {
         zip.member("a", &[1; 20_000])?;
         zip.member("é", b"")?;
         zip.member("b", b"2")?;
@@ -319,14 +341,23 @@ mod tests {
 
     #[test]
     fn another_reader_finds_the_members() {
-        let mut out = io::Cursor::new(Vec::new());
-        write(&mut out).unwrap();
-        let mut archive = zip::ZipArchive::new(out).unwrap();
-        archive.validate_header_consistency().unwrap();
-        for (name, bytes) in [("a", vec![1; 20_000]), ("é", vec![]), ("b", vec![b'2'])] {
-            let mut found = Vec::new();
-            archive.by_name(name).unwrap().read_to_end(&mut found).unwrap();
-            assert_eq!(found, bytes);
+        for (streamed, always) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut out = Vec::new();
+            match streamed {
+                true => write_members(StoredZip::streamed(&mut out).zip64(always)),
+                false => write_members(StoredZip::new(io::Cursor::new(&mut out)).zip64(always)),
+            }
+            .unwrap();
+            assert_eq!(out.windows(4).any(|bytes| bytes == b"PK\x06\x06"), always);
+            let mut archive = zip::ZipArchive::new(io::Cursor::new(out)).unwrap();
+            if !streamed {
+                archive.validate_header_consistency().unwrap();
+            }
+            for (name, bytes) in [("a", vec![1; 20_000]), ("é", vec![]), ("b", vec![b'2'])] {
+                let mut found = Vec::new();
+                archive.by_name(name).unwrap().read_to_end(&mut found).unwrap();
+                assert_eq!(found, bytes);
+            }
         }
     }
 

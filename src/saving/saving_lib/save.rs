@@ -80,7 +80,7 @@ impl Model {
             )));
         }
         let contents = self.contents(options.keras_version)?;
-        let write = WriteOptions { overwrite, zipped: options.zipped };
+        let write = WriteOptions { overwrite, zipped: options.zipped, zip64: false };
         write_archive(path, &contents, &write, &mut |done, all| options.report(done, all))
     }
 
