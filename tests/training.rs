@@ -243,3 +243,25 @@ fn weights_left_out_of_weight_decay_do_not_decay() {
     assert_eq!(trained(&["bias"]), [0.75, 1.0]);
     assert_eq!(trained(&["gamma", "^ker"]), [1.0, 0.75]);
 }
+
+#[test]
+fn a_loaded_low_rank_adaptation_keeps_its_weight() {
+    let layer = Dense::new(2).lora_rank(1).kernel_initializer("ones");
+    let mut model = Sequential::new([5]).add(layer).build().unwrap();
+    let compile = || Compile::new(Adam::new().learning_rate(0.1)).loss("mse");
+    model.compile(compile()).unwrap();
+    let batch = Data::new(&[wave(4, 5)], &[wave(4, 2)]);
+    // Of a new layer, Keras trains the second factor.
+    let error = model.train_step(&batch, &Device::Host).unwrap_err().to_string();
+    assert!(error.contains("lora_kernel_a"), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    model.save(folder.path().join("m.keras")).unwrap();
+    let mut model = load_model(folder.path().join("m.keras")).unwrap();
+    let before = values(&model);
+    model.train_step(&batch, &Device::Host).unwrap();
+    let after = values(&model);
+    assert_eq!(before[0], after[0]);
+    assert_ne!(before[1], after[1]);
+    // Kernel and bias; iteration and rate; two slots each for the bias and both factors.
+    assert_eq!(after.len(), 2 + 2 + 6);
+}

@@ -162,6 +162,7 @@ impl OperationDef {
             built: true,
             variables: Vec::new(),
             rules: WeightRules::default(),
+            adaptation: None,
         };
         let (owner, given) = (config.owner().to_owned(), config.given().clone());
         Ok(Box::new(Operation { base, def: self, owner, given }))
