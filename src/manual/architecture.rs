@@ -79,6 +79,9 @@
 //! | Keras's files of a backup, `latest.weights.h5` and its epoch | weights under a name of their own, and one small file that names them, replaced in one step; random states in it | a process that dies between Keras's two files repeats an epoch, and masks of dropout would be others |
 //! | a file's checksum is compared before a byte is believed | also later, where that is asked for ([`LoadOptions::lazy`](crate::LoadOptions::lazy)): a [`Source`](crate::base::Source) gives bytes, and its `check` says whether they can be believed, which everyone asks who has read all they want | the weights of a model that goes to a device are then read once |
 //! | metrics are handed to callbacks after every batch | a callback asks for them | reading waits for the device |
+//! | the process's dtype policy decides whether `compile` scales the loss | the state of an optimizer in the file does, and for new models the layers' policies | there is no policy of the process, and Keras's files do not name the model's |
+//! | `enable_lora` on layers in memory | files with `lora_rank` only; training of a new layer with it is refused | Keras merges the factors into the file and sets them to zero when it loads one |
+//! | states of a stateful layer stay in the layer | from batch to batch, also within `fit` | with JAX, Keras's `fit` starts every batch with the states from before it |
 //!
 //! # Words
 //!

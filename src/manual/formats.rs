@@ -120,4 +120,23 @@
 //! samples, and judges only predictions there.
 //!
 //! <!-- versions:start -->
+//! | form | Keras | written by it, read here | written here for it | config read by it | weights | optimizer | predictions |
+//! | --- | --- | --- | --- | --- | --- | --- | --- |
+//! | `.keras` | 3.0.5 | 3 models | 4 models | 3 equal | 3 equal | 2 equal | 4 equal |
+//! | `.keras` | 3.3.3 to 3.15.1 | 4 models | 4 models | 4 equal | 4 equal | 3 equal | 4 equal |
+//! | `.keras`, from a file of 3.15.1 | 3.0.5 |  | 4 models | 3 equal | 3 equal | 2 equal | 4 equal |
+//! | `.keras`, from a file of 3.15.1 | 3.3.3 to 3.14.1 |  | 4 models | 4 equal | 4 equal | 3 equal | 4 equal |
+//! | a folder | 3.6.0 to 3.15.1 | 4 models | 4 models | 4 equal | 4 equal | 3 equal | 4 equal |
+//! | `.weights.h5` | 3.0.5 | 3 models | 3 models |  | 3 equal | 2 equal | 3 equal |
+//! | `.weights.h5` | 3.3.3 to 3.15.1 | 4 models | 4 models |  | 4 equal | 3 equal | 4 equal |
+//! | `.weights.json` with shards | 3.10.0 to 3.15.1 | 4 models | 4 models |  | 4 equal | 3 equal | 4 equal |
+//! | `.h5`, a whole model | 3.0.5 | 2 models, 1 refused as by Keras | 2 models | 1 equal, 1 as its own | 1 equal, 1 as its own | as its own | 1 equal, 1 as its own |
+//! | `.h5`, a whole model | 3.3.3 to 3.15.1 | 2 models, 2 refused as by Keras | 2 models | 1 equal, 1 as its own | 1 equal, 1 as its own | as its own | 1 equal, 1 as its own |
+//! | `.h5`, weights by layers | 3.0.5 | 3 models | 2 models |  | 2 equal |  | 2 equal |
+//! | `.h5`, weights by layers | 3.3.3 to 3.15.1 | 4 models | 2 models |  | 2 equal |  | 2 equal |
+//! | `config.json` alone | 3.0.5 | 3 models | 4 models | 3 equal |  |  |  |
+//! | `config.json` alone | 3.3.3 to 3.15.1 | 4 models | 4 models | 4 equal |  |  |  |
+//! | `model.weights.npz` | 3.0.5 to 3.15.1 | refused, as by Keras |  |  |  |  |  |
+//! | `.keras`, for this version, read by 3.15.1 | 3.0.5 to 3.3.3 |  | 4 models | 1 equal, 3 as its own | 4 equal | 3 equal | 4 equal |
+//! | `.keras`, for this version, read by 3.15.1 | 3.6.0 to 3.14.1 |  | 4 models | 4 equal | 4 equal | 3 equal | 4 equal |
 //! <!-- versions:end -->

@@ -375,7 +375,7 @@ fn load(data: &[u32], first: i64, step: i64, out: &mut [u32]) {
 /// Rounds words to what the dtype can store.
 fn round(dtype: DType, words: &mut [u32]) {
     match dtype {
-        DType::Float16 | DType::BFloat16 => {
+        _ if dtype.is_float() && dtype.size() <= 2 => {
             words.iter_mut().for_each(|w| *w = round_f32(dtype, f32::from_bits(*w)).to_bits());
         }
         DType::Int16 => words.iter_mut().for_each(|w| *w = i32::from(*w as i16) as u32),
