@@ -125,11 +125,10 @@ fn rows_are_one_dispatch_and_what_separate_dispatches_give() {
         let joined = compile(&Options::default());
         let what = format!("{} {:?}\n{}", case.name, case.dtype, joined.summary());
         assert!(joined.dispatches() <= case.dispatches, "{what}");
-        let inputs = [x];
-        let found = joined.run(&inputs).unwrap();
-        let apart = compile(&apart).run(&inputs).unwrap();
-        let again = joined.run(&inputs).unwrap();
-        let expected = oracle(&program, &inputs);
+        let found = joined.run(std::slice::from_ref(&x)).unwrap();
+        let apart = compile(&apart).run(std::slice::from_ref(&x)).unwrap();
+        let again = joined.run(std::slice::from_ref(&x)).unwrap();
+        let expected = oracle(&program, &[x]);
         for (i, found) in found.iter().enumerate() {
             let tolerance = if case.dtype == DType::Float32 { 1e-5 } else { 8e-3 };
             assert_close(found, &apart[i], tolerance, &format!("apart: {what}"));

@@ -1,19 +1,22 @@
 //! Files of nine versions of Keras: read, and written for each so that it loads them.
 //!
-//! `KERAUNOS_KERAS_VERSIONS` names a folder with one folder for each version, such as
-//! `pip install --no-deps --target FOLDER/3.6.0 keras==3.6.0` makes; without it the second half is
-//! left out. With `KERAUNOS_BLESS=1` the table of the manual is written anew.
+//! Where `KERAUNOS_PYTHON` names a Python with Keras, the versions themselves write and judge, in every
+//! form of a file. pip installs them into `target/keras/versions`, unless `KERAUNOS_KERAS_VERSIONS` names a
+//! folder with one folder for each, such as `pip install --no-deps --target FOLDER/3.6.0 keras==3.6.0` makes.
+//! With `KERAUNOS_BLESS=1` the table of the manual is written anew.
 
-use std::fmt::Write as _;
+mod common;
+#[path = "versions/matrix.rs"]
+mod matrix;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use keraunos::saving::npz::read_npz;
 use keraunos::saving::{Archive, GroupPlan, Json, KerasVersion, Limits, profile};
 use serde_json::json;
 
-use keraunos::{Device, Model, PredictOptions, SaveOptions, Tensor, load_model};
+use keraunos::{Device, Model, PredictOptions, Tensor, load_model};
 
 const MODELS: [&str; 4] = ["sequential", "functional", "recurrent", "operations"];
 const TOLERANCE: f64 = 1e-5;
@@ -85,74 +88,6 @@ fn files_of_every_version_are_read() {
             assert!(is_right(&other, name), "{version}/{name}.weights.h5");
         }
     }
-}
-
-fn judge(python: &Path, keras: &Path, files: &[(PathBuf, PathBuf)]) -> Vec<Option<String>> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keras/judge_version.py");
-    let mut command = Command::new(python);
-    command.args(["-W", "ignore"]).arg(script).env("PYTHONPATH", keras);
-    files.iter().for_each(|(model, recorded)| {
-        command.args([model, recorded]);
-    });
-    let output = command.env("KERAS_BACKEND", "jax").output().expect("Python starts");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let lines = text.lines().filter_map(|line| line.strip_prefix("VERDICT"));
-    let verdicts: Vec<Option<String>> =
-        lines.map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(verdicts.len(), files.len(), "{}", String::from_utf8_lossy(&output.stderr));
-    verdicts
-}
-
-/// Saves every model for every version; the version itself and the newest one judge the files.
-#[test]
-fn every_version_loads_what_is_written_for_it() {
-    let Some(installed) = std::env::var_os("KERAUNOS_KERAS_VERSIONS").map(PathBuf::from) else {
-        println!("left out: KERAUNOS_KERAS_VERSIONS names no folder of Keras versions");
-        return;
-    };
-    let python = PathBuf::from(std::env::var_os("KERAUNOS_PYTHON").expect("KERAUNOS_PYTHON"));
-    let temporary = tempfile::tempdir().unwrap();
-    let mut table = String::from(
-        "//! | written for Keras | loaded by it, with equal predictions and state | and by 3.15.1 |\n\
-         //! | --- | --- | --- |\n",
-    );
-    let newest = installed.join("3.15.1");
-    for version in versions() {
-        let files = MODELS.map(|name| write_for(&version, name, temporary.path()));
-        let [own, new] = [&installed.join(&version), &newest].map(|keras| {
-            let verdicts = judge(&python, keras, &files);
-            let failed: Vec<&String> = verdicts.iter().flatten().collect();
-            assert!(failed.is_empty(), "{version}, in {}: {failed:?}", keras.display());
-            format!("{} models", verdicts.len())
-        });
-        writeln!(table, "//! | {version} | {own} | {new} |").unwrap();
-    }
-    check_manual(&table);
-}
-
-/// The file of a model for a version, and the recorded predictions.
-fn write_for(version: &str, name: &str, folder_to: &Path) -> (PathBuf, PathBuf) {
-    let model = load_model(folder().join(format!("3.15.1/{name}.keras"))).unwrap();
-    let path = folder_to.join(format!("{name}-{version}.keras"));
-    let keras_version = Some(version.parse().unwrap());
-    let mut options = SaveOptions { keras_version, ..SaveOptions::default() };
-    model.save_with(&path, &mut options).unwrap();
-    (path, folder().join(format!("{name}.npz")))
-}
-
-fn check_manual(table: &str) {
-    const START: &str = "//! <!-- versions:start -->\n";
-    const END: &str = "//! <!-- versions:end -->";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manual/formats.rs");
-    let manual = fs::read_to_string(&path).unwrap();
-    let start = manual.find(START).expect("the start mark") + START.len();
-    let end = manual.find(END).expect("the end mark");
-    if std::env::var_os("KERAUNOS_BLESS").is_some() {
-        let new = format!("{}{table}{}", &manual[..start], &manual[end..]);
-        fs::write(&path, new).unwrap();
-        return;
-    }
-    assert_eq!(&manual[start..end], table, "the table is stale: run with KERAUNOS_BLESS=1");
 }
 
 fn config_for(config: &Json, version: &str) -> Result<Json, String> {

@@ -85,30 +85,68 @@ fn sign_u32(x: u32) -> u32 {
     return min(x, 1u);
 }
 
-// Whether a small number divided by an infinite one is just below zero, not zero or above.
-fn just_below_zero(a: f32, b: f32) -> bool {
-    return magnitude(a) != 0u && is_negative(a) != is_negative(b);
+// x without its last 12 bits: the product of two such numbers is exact.
+fn upper_half(x: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// a - n * b where the product is near a: exact also on devices whose fma rounds the product.
+fn less_product(a: f32, n: f32, b: f32) -> f32 {
+    let product = n * b;
+    let n_high = upper_half(n);
+    let b_high = upper_half(b);
+    let n_low = n - n_high;
+    let b_low = b - b_high;
+    let lost = ((n_high * b_high - product) + n_high * b_low + n_low * b_high) + n_low * b_low;
+    return (a - product) - lost;
+}
+
+// What is left of a number from 0 on when a positive one is taken off as often as it fits: exact, by
+// long division in steps of 22 bits.
+fn left_of(a: f32, b: f32) -> f32 {
+    var left = a;
+    for (var i = 0u; i < 16u && left >= b; i++) {
+        let surplus = i32(bitcast<u32>(left) >> 23u) - i32(bitcast<u32>(b) >> 23u) - 22;
+        let by = bitcast<f32>(bitcast<u32>(b) + (u32(max(surplus, 0)) << 23u));
+        let rest = less_product(left, floor(left / by), by);
+        left = select(rest, rest + by, rest < 0.0);
+    }
+    return left;
+}
+
+// The remainder with the sign of a, as C's fmod; NaN for what divides nothing or is infinite.
+fn rest_of(a: f32, b: f32) -> f32 {
+    let is_normal = magnitude(b) >= 0x00800000u;
+    if !is_finite(a) || !is_finite(b) || !is_normal {
+        return not_a_number();
+    }
+    return with_sign(left_of(abs(a), abs(b)), a);
+}
+
+// Whether a quotient that is cut off lies above the one that is rounded down.
+fn is_above_floor(rest: f32, b: f32) -> bool {
+    return rest != 0.0 && is_negative(rest) != is_negative(b);
 }
 
 fn floor_div_f32(a: f32, b: f32) -> f32 {
     if is_inf(b) && is_finite(a) {
-        return select(0.0, -1.0, just_below_zero(a, b));
+        return select(0.0, -1.0, is_above_floor(a, b));
     }
     if is_inf(a) && magnitude(b) != 0u {
         return not_a_number();
     }
+    let rest = rest_of(a, b);
     // The quotient may be rounded across an integer: 49 * (1 / 49) is below 1 on many devices.
-    let nearest = round(a / b);
-    let rest = fma(-nearest, b, a);
-    let below = rest != 0.0 && (rest < 0.0) != (b < 0.0);
-    return select(floor(a / b), select(nearest, nearest - 1.0, below), is_finite(rest));
+    let quotient = round((a - rest) / b);
+    return select(floor(a / b), quotient - select(0.0, 1.0, is_above_floor(rest, b)), is_finite(rest));
 }
 
 fn floor_mod_f32(a: f32, b: f32) -> f32 {
     if is_inf(b) && is_finite(a) {
-        return select(a, b, just_below_zero(a, b));
+        return select(a, b, is_above_floor(a, b));
     }
-    return fma(-floor_div_f32(a, b), b, a);
+    let rest = rest_of(a, b);
+    return select(rest, rest + b, is_above_floor(rest, b));
 }
 
 // Division by zero gives zero, as on the host.
@@ -170,6 +208,35 @@ fn round_bf16(x: f32) -> f32 {
     let bits = bitcast<u32>(x);
     let rounded = (bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u;
     return select(bitcast<f32>(rounded), x, is_nan(x));
+}
+
+// The nearest float8_e4m3fn, ties to even, as a float32; NaN where that would be beyond 448.
+fn round_e4m3fn(x: f32) -> f32 {
+    let size = magnitude(x);
+    if size > 0x43e80000u { // 464, halfway to what would be the next number
+        return not_a_number();
+    }
+    if size < 0x3c800000u { // subnormal: multiples of 2^-9
+        return with_sign(round(x * 512.0) * (1.0 / 512.0), x);
+    }
+    let rounded = (size + 0x7ffffu + ((size >> 20u) & 1u)) & 0xfff00000u;
+    return with_sign(bitcast<f32>(rounded), x);
+}
+
+// The nearest float8_e5m2, ties to even, as a float32.
+fn round_e5m2(x: f32) -> f32 {
+    let size = magnitude(x);
+    if size >= 0x7f800000u {
+        return x;
+    }
+    if size >= 0x47700000u { // 61440, halfway to what would be the next number
+        return with_sign(infinity(), x);
+    }
+    if size < 0x38800000u { // subnormal: multiples of 2^-16
+        return with_sign(round(x * 65536.0) * (1.0 / 65536.0), x);
+    }
+    let rounded = (size + 0xfffffu + ((size >> 21u) & 1u)) & 0xffe00000u;
+    return with_sign(bitcast<f32>(rounded), x);
 }
 
 // Towards zero; saturates, and NaN gives 0.

@@ -1,9 +1,13 @@
 //! `keras.activations`: one row of [`ACTIVATIONS`] each.
 
+mod sparsemax;
+
 use crate::base::error::quote;
 use crate::base::{Error, Result};
 use crate::graph::Value;
 use crate::layers::config::{Config, Json};
+
+pub use sparsemax::sparsemax;
 
 /// A function applied to a layer's output, by its row in [`ACTIVATIONS`].
 #[derive(Clone, Copy)]
@@ -46,7 +50,6 @@ pub const ACTIVATIONS: &[Activation] = &[
         shrunk.binary("gt", shrunk.like(0.0)).select(shrunk * x.unary("sign"), x.like(0.0))
     }),
     row("hard_shrink", |x| x.abs().binary("gt", x.like(0.5)).select(x, x.like(0.0))),
-    row("threshold", |x| x.binary("gt", x.like(0.0)).select(x, x.like(0.0))),
     row("softplus", softplus),
     row("softsign", |x| x / (x.abs() + 1.0)),
     row("squareplus", |x| (x + (x * x + 4.0).sqrt()) * 0.5),
@@ -60,6 +63,10 @@ pub const ACTIVATIONS: &[Activation] = &[
         let middle = (x + 1.0).square() * 0.25;
         let upper = x.binary("lt", x.like(1.0)).select(middle, x);
         x.binary("le", x.like(-1.0)).select(x.like(0.0), upper)
+    }),
+    row("sparsemax", |x| match x.rank().checked_sub(1) {
+        Some(axis) => sparsemax(x, axis),
+        None => x.graph().failed(Error::shape("sparsemax", "()", "at least one axis")),
     }),
     row("sparse_sigmoid", |x| clip(x * 0.5 + 0.5, 0.0, 1.0)),
 ];

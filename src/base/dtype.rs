@@ -22,6 +22,10 @@ pub enum DType {
     Float16,
     /// The upper half of a float32: 8 bits of exponent, 7 of fraction.
     BFloat16,
+    /// Eight bits: four of the exponent, no infinity. Only conversions work with it.
+    Float8E4M3FN,
+    /// Eight bits: five of the exponent. Only conversions work with it.
+    Float8E5M2,
     /// 64-bit signed integer. It is computed as int32.
     Int64,
     /// 32-bit signed integer.
@@ -58,7 +62,7 @@ pub enum Lane {
 }
 
 impl DType {
-    /// Every dtype of real numbers, widest first within its kind.
+    /// Every dtype of real numbers in which layers compute, widest first within its kind.
     pub const ALL: [DType; 13] = [
         DType::Float64,
         DType::Float32,
@@ -75,6 +79,9 @@ impl DType {
         DType::Bool,
     ];
 
+    /// The floats of eight bits, which no layer computes in.
+    pub const FLOAT8: [DType; 2] = [DType::Float8E4M3FN, DType::Float8E5M2];
+
     /// The name Keras writes, such as `"float32"`.
     pub fn name(self) -> &'static str {
         match self {
@@ -82,6 +89,8 @@ impl DType {
             DType::Float32 => "float32",
             DType::Float16 => "float16",
             DType::BFloat16 => "bfloat16",
+            DType::Float8E4M3FN => "float8_e4m3fn",
+            DType::Float8E5M2 => "float8_e5m2",
             DType::Int64 => "int64",
             DType::Int32 => "int32",
             DType::Int16 => "int16",
@@ -101,11 +110,10 @@ impl DType {
     /// # Errors
     /// [`Error::Unsupported`] for the dtypes that only Keras has.
     pub fn from_name(name: &str) -> Result<DType> {
-        let all = DType::ALL.into_iter().chain([DType::Complex64, DType::String]);
+        let all = DType::ALL.into_iter();
+        let all = all.chain(DType::FLOAT8).chain([DType::Complex64, DType::String]);
         all.into_iter().find(|d| d.name() == name).ok_or_else(|| match name {
-            "complex128" | "float8_e4m3fn" | "float8_e5m2" | "int4" | "uint4" => {
-                Error::Unsupported(format!("dtype {name}"))
-            }
+            "complex128" | "int4" | "uint4" => Error::Unsupported(format!("dtype {name}")),
             _ => Error::DType {
                 context: "dtype name".into(),
                 found: quote(name),
@@ -122,6 +130,7 @@ impl DType {
             DType::Float32 | DType::Int32 | DType::UInt32 => 4,
             DType::Float16 | DType::BFloat16 | DType::Int16 | DType::UInt16 => 2,
             DType::Int8 | DType::UInt8 | DType::Bool => 1,
+            DType::Float8E4M3FN | DType::Float8E5M2 => 1,
             DType::String => 0,
         }
     }
@@ -137,9 +146,15 @@ impl DType {
         }
     }
 
-    /// Whether this is a floating type: float16, bfloat16, float32 or float64.
+    /// Whether this is a floating type: float64 or a narrower one.
     pub fn is_float(self) -> bool {
         matches!(self, DType::Float64 | DType::Float32 | DType::Float16 | DType::BFloat16)
+            || self.is_float8()
+    }
+
+    /// Whether this is a float of eight bits.
+    pub fn is_float8(self) -> bool {
+        DType::FLOAT8.contains(&self)
     }
 
     /// Whether this is one of int8 to int64.

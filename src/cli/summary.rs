@@ -14,19 +14,26 @@ use crate::models::{Summary, SummaryRow};
 pub struct Args {
     /// A .keras file, or the folder form of one
     model: PathBuf,
+    /// Show the layers of models within the model
+    #[arg(long)]
+    expand_nested: bool,
+    /// Show which layers train
+    #[arg(long)]
+    show_trainable: bool,
 }
 
 impl Args {
     pub fn run(&self, out: &mut dyn Write) -> Outcome {
-        let summary = progress::load(&self.model)?.summary();
-        print(&summary, out)?;
+        let model = progress::load(&self.model)?;
+        let summary = if self.expand_nested { model.summary_expanded() } else { model.summary() };
+        print(&summary, self.show_trainable, out)?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn print(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+fn print(summary: &Summary, show_trainable: bool, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "Model: \"{}\"", quote(&summary.name))?;
-    writeln!(out, "{}", table(summary))?;
+    writeln!(out, "{}", table(summary, show_trainable))?;
     let frozen_params = summary.total_params - summary.trainable_params;
     let frozen_bytes = summary.bytes - summary.trainable_bytes;
     let mut total = |label: &str, params: usize, bytes: usize| {
@@ -42,22 +49,28 @@ fn print(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn table(summary: &Summary) -> comfy_table::Table {
-    let connected = !is_chain(&summary.rows);
+fn table(summary: &Summary, show_trainable: bool) -> comfy_table::Table {
     let mut header = vec!["Layer (type)", "Output Shape", "Param #"];
-    if connected {
+    if !summary.is_chain {
         header.push("Connected to");
+    }
+    if show_trainable {
+        header.push("Trainable");
     }
     let mut table = text::table(&header);
     for row in &summary.rows {
+        let params = text::thousands(row.params);
         let mut cells = vec![
-            format!("{} ({})", quote(&row.name), quote(&row.class_name)),
+            format!("{}{} ({})", branch(row.level), quote(&row.name), quote(&row.class_name)),
             row.output_shape.clone(),
-            text::thousands(row.params),
+            if row.is_built { params } else { "0 (unbuilt)".into() },
         ];
-        if connected {
-            let sources: Vec<String> = row.connected_to.iter().map(|s| quote(s)).collect();
-            cells.push(if sources.is_empty() { "-".into() } else { sources.join(", ") });
+        if !summary.is_chain {
+            cells.push(connections(row));
+        }
+        if show_trainable {
+            let shown = row.trainable.map_or("-", |trains| if trains { "Y" } else { "N" });
+            cells.push(shown.into());
         }
         table.add_row(cells);
     }
@@ -65,9 +78,12 @@ fn table(summary: &Summary) -> comfy_table::Table {
     table
 }
 
-/// Whether every layer is called once, with what the layer before it gives: then Keras leaves out the
-/// connections.
-fn is_chain(rows: &[SummaryRow]) -> bool {
-    let follows = |pair: &[SummaryRow]| pair[1].connected_to == [format!("{}[0][0]", pair[0].name)];
-    rows.iter().all(|row| row.connected_to.is_empty()) || rows.windows(2).all(follows)
+/// What stands before the name of a layer in a model within the model.
+fn branch(level: usize) -> String {
+    if level == 0 { String::new() } else { format!("{}└ ", "   ".repeat(level)) }
+}
+
+fn connections(row: &SummaryRow) -> String {
+    let sources: Vec<String> = row.connected_to.iter().map(|source| quote(source)).collect();
+    if sources.is_empty() { "-".into() } else { sources.join(", ") }
 }

@@ -130,7 +130,13 @@ pub fn einsum<'g>(equation: &str, operands: &[Value<'g>]) -> Result<Value<'g>> {
     while !rest.is_empty() {
         let right = rest.remove(0);
         let later = |c: char| output.contains(&c) || rest.iter().any(|t| t.letters.contains(&c));
-        left = contract(left, right, &later)?;
+        // The operand whose axes come first in the output gives the rows: nothing is turned around.
+        let first = |own: &Term<'_>, other: &Term<'_>| {
+            output.iter().position(|c| own.letters.contains(c) && !other.letters.contains(c))
+        };
+        let turned = first(&right, &left).zip(first(&left, &right)).is_some_and(|(r, l)| r < l);
+        let (rows, columns) = if turned { (right, left) } else { (left, right) };
+        left = contract(rows, columns, &later)?;
     }
     let left = left.sum_out(|c| output.contains(&c));
     Ok(left.ordered(&output))
@@ -192,7 +198,8 @@ mod tests {
     #[test]
     fn sums_are_those_of_numpy() {
         type Case<'a> = (&'a str, &'a [&'a [usize]], &'a [usize], &'a [f32]);
-        let cases: [Case<'_>; 6] = [
+        let cases: [Case<'_>; 7] = [
+            ("ab,cb->ca", &[&[2, 2], &[1, 2]], &[1, 2], &[1., 3.]),
             ("ab,bc->ac", &[&[2, 2], &[2, 2]], &[2, 2], &[2., 3., 6., 11.]),
             ("ab,bc", &[&[2, 2], &[2, 2]], &[2, 2], &[2., 3., 6., 11.]),
             ("ab->ba", &[&[2, 3]], &[3, 2], &[0., 3., 1., 4., 2., 5.]),

@@ -398,6 +398,8 @@ fn rounded(dtype: DType, text: String) -> String {
     match dtype {
         DType::Float16 => format!("round_f16({text})"),
         DType::BFloat16 => format!("round_bf16({text})"),
+        DType::Float8E4M3FN => format!("round_e4m3fn({text})"),
+        DType::Float8E5M2 => format!("round_e5m2({text})"),
         DType::Int16 => format!("((({text}) << 16u) >> 16u)"),
         DType::Int8 => format!("((({text}) << 24u) >> 24u)"),
         DType::UInt16 => format!("(({text}) & 0xffffu)"),

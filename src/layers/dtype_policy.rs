@@ -39,7 +39,7 @@ impl DTypePolicy {
         match name {
             "mixed_float16" => of(DType::Float16, DType::Float32),
             "mixed_bfloat16" => of(DType::BFloat16, DType::Float32),
-            "string" | "complex64" => {
+            "string" | "complex64" | "float8_e4m3fn" | "float8_e5m2" => {
                 Err(Error::Unsupported(format!("layers that compute in dtype {name}")))
             }
             _ => DType::from_name(name).and_then(|d| of(d, d)),

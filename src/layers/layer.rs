@@ -6,6 +6,7 @@ use crate::base::{DType, Error, Nested, Result, Shape, Source, Spec, SymbolicSha
 use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::{Config, Json};
+use crate::layers::lora::Adaptation;
 use crate::layers::weight_rules::WeightRules;
 use crate::layers::{Args, CallArgs, Cell, Context, DTypePolicy, masks};
 use crate::saving::saveable::{Assets, Kind};
@@ -22,6 +23,9 @@ pub struct SymbolicSpec {
     /// Element type.
     pub dtype: DType,
 }
+
+/// A layer that a model calls, and what it gives, flattened, where it is known.
+pub type Stage = (Arc<dyn Layer>, Option<Vec<SymbolicSpec>>);
 
 /// A layer of a model: it makes its variables from input shapes and writes its mathematics on graph
 /// values. Constructors read the layer's config; its shape function is its `call`, traced.
@@ -85,6 +89,11 @@ pub trait Layer: Send + Sync {
     /// Sub-layers under Keras's Python attribute names (`cell`, `_query_dense`): one, or a list of
     /// them, as the attribute holds.
     fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
+        Vec::new()
+    }
+
+    /// The layers that a model calls, in Keras's order.
+    fn stages(&self) -> Vec<Stage> {
         Vec::new()
     }
 
@@ -184,6 +193,8 @@ pub struct LayerBase {
     pub variables: Vec<Variable>,
     /// What training asks of them.
     pub rules: WeightRules,
+    /// The low-rank adaptation of one of them.
+    pub(crate) adaptation: Option<Adaptation>,
 }
 
 impl LayerBase {
@@ -208,6 +219,7 @@ impl LayerBase {
             built: false,
             variables: Vec::new(),
             rules: WeightRules::from_config(config)?,
+            adaptation: None,
         })
     }
 
@@ -314,6 +326,19 @@ impl LayerBase {
         }
         given.remove("dtype");
         LayerBase::new(class_name, &Config::new(config.owner().into(), given, Json::Null))
+    }
+
+    /// What training may change, with the weight that a low-rank factor belongs to.
+    pub(crate) fn trained_variables(&self) -> Vec<(&Variable, Option<&Variable>)> {
+        let adapted = self.adaptation.as_ref();
+        let mut all: Vec<_> = self.variables.iter().map(|variable| (variable, None)).collect();
+        if let Some(Adaptation { weight, factors, position }) = adapted {
+            let factors = factors.iter().map(|factor| (factor, Some(weight)));
+            all.splice(position..position, factors);
+        }
+        let stays = |variable: &Variable| adapted.is_some_and(|a| a.weight.id() == variable.id());
+        all.retain(|(variable, _)| variable.trainable() && !stays(variable));
+        all
     }
 
     /// The layer's variables in the order of a weights file: trainable ones first.

@@ -3,6 +3,7 @@
 use crate::base::error::quote;
 use crate::base::{Error, Result, Shape};
 use crate::layers::config::{Config, Json};
+use crate::saving::json::float;
 use crate::tensor::Tensor;
 
 /// The deepest nesting of lists that is an array.
@@ -48,11 +49,12 @@ fn collect(json: &Json, shape: &[usize], to: &mut Vec<f64>) -> bool {
         (Json::Array(items), Some((&extent, rest))) => {
             items.len() == extent && items.iter().all(|item| collect(item, rest, to))
         }
-        (Json::Number(n), None) => n.as_f64().map(|x| to.push(x)).is_some(),
         (Json::Bool(b), None) => {
             to.push(f64::from(u8::from(*b)));
             true
         }
+        // Also one that is not finite, which Keras writes as a bare NaN or Infinity.
+        (number, None) => float(number).map(|x| to.push(x)).is_some(),
         _ => false,
     }
 }

@@ -71,13 +71,17 @@
 //! | the `zip` crate in front | our own reader and writer of zip, `zip` as the judge in tests | the crate cannot bound a directory before it parses it, and scans gaps between members |
 //! | a layer's `get_config` | none | see above |
 //! | scatter as an operation | the gradient of a gather is a sum over all picks of those that hit a row | deterministic and one fused reduction; a kernel can take its place when training asks for it |
-//! | no `unsafe` at all | denied, with one reasoned exception each for the `gemm` crate's pointers and for the driver's pipeline cache | both interfaces are unsafe by their signature; nothing that reads a model file uses either |
+//! | no `unsafe` at all | denied, with one reasoned exception for the driver's pipeline cache | its interface is unsafe by its signature; nothing that reads a model file uses it |
+//! | contractions on the host by the `gemm` crate, convolutions by im2col | one inner loop of our own, in safe code | weights are packed once instead of in every run, windows are read where they lie, and what is fused behind a product runs on a block while it is cached |
 //! | files are read straight into mapped staging memory | into one chunk of 4 MiB, copied to staging | wgpu 30 hands out mapped memory for writing only, not as a slice that a file can be read into |
 //! | a host prefix and a device program; a host layer after device work is an error | layers of text work while a model is traced with its data, and what they give becomes inputs of the program; a value that the device must compute first is computed when such a layer asks for it | nested models, shared layers and masks need no second description; labels looked up behind an argmax work |
 //! | large variables paneled in buffers | also in the program: a product with a large matrix is a sum of products with its panels | no kernel needs to know; see [`program::pass::panels`](crate::program::pass::panels) |
 //! | Keras's files of a backup, `latest.weights.h5` and its epoch | weights under a name of their own, and one small file that names them, replaced in one step; random states in it | a process that dies between Keras's two files repeats an epoch, and masks of dropout would be others |
 //! | a file's checksum is compared before a byte is believed | also later, where that is asked for ([`LoadOptions::lazy`](crate::LoadOptions::lazy)): a [`Source`](crate::base::Source) gives bytes, and its `check` says whether they can be believed, which everyone asks who has read all they want | the weights of a model that goes to a device are then read once |
 //! | metrics are handed to callbacks after every batch | a callback asks for them | reading waits for the device |
+//! | the process's dtype policy decides whether `compile` scales the loss | the state of an optimizer in the file does, and for new models the layers' policies | there is no policy of the process, and Keras's files do not name the model's |
+//! | `enable_lora` on layers in memory | files with `lora_rank` only; training of a new layer with it is refused | Keras merges the factors into the file and sets them to zero when it loads one |
+//! | states of a stateful layer stay in the layer | from batch to batch, also within `fit` | with JAX, Keras's `fit` starts every batch with the states from before it |
 //!
 //! # Words
 //!

@@ -29,6 +29,43 @@
 //! in memory and nothing is written twice. Each object has a group `vars`, an empty one too, with the
 //! object's name as the attribute `name`.
 //!
+//! # Traps
+//!
+//! What a reader of these files can get wrong without noticing, and the test that holds it.
+//!
+//! <!-- traps:start -->
+//! | trap | test |
+//! | --- | --- |
+//! | bare `NaN` and `Infinity` in the config | `tests/traps.rs::what_keras_writes_is_read_with_its_traps` |
+//! | the same, as text that is read and written back | `src/saving/json/mod.rs::floats_that_are_not_finite_read_as_floats` |
+//! | deflated members, none with metadata, members that no one asked for | `tests/traps.rs::what_keras_writes_is_read_with_its_traps` |
+//! | comments, bytes in front of the archive, data descriptors | `src/saving/archive/directory.rs::archives_of_another_writer_open` |
+//! | variables in the order of their numbers, `10` after `2` | `src/saving/store.rs::keys_are_ordered_as_numbers` |
+//! | groups by class and counter, `dense_10` after `dense_2`; counters count what is saved elsewhere | `src/saving/walk.rs::counters_count_every_item_and_containers_nest` |
+//! | layers before other attributes, private ones last | `src/saving/walk.rs::models_save_their_layers_first_and_private_attributes_last` |
+//! | objects in two places are saved once | `src/saving/walk.rs::objects_that_hold_each_other_are_visited_once` |
+//! | a layer, or a model, that is called twice; one layer in two models, which is refused | `tests/traps.rs::what_keras_writes_is_read_with_its_traps` |
+//! | lists within lists, which files before 3.15 lack | `src/saving/load.rs::nested_containers_may_be_missing_as_a_whole` |
+//! | groups under the names of tf.keras 2.13 | `src/saving/load.rs::groups_are_found_where_tf_keras_put_them` |
+//! | an optimizer of another number of variables: a warning, as in Keras | `src/saving/load.rs::an_optimizer_that_differs_is_left_alone` |
+//! | LoRA: the file holds the merged kernel, the config the rank | `tests/traps.rs::what_keras_writes_is_read_with_its_traps` |
+//! | `LossScaleOptimizer`: the config names the inner optimizer, the file holds both | `tests/traps.rs::what_keras_writes_is_read_with_its_traps` |
+//! | `LossScaleOptimizer` comes with mixed_float16 where none was named | `tests/training.rs::the_loss_of_mixed_float16_is_scaled` |
+//! | Nadam, and averages with accumulation: another order before 3.10 | `tests/versions.rs::weights_in_another_order_are_refused` |
+//! | 4-bit weights along another axis before 3.14 | `tests/versions.rs::what_a_version_cannot_express_is_refused_with_its_place` |
+//! | outputs of a model in a model count from its second call before 3.3 | `tests/versions.rs::what_a_version_cannot_express_is_refused_with_its_place` |
+//! | dtypes as names and as records, `Orthogonal` and its old name | `tests/versions.rs::what_came_later_is_left_out_where_it_says_nothing` |
+//! | wrapped layers without `module` in `.h5` | `tests/traps.rs::what_keras_writes_is_read_with_its_traps` |
+//! | `lr`, `decay`, `alpha`, `batch_input_shape`, a bare list of layers (Keras 2.0) | `tests/forms.rs::the_oldest_files_are_read` |
+//! | `model.weights.npz` holds pickles | `tests/forms.rs::weights_in_pickles_are_refused_unless_others_are_there` |
+//! | an object over two shards, which Keras finds since 3.12 | `tests/versions/matrix.rs::every_version_and_keraunos_read_each_other` |
+//! | big-endian, half, chunked and filtered data, and every index of chunks | `tests/h5_forms.rs::every_form_holds_what_h5py_reads` |
+//! | bfloat16 as two opaque bytes with an attribute | `tests/saving.rs::h5py_reads_what_is_written` |
+//! | keys twice, numbers beyond 64 bits | `src/saving/json/mod.rs::what_could_mean_two_things_is_refused` |
+//! | code in place of a loss or metric | `src/models/compile_config.rs::code_is_always_refused` |
+//! | `Lambda`, and what may stand for one | `tests/custom.rs::a_lambda_is_refused_with_the_way_to_replace_it` |
+//! <!-- traps:end -->
+//!
 //! # Safe writing
 //!
 //! A file is written under the name `.<name>.<random>.tmp` beside its target, flushed to the disk,
@@ -73,8 +110,32 @@
 //! The table of what came when is made from the sources of nine versions; a version between two of
 //! them counts as the older of the two.
 //!
-//! Which real versions load what is written, `tests/versions.rs` asks where `KERAUNOS_KERAS_VERSIONS`
-//! names them, and then keeps the answers here; CI does not install them, and no table stands here yet.
+//! # The versions of Keras
+//!
+//! `tests/versions.rs` installs nine versions and lets each write four models, with their weights and the
+//! state of their optimizers, in every form that it has. Each is read here and must give the same weights,
+//! state and predictions. Then each form is written here for that version, which loads it and compares:
+//! config, weights and state exactly, predictions to 1e-5. "As its own" is what Keras loses, or refuses,
+//! in a file that it wrote itself too. Empty cells have nothing to compare; 3.0.5 cannot load one of its own
+//! samples, and judges only predictions there.
 //!
 //! <!-- versions:start -->
+//! | form | Keras | written by it, read here | written here for it | config read by it | weights | optimizer | predictions |
+//! | --- | --- | --- | --- | --- | --- | --- | --- |
+//! | `.keras` | 3.0.5 | 3 models | 4 models | 3 equal | 3 equal | 2 equal | 4 equal |
+//! | `.keras` | 3.3.3 to 3.15.1 | 4 models | 4 models | 4 equal | 4 equal | 3 equal | 4 equal |
+//! | `.keras`, from a file of 3.15.1 | 3.0.5 |  | 4 models | 3 equal | 3 equal | 2 equal | 4 equal |
+//! | `.keras`, from a file of 3.15.1 | 3.3.3 to 3.14.1 |  | 4 models | 4 equal | 4 equal | 3 equal | 4 equal |
+//! | a folder | 3.6.0 to 3.15.1 | 4 models | 4 models | 4 equal | 4 equal | 3 equal | 4 equal |
+//! | `.weights.h5` | 3.0.5 | 3 models | 3 models |  | 3 equal | 2 equal | 3 equal |
+//! | `.weights.h5` | 3.3.3 to 3.15.1 | 4 models | 4 models |  | 4 equal | 3 equal | 4 equal |
+//! | `.weights.json` with shards | 3.10.0 to 3.15.1 | 4 models | 4 models |  | 4 equal | 3 equal | 4 equal |
+//! | `.h5`, a whole model | 3.0.5 | 2 models, 1 refused as by Keras | 2 models | 1 equal, 1 as its own | 1 equal, 1 as its own | as its own | 1 equal, 1 as its own |
+//! | `.h5`, a whole model | 3.3.3 to 3.15.1 | 2 models, 2 refused as by Keras | 2 models | 1 equal, 1 as its own | 1 equal, 1 as its own | as its own | 1 equal, 1 as its own |
+//! | `.h5`, weights by layers | 3.0.5 | 3 models | 2 models |  | 2 equal |  | 2 equal |
+//! | `.h5`, weights by layers | 3.3.3 to 3.15.1 | 4 models | 2 models |  | 2 equal |  | 2 equal |
+//! | `config.json` alone | 3.0.5 | 3 models | 4 models | 3 equal |  |  |  |
+//! | `config.json` alone | 3.3.3 to 3.15.1 | 4 models | 4 models | 4 equal |  |  |  |
+//! | `model.weights.npz` | 3.0.5 to 3.15.1 | refused, as by Keras |  |  |  |  |  |
+//! | `.keras`, for this version, read by 3.15.1 | 3.0.5 to 3.14.1 |  | 4 models |  | 4 equal | 3 equal | 4 equal |
 //! <!-- versions:end -->

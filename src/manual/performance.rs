@@ -11,6 +11,7 @@
 //! | `cargo bench --bench models` | predictions per second of whole networks; with `KERAUNOS_PYTHON`, against Keras on JAX in the same run |
 //! | `cargo bench --bench startup` | whole processes to their first prediction, with cold and warm caches |
 //! | `cargo bench --bench files` | loading and saving against a plain copy of the file in the same run |
+//! | `python3 benches/peers/run.py` | whole workloads beside Keras on TensorFlow and JAX, onnxruntime and numpy, in one run |
 //!
 //! Options follow `--`: `--device software`, `--batch 1`, `--network resnet50`; the head of each file
 //! in `benches/` lists its own. The networks come from `tests/keras/make_applications.py`. Times are
@@ -95,19 +96,51 @@
 //!
 //! # On the host
 //!
-//! * Convolutions with one tap are matrix products on the input as it lies. Others gather windows of at
-//!   most 4 MiB at a time, which the product reads while they are cached; neighbouring taps are copied
-//!   together.
-//! * Depthwise convolutions sum blocks of channels in registers over all taps.
-//! * What follows an anchor (bias, activation, residual) works in the anchor's memory, instruction by
-//!   instruction over runs of 512 elements. A run takes several lines where lines are short, so that
-//!   looking up an instruction costs little even with few channels.
-//! * These loops are compiled for the widest vectors that common processors have, and chosen when the
+//! * Products have one inner loop: the sums of eight rows (four, on processors with fewer registers) and
+//!   two vectors of columns stay in registers, and the left operand is read where it lies. The right one
+//!   is packed into strips of columns once: a weight keeps its packed form beside its own until it
+//!   changes, which doubles its memory and saves packing it in every run and in every step of a loop.
+//! * Convolutions and both their gradients are such products. A row of the left operand is a window in
+//!   pieces, one for each tap, so that nothing is gathered; with few channels, the taps of a row are one
+//!   piece, behind a padded copy of the input. Filters are packed as weights are. A convolution of
+//!   stride 2 or more spends zeros in its input gradient; depthwise gradients and those of groups have
+//!   no kernel of their own yet.
+//! * What follows an anchor (bias, activation, residual) works in the anchor's memory on each block of
+//!   rows as it is finished, while it is cached, instruction by instruction over runs of 512 elements.
+//!   A run takes several lines where lines are short, so that looking up an instruction costs little.
+//! * exp, log, tanh, erf and sigmoid are polynomials without branches in single precision; their errors,
+//!   at most 2.1 units in the last place over all floats, are asserted by a test. Rarer functions are
+//!   computed in double precision, one by one.
+//! * Reductions run along rows with sixteen sums, or down columns where elements lie together that way;
+//!   long columns are cut into parts whose number depends on their length alone. So nothing depends on
+//!   the number of threads.
+//! * The memory of a dead value is the next one's: after the first run nothing large is asked from the
+//!   system.
+//! * A run is work of one of the threads that share it, so that it waits for no other at each region.
+//! * All loops are compiled for the widest vectors that common processors have, and chosen when the
 //!   program runs.
 //!
-//! Matrix products are the `gemm` crate's, with AVX-512 where the processor has it; that doubled the
-//! predictions per second of MobileNetV2, or nearly, and made ResNet50 1.7 times as fast. In a profile taken before,
-//! MobileNetV2 at batch 1 spent about a quarter of its time in matrix products, a quarter in the code
-//! behind them, a sixth in waiting of threads for each other, and the rest in depthwise convolutions and
-//! copies. Larger batches gain nothing per image there: activations then exceed the cache, and every
-//! region allocates its result anew.
+//! CPU time of one prediction by one thread on an AMD EPYC with AVX-512 that was busy with other work
+//! (2026-11-23; waits are not in it), with the `gemm` crate and packing in every run before:
+//!
+//! | model | batch | before, ms | now, ms |
+//! | --- | ---: | ---: | ---: |
+//! | MobileNetV2 | 1 | 15.8 | 15.9 |
+//! | ResNet50 | 1 | 66.7 | 65.8 |
+//! | encoder of BERT-base's size, sequence 128 | 1 | 287.6 | 176.7 |
+//! | GRU, 256 units, 128 steps | 1 | 2.6 | 1.4 |
+//! | GRU, 256 units, 128 steps | 32 | 32.0 | 19.0 |
+//!
+//! In the encoder, seven tenths of it are the products' inner loop. In MobileNetV2 that is a third; the
+//! most is the code behind products with few channels, which is interpreted.
+//!
+//! # Beside other programs
+//!
+//! `python3 benches/peers/run.py` fetches Keras on TensorFlow and on JAX, onnxruntime and numpy from
+//! their registries (or takes those of `--python`), writes the workloads with Keras, and runs all of them
+//! and `keraunos bench` in turns: products of 256 to 2048, MobileNetV2, ResNet50, an encoder of
+//! BERT-base's size at sequence 128, LSTM and GRU with 256 units over 128 steps, at batch 1 and 32. One
+//! line for each shows medians with their spread and each peer's time in ours; `--json F` writes the
+//! same under the schema `keraunos-peers/1`: `lines[]` with `workload`, `batch` and, for each of
+//! `peers`, `version`, `median`, `least`, `most` in seconds or why it `failed`; and `geometric_means`.
+//! Processes run in turns, so that a change of the machine's speed meets all of them.

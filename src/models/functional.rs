@@ -12,7 +12,7 @@ use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
 use crate::layers::symbolic::output_specs;
 use crate::layers::{
-    Arg, Args, CallArgs, Context, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec,
+    Arg, Args, CallArgs, Context, InputLayer, Layer, LayerBase, Outputs, Stage, SymbolicSpec,
 };
 use crate::models::calls::{History, inbound_nodes, structure};
 use crate::models::deserialize::{Names, Reader, Record};
@@ -54,6 +54,8 @@ pub struct Functional {
     running: Vec<usize>,
     /// Members that are layers, in Keras's order, which decides the paths of weights.
     order: Vec<usize>,
+    /// All members that take part, operations too, in that order.
+    operations: Vec<usize>,
 }
 
 /// A layer being put into the graph.
@@ -116,7 +118,7 @@ impl Functional {
             .map(|p| Member { layer: Arc::from(p.layer), is_layer: p.is_layer })
             .collect();
         let order = by_depth(&graph.calls, &inputs, &outputs);
-        let layers = order.layers.into_iter().filter(|&m| members[m].is_layer).collect();
+        let layers = order.layers.iter().copied().filter(|&m| members[m].is_layer).collect();
         Ok(Functional {
             base,
             members,
@@ -125,6 +127,7 @@ impl Functional {
             outputs,
             running: order.calls,
             order: layers,
+            operations: order.layers,
         })
     }
 
@@ -143,9 +146,9 @@ impl Functional {
         self.order.iter().map(|&i| self.members[i].layer.clone()).collect()
     }
 
-    /// The members that are layers, in Keras's order.
-    pub fn order(&self) -> &[usize] {
-        &self.order
+    /// The members that compute the outputs, layers and operations, in Keras's order.
+    pub fn operations(&self) -> &[usize] {
+        &self.operations
     }
 }
 
@@ -398,6 +401,14 @@ impl Layer for Functional {
     fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
         let layers = self.layers().into_iter().map(Nested::Leaf).collect();
         vec![("layers", Nested::List(layers))]
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        let stage = |&member: &usize| {
+            let last = self.calls.iter().rev().find(|call| call.layer == member);
+            (self.members[member].layer.clone(), last.map(|call| call.outputs.clone()))
+        };
+        self.order.iter().map(stage).collect()
     }
 
     fn kind(&self) -> Kind {

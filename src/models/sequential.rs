@@ -11,7 +11,8 @@ use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
 use crate::layers::symbolic::output_specs;
 use crate::layers::{
-    Arg, Args, CallArgs, Context, DTypePolicy, InputLayer, Layer, LayerBase, Outputs, SymbolicSpec,
+    Arg, Args, CallArgs, Context, DTypePolicy, InputLayer, Layer, LayerBase, Outputs, Stage,
+    SymbolicSpec,
 };
 use crate::models::deserialize::{Names, Reader, Record};
 use crate::models::flow::with_unchanged;
@@ -191,6 +192,14 @@ impl Layer for Sequential {
     fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
         let layers = self.layers.iter().cloned().map(Nested::Leaf).collect();
         vec![("layers", Nested::List(layers))]
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        let given = |i: usize| {
+            let specs = self.specs.get(i)?;
+            Some(specs.flatten().into_iter().cloned().collect())
+        };
+        self.layers.iter().enumerate().map(|(i, layer)| (layer.clone(), given(i))).collect()
     }
 
     fn kind(&self) -> Kind {

@@ -1,9 +1,13 @@
 //! `model.summary()`: rows for the table Keras prints.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use crate::base::Spec;
+use crate::layers::{Layer, Stage, SymbolicSpec};
 use crate::models::functional::{Call, Functional};
 use crate::models::model::{Form, Model};
-use crate::tensor::Variable;
+use crate::tensor::{Variable, VariableId};
 
 /// One row of a summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +20,12 @@ pub struct SummaryRow {
     pub output_shape: String,
     /// Elements of all of the layer's weights.
     pub params: usize,
+    /// Whether it has its weights: those of a layer that is not built count as none.
+    pub is_built: bool,
+    /// Whether its weights train; nothing for a layer without any.
+    pub trainable: Option<bool>,
+    /// How many models of [`Model::summary_expanded`] it stands in.
+    pub level: usize,
     /// `layer[call][output]` of each input, for models that are not a chain.
     pub connected_to: Vec<String>,
 }
@@ -29,6 +39,9 @@ pub struct Summary {
     pub class_name: String,
     /// The layers in Keras's order.
     pub rows: Vec<SummaryRow>,
+    /// Whether each layer is called once, with what the one before it gives: then Keras leaves out
+    /// the connections.
+    pub is_chain: bool,
     /// Elements of all weights, without the optimizer's state.
     pub total_params: usize,
     /// Elements of the weights that training changes by gradient.
@@ -46,6 +59,21 @@ pub struct Summary {
 impl Model {
     /// The rows and sums of Keras's summary.
     pub fn summary(&self) -> Summary {
+        self.summary_of(self.rows())
+    }
+
+    /// The summary with the layers of models within the model, as `expand_nested` in Keras.
+    pub fn summary_expanded(&self) -> Summary {
+        let layers = self.summary_layers();
+        let nested = layers.iter().zip(self.rows()).flat_map(|(layer, row)| {
+            let mut rows = vec![row];
+            expand(layer.as_ref(), 1, &mut rows);
+            rows
+        });
+        self.summary_of(nested.collect())
+    }
+
+    fn summary_of(&self, rows: Vec<SummaryRow>) -> Summary {
         let variables = self.variables();
         let frozen = frozen_variables(self.root().as_ref());
         let trains = |v: &Variable| v.trainable() && !frozen.contains(&v.id());
@@ -56,7 +84,8 @@ impl Model {
         Summary {
             name: self.name(),
             class_name: self.class_name().into(),
-            rows: self.rows(),
+            rows,
+            is_chain: self.is_chain(),
             total_params: total.0,
             trainable_params: trainable.0,
             bytes: total.1,
@@ -78,26 +107,74 @@ impl Model {
         }
     }
 
+    /// The layers, and operations, of the rows.
+    fn summary_layers(&self) -> Vec<Arc<dyn Layer>> {
+        match &self.form {
+            Form::Functional(model) => {
+                let members = model.operations().iter();
+                members.map(|&member| model.members[member].layer.clone()).collect()
+            }
+            Form::Sequential(_) | Form::Single(_) => self.layers(),
+        }
+    }
+
+    fn is_chain(&self) -> bool {
+        match &self.form {
+            Form::Functional(model) => is_chain(model),
+            Form::Sequential(_) | Form::Single(_) => true,
+        }
+    }
+
     fn rows(&self) -> Vec<SummaryRow> {
         match &self.form {
             Form::Functional(model) => functional_rows(model),
             Form::Single(model) => {
+                let outputs = self.outputs();
                 let shapes: Vec<String> =
-                    self.outputs().iter().map(|output| output.shape.to_string()).collect();
-                vec![row(model.layer.as_ref(), shapes.join(", "), Vec::new())]
+                    outputs.iter().map(|output| output.shape.to_string()).collect();
+                vec![row(model.layer.as_ref(), Some(shapes.join(", ")), Vec::new(), 0)]
             }
-            Form::Sequential(model) => model
-                .layers
-                .iter()
-                .enumerate()
-                .map(|(i, layer)| {
-                    let shape = model.specs.get(i).map(|nested| nested.flatten());
-                    let shape = shape.and_then(|specs| specs.first().map(|s| s.shape.to_string()));
-                    row(layer.as_ref(), shape.unwrap_or("?".into()), Vec::new())
-                })
-                .collect(),
+            Form::Sequential(model) => rows_of(&model.stages(), 0),
         }
     }
+}
+
+/// Rows of layers in a chain, or in a model within the model.
+fn rows_of(stages: &[Stage], level: usize) -> Vec<SummaryRow> {
+    let row_of = |(layer, outputs): &Stage| {
+        let shape = outputs.as_deref().map(shapes);
+        row(layer.as_ref(), shape, Vec::new(), level)
+    };
+    stages.iter().map(row_of).collect()
+}
+
+/// Adds the rows of the layers in a layer.
+fn expand(layer: &dyn Layer, level: usize, rows: &mut Vec<SummaryRow>) {
+    let stages = layer.stages();
+    for (stage, row) in stages.iter().zip(rows_of(&stages, level)) {
+        rows.push(row);
+        expand(stage.0.as_ref(), level + 1, rows);
+    }
+}
+
+/// As Keras decides it: one call at each distance from the outputs, of one tensor or none.
+fn is_chain(model: &Functional) -> bool {
+    let mut called = HashSet::new();
+    let calls = model.operations().iter().map(|&member| {
+        let calls = model.calls.iter().enumerate().filter(move |(_, call)| call.layer == member);
+        calls.collect::<Vec<_>>()
+    });
+    let calls: Vec<_> = calls.flatten().collect();
+    calls.iter().enumerate().all(|(i, (_, call))| {
+        let mut sources = Vec::new();
+        call.args.visit(&mut |tensor| sources.push(tensor.call));
+        let follows = match (i, sources.as_slice()) {
+            (0, []) => true,
+            (_, [source]) => i > 0 && calls[i - 1].0 == *source,
+            _ => false,
+        };
+        follows && called.insert(call.layer)
+    })
 }
 
 /// Elements and bytes of tensors.
@@ -114,7 +191,7 @@ fn functional_rows(model: &Functional) -> Vec<SummaryRow> {
         calls_of[call.layer].push(call);
     }
     let name = |member: usize| &model.members[member].layer.base().name;
-    let rows = model.order().iter().map(|&member| {
+    let rows = model.operations().iter().map(|&member| {
         let calls = &calls_of[member];
         let mut connected = Vec::new();
         for call in calls {
@@ -123,15 +200,15 @@ fn functional_rows(model: &Functional) -> Vec<SummaryRow> {
                 connected.push(format!("{source}[{}][{}]", nth[t.call], t.output));
             });
         }
-        let shape = calls.last().map_or("?".into(), |call| output_shape(call));
-        row(model.members[member].layer.as_ref(), shape, connected)
+        let shape = calls.last().map(|call| shapes(&call.outputs));
+        row(model.members[member].layer.as_ref(), shape, connected, 0)
     });
     rows.collect()
 }
 
-/// The shape that a call gives, or a list of several.
-fn output_shape(call: &Call) -> String {
-    let shapes: Vec<String> = call.outputs.iter().map(|s| s.shape.to_string()).collect();
+/// One shape, or a list of several.
+fn shapes(outputs: &[SymbolicSpec]) -> String {
+    let shapes: Vec<String> = outputs.iter().map(|spec| spec.shape.to_string()).collect();
     match shapes.as_slice() {
         [one] => one.clone(),
         all => format!("[{}]", all.join(", ")),
@@ -139,47 +216,52 @@ fn output_shape(call: &Call) -> String {
 }
 
 fn row(
-    layer: &dyn crate::layers::Layer,
-    output_shape: String,
+    layer: &dyn Layer,
+    output_shape: Option<String>,
     connected_to: Vec<String>,
+    level: usize,
 ) -> SummaryRow {
+    let base = layer.base();
+    let (weights, params) = params(layer);
     SummaryRow {
-        name: layer.base().name.clone(),
-        class_name: layer.base().class_name.into(),
-        output_shape,
-        params: params(layer),
+        name: base.name.clone(),
+        class_name: base.class_name.into(),
+        // What was called is built.
+        is_built: base.built || output_shape.is_some(),
+        output_shape: output_shape.unwrap_or("?".into()),
+        params,
+        trainable: (weights > 0).then_some(base.trainable),
+        level,
         connected_to,
     }
 }
 
-/// Elements of all weights of a layer and the layers in it, each counted once.
-fn params(layer: &dyn crate::layers::Layer) -> usize {
-    let mut seen = std::collections::HashSet::new();
+/// Number of the weights of a layer and the layers in it, and of their elements, each counted once.
+fn params(layer: &dyn Layer) -> (usize, usize) {
+    let mut seen = HashSet::new();
     let mut total = 0;
     visit(layer, &mut |layer| {
         for variable in layer.base().variables.iter().filter(|v| seen.insert(v.id())) {
             total += variable.spec().shape.len();
         }
     });
-    total
+    (seen.len(), total)
 }
 
 /// Variables of layers that are set not to train.
-fn frozen_variables(
-    root: &dyn crate::layers::Layer,
-) -> std::collections::HashSet<crate::tensor::VariableId> {
-    let mut frozen = std::collections::HashSet::new();
+fn frozen_variables(root: &dyn Layer) -> HashSet<VariableId> {
+    let mut frozen = HashSet::new();
     visit(root, &mut |layer| {
         if !layer.base().trainable {
             visit(layer, &mut |inner| {
-                frozen.extend(inner.base().variables.iter().map(crate::tensor::Variable::id));
+                frozen.extend(inner.base().variables.iter().map(Variable::id));
             });
         }
     });
     frozen
 }
 
-fn visit(layer: &dyn crate::layers::Layer, f: &mut dyn FnMut(&dyn crate::layers::Layer)) {
+fn visit(layer: &dyn Layer, f: &mut dyn FnMut(&dyn Layer)) {
     f(layer);
     for (_, children) in layer.children() {
         children.flatten().into_iter().for_each(|child| visit(child.as_ref(), f));

@@ -6,6 +6,7 @@ use crate::graph::{Op, Value};
 use crate::layers::config::{Config, Json};
 use crate::layers::{Arg, Args, Context};
 use crate::operations::promotion::{Kind, result_type};
+use crate::saving::json::float;
 use crate::tensor::Tensor;
 
 /// One call of an operation: constructor arguments in `config`, the others in `args`.
@@ -73,9 +74,11 @@ impl<'g> Call<'_, 'g> {
         }
         let bad = || self.bad(position, "a tensor or a number");
         match plain(arg).ok_or_else(bad)? {
-            Json::Number(n) if n.is_f64() => n.as_f64().map(Operand::Float).ok_or_else(bad),
-            Json::Number(n) => n.as_i64().map(Operand::Int).ok_or_else(bad),
-            json => self.array(&json).map(Operand::Value).map_err(|_| bad()),
+            Json::Number(n) if !n.is_f64() => n.as_i64().map(Operand::Int).ok_or_else(bad),
+            json => match float(&json) {
+                Some(x) => Ok(Operand::Float(x)),
+                None => self.array(&json).map(Operand::Value).map_err(|_| bad()),
+            },
         }
     }
 

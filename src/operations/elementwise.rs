@@ -34,7 +34,7 @@ operations! {
     Arctan2(x1, x2) |c| float_binary(c, "atan2");
     Hypot(x1, x2) |c| {
         let (a, b) = c.float_pair()?;
-        Ok((a.square() + b.square()).sqrt())
+        Ok(hypotenuse(a.unary("abs"), b.unary("abs")))
     };
     Logaddexp(x1, x2) |c| {
         let (a, b) = c.float_pair()?;
@@ -234,6 +234,17 @@ fn same_kind<'g>(c: &Call<'_, 'g>, name: &'static str) -> Result<Value<'g>> {
 fn test<'g>(c: &Call<'_, 'g>, name: &'static str) -> Result<Value<'g>> {
     let x = c.value(0)?;
     Ok(if x.dtype().is_float() { x.unary(name) } else { x.binary("ne", x) })
+}
+
+/// The root of the sum of squares of two sizes, none of which overflows. As in C, an infinite side
+/// makes it infinite, whatever the other is.
+fn hypotenuse<'g>(a: Value<'g>, b: Value<'g>) -> Value<'g> {
+    let (long, short) = (a.maximum(b), a.minimum(b));
+    let ratio = short / long;
+    let length = long * (ratio.square() + 1.0).sqrt();
+    let finite = long.binary("eq", long.like(0.0)).select(long, length);
+    let infinite = a.unary("isinf").binary("or", b.unary("isinf"));
+    infinite.select(a.like(f64::INFINITY), finite)
 }
 
 fn log_add_exp<'g>(a: Value<'g>, b: Value<'g>) -> Value<'g> {

@@ -28,7 +28,7 @@ mod norm;
 mod patches;
 pub(crate) mod promotion;
 mod rearrange;
-mod reductions;
+pub(crate) mod reductions;
 mod scatter;
 mod segments;
 mod shapes;
@@ -39,7 +39,7 @@ mod unique;
 
 use serde_json::Map;
 
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
 use crate::layers::weight_rules::WeightRules;
@@ -162,9 +162,23 @@ impl OperationDef {
             built: true,
             variables: Vec::new(),
             rules: WeightRules::default(),
+            adaptation: None,
         };
         let (owner, given) = (config.owner().to_owned(), config.given().clone());
         Ok(Box::new(Operation { base, def: self, owner, given }))
+    }
+}
+
+/// Floats of eight bits mix with no other dtype in Keras, and nothing here computes in them.
+fn refuse_float8(def: &OperationDef, args: &Args<'_>) -> Result<()> {
+    let mut given = None;
+    args.visit(&mut |value| given = Some(value.dtype()).filter(|d| d.is_float8()).or(given));
+    match given.filter(|_| def.class_name != "Cast") {
+        Some(dtype) => Err(Error::Unsupported(format!(
+            "{} of {dtype}: cast to float32 or another dtype first",
+            def.class_name
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -182,6 +196,7 @@ impl Layer for Operation {
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
         let config = &Config::new(self.owner.clone(), self.given.clone(), (self.def.defaults)());
         let call = &Call { cx, config, args, arguments: self.def.arguments };
+        refuse_float8(self.def, args)?;
         match complex::is_given(args) {
             true => complex::call(self.def, call),
             false => (self.def.call)(call),

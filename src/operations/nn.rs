@@ -90,7 +90,7 @@ operations! {
     Sparsemax(x) { axis: (-1) } |c| {
         let x = c.float(0)?;
         let axis = c.axis("axis", &x.shape())?;
-        Ok(sparsemax(x, axis))
+        Ok(activations::sparsemax(x, axis))
     };
     LogSoftmax(x) { axis: (-1) } |c| {
         let x = c.float(0)?;
@@ -172,21 +172,6 @@ operations! {
     AdaptiveAveragePool(inputs) { output_size: null, data_format: null } |c| {
         adaptive_pool(c, PoolMode::Average)
     };
-}
-
-/// The nearest distribution (Martins and Astudillo 2016): scores less a threshold that leaves a sum of
-/// one.
-fn sparsemax(x: Value<'_>, axis: usize) -> Value<'_> {
-    let shape = x.shape();
-    let high = x.take_along(x.argsort(axis, true), axis);
-    let sums = super::reductions::running_along(high, axis, 0.0, |a, b| a + b);
-    let rank = x.graph().iota(shape.clone(), axis).cast(x.dtype()) + 1.0;
-    let support = (high - (sums - 1.0) / rank).binary("gt", x.like(0.0));
-    let count = support.cast(x.dtype()).sum(&[axis]);
-    // As Keras sums it: the running sums of all that is supported.
-    let total = support.select(sums, x.like(0.0)).sum(&[axis]);
-    let threshold = ((total - 1.0) / count).keep_axes(&shape, &[axis]);
-    (x - threshold).maximum(x.like(0.0))
 }
 
 /// Keras's fuzz factor, where an operation is given none.

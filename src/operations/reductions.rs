@@ -236,7 +236,7 @@ fn running<'g>(
 }
 
 /// A running combination along an axis, by doubling.
-pub(super) fn running_along<'g>(
+pub(crate) fn running_along<'g>(
     mut y: Value<'g>,
     axis: usize,
     start: f64,

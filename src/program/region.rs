@@ -287,6 +287,17 @@ impl Body {
         self.space.collapse(&mut affines);
     }
 
+    /// The same code over the same dimensions in another order.
+    pub fn permuted(&self, order: &[usize]) -> Body {
+        let mut body = self.clone();
+        body.space.dims = order.iter().map(|&d| self.space.dims[d]).collect();
+        body.space.group = order.iter().map(|&d| self.space.group[d]).collect();
+        for affine in body.code.iter_mut().flat_map(Inst::affines) {
+            affine.strides = order.iter().map(|&d| affine.strides[d]).collect();
+        }
+        body
+    }
+
     /// The dtype of the result.
     pub fn dtype(&self) -> DType {
         self.code.last().map_or(DType::Float32, Inst::dtype)

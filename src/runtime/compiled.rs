@@ -1,5 +1,6 @@
 //! A program made ready for a device.
 
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, mem};
 
@@ -73,7 +74,7 @@ impl Compiled {
         let plan = match device {
             Device::Host => {
                 summary = summarize(&program, options, Target::Host)?.2;
-                Plan::Host(HostPlan::new(&program, options)?)
+                Plan::Host(HostPlan::new(&program, options, &Arc::default())?)
             }
             Device::Gpu(gpu) => {
                 panels::run(&mut program, gpu.max_binding())?;

@@ -18,20 +18,25 @@ use crate::program::pass::fuse::{self, Regions};
 use crate::program::pass::{memory, storage_of};
 use crate::program::region::{Region, RegionKind};
 use crate::program::{Options, Pass, Program};
-use crate::runtime::host_body::{self, Operand};
+use crate::runtime::host_body::{self, Behind, Operand};
 use crate::runtime::host_loop::HostLoop;
-use crate::runtime::{host_kernels, lower};
-use crate::tensor::{Array, Resident, Tensor, Variable};
+use crate::runtime::host_value::{HostValue, Memory};
+use crate::runtime::{host_kernels, host_reduce, lower};
+use crate::tensor::{Array, Resident, Tensor, Variable, Words};
 
 /// A program on the host.
 pub struct HostPlan {
     regions: Regions,
-    constants: HashMap<NodeId, Arc<Array>>,
+    constants: HashMap<NodeId, Arc<HostValue>>,
     /// For each region, the stored values that nobody reads after it.
     dead: Vec<Vec<NodeId>>,
     hoisted: Option<Hoisted>,
     loops: HashMap<NodeId, HostLoop>,
+    memory: Arc<Memory>,
 }
+
+/// The values of one run, by their nodes.
+pub type Values = Vec<Option<Arc<HostValue>>>;
 
 struct Hoisted {
     plan: Box<HostPlan>,
@@ -40,10 +45,10 @@ struct Hoisted {
 }
 
 /// The versions of the variables, and the values computed from them.
-type Computed = (Vec<u64>, Vec<Arc<Array>>);
+type Computed = (Vec<u64>, Vec<Arc<HostValue>>);
 
 /// A variable's elements in host memory, in their lane.
-struct HostResident(Arc<Array>);
+struct HostResident(Arc<HostValue>);
 
 impl Source for HostResident {
     fn spec(&self) -> &Spec {
@@ -77,7 +82,7 @@ impl Resident for HostResident {
 }
 
 /// The elements of a variable, read into host memory when they are not there yet.
-pub fn resident(variable: &Variable) -> Result<Arc<Array>> {
+pub fn resident(variable: &Variable) -> Result<Arc<HostValue>> {
     if let Some(there) = on_host(variable) {
         return Ok(there);
     }
@@ -88,7 +93,7 @@ pub fn resident(variable: &Variable) -> Result<Arc<Array>> {
 }
 
 /// The elements of a variable that is in host memory.
-fn on_host(variable: &Variable) -> Option<Arc<Array>> {
+fn on_host(variable: &Variable) -> Option<Arc<HostValue>> {
     let resident = variable.resident()?;
     let host: &HostResident = resident.as_any().downcast_ref()?;
     Some(host.0.clone())
@@ -111,7 +116,7 @@ pub fn place(variables: &[&Variable]) -> Result<()> {
         source.check().at(|| title(variable))?;
     }
     for (variable, (_, array)) in missing.iter().zip(read) {
-        variable.set_resident(Arc::new(HostResident(Arc::new(array))));
+        variable.set_resident(Arc::new(HostResident(Arc::new(HostValue::new(array)))));
     }
     Ok(())
 }
@@ -121,17 +126,18 @@ fn title(variable: &Variable) -> String {
 }
 
 impl HostPlan {
-    pub fn new(program: &Program, options: &Options) -> Result<HostPlan> {
+    /// A plan whose values use this memory.
+    pub fn new(program: &Program, options: &Options, memory: &Arc<Memory>) -> Result<HostPlan> {
         let regions = fuse::run(program, options.has(Pass::Fuse))?;
         let mut constants = HashMap::new();
         for (id, node) in program.nodes.iter().enumerate().filter(|(id, _)| regions.stored[*id]) {
             if let Op::Constant(constant) = &node.op {
-                constants.insert(id, Arc::new(constant.tensor.to_array()?));
+                constants.insert(id, Arc::new(HostValue::new(constant.tensor.to_array()?)));
             }
         }
         let hoisted = match &program.prelude {
             Some(prelude) => Some(Hoisted {
-                plan: Box::new(HostPlan::new(prelude, options)?),
+                plan: Box::new(HostPlan::new(prelude, options, memory)?),
                 program: prelude.clone(),
                 computed: Mutex::new(None),
             }),
@@ -139,23 +145,24 @@ impl HostPlan {
         };
         let dead = dead_after(program, &regions);
         let loops = regions.loops.iter().map(|(&id, plan)| {
-            let inner = HostLoop::new(&plan.op, options)?;
+            let inner = HostLoop::new(&plan.op, options, memory)?;
             Ok((id, inner))
         });
         let loops = loops.collect::<Result<_>>()?;
-        Ok(HostPlan { regions, constants, dead, hoisted, loops })
+        let memory = Arc::clone(memory);
+        Ok(HostPlan { regions, constants, dead, hoisted, loops, memory })
     }
 
     /// Computes the returned outputs.
     pub fn run(&self, program: &Program, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let inputs =
-            inputs.iter().map(|t| t.to_array().map(Arc::new)).collect::<Result<Vec<_>>>()?;
-        let outputs = self.compute(program, &inputs, &mut |_, _| ())?;
+        let outputs = self.compute_on_all_cores(program, inputs, &mut |_, _| ())?;
         for (variable, position) in &program.assigns {
             variable.set_resident(Arc::new(HostResident(outputs[*position].clone())));
             variable.touch();
         }
-        Ok(outputs[..program.returned()].iter().map(|array| array.to_tensor()).collect())
+        let tensors = outputs[..program.returned()].iter().map(|value| value.to_tensor()).collect();
+        outputs.into_iter().for_each(|value| self.memory.give(value));
+        Ok(tensors)
     }
 
     /// Computes the outputs, sets no variable, and gives the position of each region and its time.
@@ -164,15 +171,27 @@ impl HostPlan {
         program: &Program,
         inputs: &[Tensor],
     ) -> Result<Vec<(usize, Duration)>> {
-        let inputs =
-            inputs.iter().map(|t| t.to_array().map(Arc::new)).collect::<Result<Vec<_>>>()?;
         let mut times = Vec::new();
-        self.compute(program, &inputs, &mut |region, time| times.push((region, time)))?;
+        self.compute_on_all_cores(program, inputs, &mut |region, time| times.push((region, time)))?;
         Ok(times)
     }
 
+    /// [`compute`](HostPlan::compute) by one of the threads that share the work, so that it does not
+    /// wait for another one at every region.
+    fn compute_on_all_cores(
+        &self,
+        program: &Program,
+        inputs: &[Tensor],
+        done: &mut (dyn FnMut(usize, Duration) + Send),
+    ) -> Result<Vec<Arc<HostValue>>> {
+        rayon::scope(|_| {
+            let arrays = inputs.iter().map(|t| Ok(Arc::new(HostValue::new(t.to_array()?))));
+            self.compute(program, &arrays.collect::<Result<Vec<_>>>()?, done)
+        })
+    }
+
     /// Reads the variables that are not there yet; gives what depends on variables only.
-    pub fn warm_up(&self, program: &Program) -> Result<Vec<Arc<Array>>> {
+    pub fn warm_up(&self, program: &Program) -> Result<Vec<Arc<HostValue>>> {
         let of_prelude = program.prelude.iter().flat_map(|prelude| prelude.variables.values());
         let variables: Vec<_> = of_prelude.chain(program.variables.values()).collect();
         place(&variables)?;
@@ -183,11 +202,14 @@ impl HostPlan {
     pub(super) fn compute(
         &self,
         program: &Program,
-        inputs: &[Arc<Array>],
+        inputs: &[Arc<HostValue>],
         done: &mut dyn FnMut(usize, Duration),
-    ) -> Result<Vec<Arc<Array>>> {
+    ) -> Result<Vec<Arc<HostValue>>> {
         let hoisted = self.warm_up(program)?;
-        let mut values: HashMap<NodeId, Arc<Array>> = self.constants.clone();
+        let mut values: Values = vec![None; program.nodes.len()];
+        for (&id, value) in &self.constants {
+            values[id] = Some(Arc::clone(value));
+        }
         for (id, node) in program.nodes.iter().enumerate() {
             let value = match &node.op {
                 Op::Input(input) => inputs.get(input.index).cloned(),
@@ -196,7 +218,7 @@ impl HostPlan {
                 _ => continue,
             };
             let missing = || Error::Internal(format!("no value for the leaf %{id}"));
-            values.insert(id, value.ok_or_else(missing)?);
+            values[id] = Some(value.ok_or_else(missing)?);
         }
         for (i, (region, dead)) in self.regions.regions.iter().zip(&self.dead).enumerate() {
             let scope = || program.nodes[region.root].scope.to_string();
@@ -204,42 +226,41 @@ impl HostPlan {
             match self.loops.get(&region.root) {
                 Some(inner) => inner.run(program, region.root, &mut values).at(scope)?,
                 None => {
-                    let value = compute(program, region, &values).at(scope)?;
-                    values.insert(region.root, Arc::new(value));
+                    let value = self.region(program, region, &values).at(scope)?;
+                    values[region.root] = Some(Arc::new(HostValue::new(value)));
                 }
             }
             done(i, start.elapsed());
-            dead.iter().for_each(|id| {
-                values.remove(id);
-            });
+            dead.iter().filter_map(|&id| values[id].take()).for_each(|v| self.memory.give(v));
         }
         let output = |&id: &NodeId| {
-            let value = values.get(&storage_of(program, id)).cloned();
-            let array = value.ok_or_else(|| Error::Internal(format!("output %{id} is missing")))?;
+            let value = values[storage_of(program, id)].clone();
+            let value = value.ok_or_else(|| Error::Internal(format!("output %{id} is missing")))?;
             let spec = program.nodes[id].spec.clone();
-            if array.spec == spec {
-                return Ok(array);
+            if value.spec == spec {
+                return Ok(value);
             }
-            Ok(Arc::new(Array { spec, words: array.words.clone() }))
+            Ok(Arc::new(HostValue::new(Array { spec, words: value.words.clone() })))
         };
         program.outputs.iter().map(output).collect()
     }
 }
 
 impl Hoisted {
-    fn values(&self) -> Result<Vec<Arc<Array>>> {
+    fn values(&self) -> Result<Vec<Arc<HostValue>>> {
         let mut variables: Vec<&Variable> = self.program.variables.values().collect();
         variables.sort_by_key(|v| v.id());
         let versions: Vec<u64> = variables.into_iter().map(Variable::version).collect();
-        let mut computed = self.computed.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*computed {
-            Some((known, values)) if *known == versions => Ok(values.clone()),
-            _ => {
-                let values = self.plan.compute(&self.program, &[], &mut |_, _| ())?;
-                *computed = Some((versions, values.clone()));
-                Ok(values)
-            }
+        // Not locked while it is computed: a thread that waits may take up another run, which asks
+        // for the same.
+        let known = self.computed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, values)) = known.filter(|(known, _)| *known == versions) {
+            return Ok(values);
         }
+        let values = self.plan.compute(&self.program, &[], &mut |_, _| ())?;
+        let mut computed = self.computed.lock().unwrap_or_else(PoisonError::into_inner);
+        *computed = Some((versions, values.clone()));
+        Ok(values)
     }
 }
 
@@ -265,54 +286,65 @@ fn dead_after(program: &Program, regions: &Regions) -> Vec<Vec<NodeId>> {
     dead
 }
 
-fn compute(
-    program: &Program,
-    region: &Region,
-    values: &HashMap<NodeId, Arc<Array>>,
-) -> Result<Array> {
-    let array = |id: NodeId| -> Result<&Array> {
-        let stored = storage_of(program, id);
-        let missing = || Error::Internal(format!("value %{stored} is missing"));
-        values.get(&stored).map(AsRef::as_ref).ok_or_else(missing)
-    };
-    let operands = |ids: &[NodeId]| -> Result<Vec<Operand<'_>>> {
-        ids.iter().map(|&id| array(id).map(Operand::new)).collect()
-    };
-    let spec = program.nodes[region.root].spec.clone();
-    let body = (&region.body, operands(&region.body.operands)?);
-    match region.kind {
-        RegionKind::Map => host_body::map(body.0, &body.1, spec),
-        RegionKind::Reduce { anchor } => {
-            let prologue = region.prologue.as_ref();
-            let prologue =
-                prologue.ok_or_else(|| Error::Internal("a reduction without elements".into()))?;
-            let combined = host_body::reduce(
-                &program.nodes[anchor].op,
-                (prologue, &operands(&prologue.operands)?),
-                program.nodes[anchor].spec.clone(),
-                lower::reduced_len(program, anchor),
-            )?;
-            host_body::behind(body.0, &body.1, combined, spec)
+impl HostPlan {
+    fn region(&self, program: &Program, region: &Region, values: &Values) -> Result<Array> {
+        let memory = &self.memory;
+        let value = |id: NodeId| -> Result<&HostValue> {
+            let stored = storage_of(program, id);
+            let missing = || Error::Internal(format!("value %{stored} is missing"));
+            values[stored].as_deref().ok_or_else(missing)
+        };
+        let operands = |ids: &[NodeId]| -> Result<Vec<Operand<'_>>> {
+            ids.iter().map(|&id| value(id).map(|v| Operand::new(v))).collect()
+        };
+        let spec = program.nodes[region.root].spec.clone();
+        let own = operands(&region.body.operands)?;
+        if region.kind == RegionKind::Map {
+            return host_body::map(&region.body, &own, memory.array(spec));
         }
-        RegionKind::Kernel { anchor } => {
-            let node = &program.nodes[anchor];
-            let mut inputs = memory::kernel_inputs(program, region, anchor)
-                .iter()
-                .map(|&id| array(id).map(|a| (&program.nodes[id].spec, a)))
-                .collect::<Result<Vec<_>>>()?;
-            let unpacked = match (&region.prologue, node.inputs.get(1)) {
-                (Some(prologue), Some(&id)) => {
-                    let spec = &program.nodes[id].spec;
-                    let operands = operands(&prologue.operands)?;
-                    Some((spec, host_body::map(prologue, &operands, spec.clone())?))
-                }
-                _ => None,
-            };
-            inputs.extend(unpacked.as_ref().map(|(spec, array)| (*spec, array)));
-            let result = host_kernels::compute(&node.op, &inputs, &node.spec)?;
-            host_body::behind(body.0, &body.1, result, spec)
-        }
-        RegionKind::Rows => Err(Error::Internal("a region of rows on the host".into())),
-        RegionKind::Loop => Err(Error::Internal("a loop without a plan".into())),
+        let behind = Behind::new(&region.body, &own)?;
+        let words = match region.kind {
+            RegionKind::Reduce { anchor } => {
+                let prologue = region.prologue.as_ref();
+                let prologue = prologue
+                    .ok_or_else(|| Error::Internal("a reduction without elements".into()))?;
+                let combined = host_reduce::reduce(
+                    &program.nodes[anchor].op,
+                    (prologue, &operands(&prologue.operands)?),
+                    memory.array(program.nodes[anchor].spec.clone()),
+                    lower::reduced_len(program, anchor),
+                )?;
+                let mut words = combined.words.into_bits();
+                behind.apply_to_all(&mut words);
+                words
+            }
+            RegionKind::Kernel { anchor } => {
+                let node = &program.nodes[anchor];
+                let mut inputs = memory::kernel_inputs(program, region, anchor)
+                    .iter()
+                    .map(|&id| value(id).map(|v| (&program.nodes[id].spec, v)))
+                    .collect::<Result<Vec<_>>>()?;
+                let unpacked = match (&region.prologue, node.inputs.get(1)) {
+                    (Some(prologue), Some(&id)) => {
+                        let spec = &program.nodes[id].spec;
+                        let into = memory.array(spec.clone());
+                        let array = host_body::map(prologue, &operands(&prologue.operands)?, into)?;
+                        Some((spec, Arc::new(HostValue::new(array))))
+                    }
+                    _ => None,
+                };
+                inputs.extend(unpacked.as_ref().map(|(spec, value)| (*spec, &**value)));
+                let words = host_kernels::compute(&node.op, &inputs, &node.spec, &behind, memory)?;
+                unpacked.into_iter().for_each(|(_, value)| memory.give(value));
+                words
+            }
+            RegionKind::Rows => {
+                return Err(Error::Internal("a region of rows on the host".into()));
+            }
+            RegionKind::Map | RegionKind::Loop => {
+                return Err(Error::Internal("a loop without a plan".into()));
+            }
+        };
+        Ok(Array { words: Words::from_bits(spec.dtype.lane(), words), spec })
     }
 }

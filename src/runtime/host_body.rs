@@ -5,9 +5,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::base::dtype::Lane;
-use crate::base::{DType, Error, Result, Spec};
-use crate::graph::Op;
-use crate::graph::ops::{BinaryRow, ReduceKind, UnaryRow, threefry};
+use crate::base::{DType, Result};
+use crate::graph::ops::{BinaryRow, UnaryRow, threefry};
 use crate::program::region::{Body, Inst};
 use crate::program::view::Affine;
 use crate::runtime::host_math;
@@ -15,10 +14,10 @@ use crate::tensor::convert::{bits_of, round_f32, word_of};
 use crate::tensor::{Array, Words};
 
 /// Elements computed at once: a register fits the first-level cache.
-const RUN: usize = 512;
+pub const RUN: usize = 512;
 
 /// Elements that one task computes.
-const TASK: usize = 16 << 10;
+pub const TASK: usize = 16 << 10;
 
 /// The words of a stored value.
 #[derive(Clone, Copy)]
@@ -38,166 +37,64 @@ fn bits(words: &Words) -> &[u32] {
     }
 }
 
-/// Computes a body at every element.
-pub fn map(body: &Body, operands: &[Operand<'_>], spec: Spec) -> Result<Array> {
-    let len = spec.shape.len();
-    run_all(body, operands, vec![0; len], spec)
+/// Computes a body at every element, into memory whose contents do not matter.
+pub fn map(body: &Body, operands: &[Operand<'_>], into: Array) -> Result<Array> {
+    let Array { spec, words } = into;
+    let mut words = words.into_bits();
+    let behind = Behind::new(body, operands)?;
+    behind.apply_to_all(&mut words);
+    Ok(Array { words: Words::from_bits(spec.dtype.lane(), words), spec })
 }
 
-/// Applies a body to the elements of an anchor's result, in its place.
-pub fn behind(body: &Body, operands: &[Operand<'_>], anchor: Array, spec: Spec) -> Result<Array> {
-    if body.is_identity() {
-        return Ok(Array { spec, words: anchor.words });
+/// What is computed behind an anchor, on its elements where they lie.
+pub struct Behind<'a> {
+    body: &'a Body,
+    code: Vec<Prepared<'a>>,
+    operands: &'a [Operand<'a>],
+}
+
+impl<'a> Behind<'a> {
+    pub fn new(body: &'a Body, operands: &'a [Operand<'a>]) -> Result<Behind<'a>> {
+        Ok(Behind { body, code: prepare(body)?, operands })
     }
-    let words = match anchor.words {
-        Words::F32(v) => bytemuck::allocation::cast_vec(v),
-        Words::I32(v) => bytemuck::allocation::cast_vec(v),
-        Words::U32(v) => v,
-    };
-    run_all(body, operands, words, spec)
-}
 
-/// Computes a body at every element; `words` holds the anchor's result before, the body's after.
-fn run_all(
-    body: &Body,
-    operands: &[Operand<'_>],
-    mut words: Vec<u32>,
-    spec: Spec,
-) -> Result<Array> {
-    if words.len() != spec.shape.len() {
-        return Err(Error::Internal(format!("{} words for a body over {spec}", words.len())));
-    }
-    let code = prepare(body)?;
-    words.par_chunks_mut(TASK).enumerate().for_each(|(task, words)| {
-        let mut machine = Machine::new(body, &code, operands);
-        let mut at = task * TASK;
-        let mut rest = words;
-        while !rest.is_empty() {
-            let len = machine.seek(at, rest.len());
-            let (now, later) = rest.split_at_mut(len);
-            machine.run(len, now);
-            now.copy_from_slice(machine.result(len));
-            at += len;
-            rest = later;
+    /// Computes the body at neighbouring elements, of which the first is at a linear position;
+    /// `words` holds the anchor's result before, the body's after.
+    pub fn apply(&self, first: usize, words: &mut [u32]) {
+        if let [Inst::Anchor { dtype }] = self.body.code.as_slice() {
+            return round(*dtype, words);
         }
-    });
-    Ok(array_of(words, spec))
-}
-
-fn array_of(bits: Vec<u32>, spec: Spec) -> Array {
-    let words = Words::from_bits(spec.dtype.lane(), bits);
-    Array { spec, words }
-}
-
-/// Combines `len` elements of the prologue for every output of a reduction.
-pub fn reduce(
-    op: &Op,
-    (prologue, operands): (&Body, &[Operand<'_>]),
-    spec: Spec,
-    len: usize,
-) -> Result<Array> {
-    let code = prepare(prologue)?;
-    let dtype = prologue.dtype();
-    let new = match op {
-        Op::Reduce(op) => Combined::new(op.kind, dtype),
-        Op::ArgReduce(op) => Combined::Best { max: op.max, lane: dtype.lane(), best: None },
-        other => return Err(Error::Internal(format!("{} is no reduction", other.def().label()))),
-    };
-    let mut out = vec![0u32; spec.shape.len()];
-    let outputs_in_task = (TASK / len.max(1)).max(1);
-    out.par_chunks_mut(outputs_in_task).enumerate().for_each(|(task, out)| {
-        let mut machine = Machine::new(prologue, &code, operands);
-        for (i, out) in out.iter_mut().enumerate() {
-            let first = (task * outputs_in_task + i) * len;
-            let mut combined = new;
-            let mut done = 0;
-            while done < len {
-                let run = machine.seek(first + done, len - done);
-                machine.run(run, &[]);
-                combined.take(machine.result(run), done);
-                done += run;
-            }
-            *out = combined.bits(dtype);
-        }
-    });
-    Ok(array_of(out, spec))
-}
-
-/// The state of one reduction.
-#[derive(Clone, Copy)]
-enum Combined {
-    Float { kind: ReduceKind, total: f64 },
-    Int { kind: ReduceKind, total: Option<i64>, signed: bool },
-    Best { max: bool, lane: Lane, best: Option<(f64, usize)> },
-}
-
-impl Combined {
-    fn new(kind: ReduceKind, dtype: DType) -> Combined {
-        match dtype.lane() {
-            Lane::F32 => Combined::Float { kind, total: kind.start() },
-            lane => Combined::Int {
-                kind,
-                total: Some(kind.int_start(dtype)),
-                signed: lane == Lane::I32,
-            },
+        let mut machine = Machine::new(self.body, &self.code, self.operands, words.len());
+        let mut done = 0;
+        while done < words.len() {
+            let len = machine.seek(first + done, words.len() - done);
+            machine.run_in_place(&mut words[done..done + len]);
+            done += len;
         }
     }
 
-    fn take(&mut self, run: &[u32], first: usize) {
-        match self {
-            Combined::Float { kind, total } => {
-                for &word in run {
-                    *total = kind.float(*total, f64::from(f32::from_bits(word)));
-                }
-            }
-            Combined::Int { kind, total, signed } => {
-                for &word in run {
-                    let x = if *signed { i64::from(word as i32) } else { i64::from(word) };
-                    *total = total.map(|total| kind.int(total, x));
-                }
-            }
-            Combined::Best { max, lane, best } => {
-                for (i, &word) in run.iter().enumerate() {
-                    let x = match lane {
-                        Lane::F32 => f64::from(f32::from_bits(word)),
-                        Lane::I32 => f64::from(word as i32),
-                        Lane::U32 => f64::from(word),
-                    };
-                    let wins = best.is_none_or(|(b, _)| {
-                        !b.is_nan() && (x.is_nan() || if *max { x > b } else { x < b })
-                    });
-                    if wins {
-                        *best = Some((x, first + i));
-                    }
-                }
-            }
-        }
-    }
-
-    fn bits(&self, dtype: DType) -> u32 {
-        match self {
-            Combined::Float { total, .. } => round_f32(dtype, *total as f32).to_bits(),
-            Combined::Int { total, .. } => total.unwrap_or(0) as u32,
-            Combined::Best { best, .. } => best.map_or(0, |(_, at)| at as u32),
-        }
+    /// [`apply`](Behind::apply) to all elements, on all cores.
+    pub fn apply_to_all(&self, words: &mut [u32]) {
+        let pieces = words.par_chunks_mut(TASK).enumerate();
+        pieces.for_each(|(task, words)| self.apply(task * TASK, words));
     }
 }
 
 /// An instruction with its table row looked up.
-enum Prepared<'a> {
-    Unary(&'static UnaryRow, Option<fn(f32) -> f32>),
+pub enum Prepared<'a> {
+    Unary(&'static UnaryRow),
     Binary(&'static BinaryRow),
     Other(&'a Inst),
 }
 
-fn prepare(body: &Body) -> Result<Vec<Prepared<'_>>> {
+/// The rows of a body's instructions.
+pub fn prepare(body: &Body) -> Result<Vec<Prepared<'_>>> {
     body.code
         .iter()
         .map(|inst| {
             Ok(match inst {
                 Inst::Unary { name, .. } => {
-                    let row = crate::graph::ops::Unary { name }.row()?;
-                    Prepared::Unary(row, host_math::unary(name))
+                    Prepared::Unary(crate::graph::ops::Unary { name }.row()?)
                 }
                 Inst::Binary { name, .. } => {
                     Prepared::Binary(crate::graph::ops::Binary { name }.row()?)
@@ -209,32 +106,59 @@ fn prepare(body: &Body) -> Result<Vec<Prepared<'_>>> {
 }
 
 /// Registers and position of one task.
-struct Machine<'a> {
+pub struct Machine<'a> {
     body: &'a Body,
     code: &'a [Prepared<'a>],
     operands: &'a [Operand<'a>],
-    registers: Vec<Vec<u32>>,
+    /// One register behind the other.
+    registers: Vec<u32>,
+    /// Elements of a register.
+    size: usize,
     /// A run is one line along the last dimension, or several whole ones. For each line the index
     /// of its first element along every dimension.
     index: Vec<i64>,
     /// Elements of a line.
     line: usize,
+    /// For each instruction, whether it gives every whole line the same elements.
+    repeats: Vec<bool>,
+    /// How many elements of a register are there from an earlier run, if its lines are all the same.
+    there: Vec<usize>,
 }
 
 impl<'a> Machine<'a> {
-    fn new(body: &'a Body, code: &'a [Prepared<'a>], operands: &'a [Operand<'a>]) -> Machine<'a> {
-        let register = |inst: &Inst| match inst {
-            Inst::Scalar { bits, .. } => vec![*bits; RUN],
-            _ => vec![0; RUN],
-        };
-        let registers = body.code.iter().map(register).collect();
-        Machine { body, code, operands, registers, index: Vec::new(), line: 1 }
+    /// A machine for at most `most` elements.
+    pub fn new(
+        body: &'a Body,
+        code: &'a [Prepared<'a>],
+        operands: &'a [Operand<'a>],
+        most: usize,
+    ) -> Machine<'a> {
+        let size = RUN.min(most).max(1);
+        let mut registers = vec![0; body.code.len() * size];
+        for (inst, register) in body.code.iter().zip(registers.chunks_exact_mut(size)) {
+            if let Inst::Scalar { bits, .. } = inst {
+                register.fill(*bits);
+            }
+        }
+        let repeats = body.code.iter().map(repeats_lines).collect();
+        let there = vec![0; body.code.len()];
+        Machine {
+            body,
+            code,
+            operands,
+            registers,
+            size,
+            index: Vec::new(),
+            line: 1,
+            repeats,
+            there,
+        }
     }
 
     /// Moves to a linear position; returns how many elements, at most `most`, form a run from there.
-    fn seek(&mut self, mut position: usize, most: usize) -> usize {
+    pub fn seek(&mut self, mut position: usize, most: usize) -> usize {
         let dims = &self.body.space.dims;
-        let most = most.min(RUN);
+        let most = most.min(self.size);
         let extent = dims.last().copied().unwrap_or(1);
         let left = extent - position % extent;
         let lines = if left == extent { (most / extent).max(1) } else { 1 };
@@ -259,8 +183,9 @@ impl<'a> Machine<'a> {
         self.line * lines
     }
 
-    fn result(&self, len: usize) -> &[u32] {
-        self.registers.last().map_or(&[], |r| &r[..len])
+    /// What the last instruction gave.
+    pub fn result(&self, len: usize) -> &[u32] {
+        self.registers.rchunks_exact(self.size).next().map_or(&[], |r| &r[..len])
     }
 
     /// Calls `f` for every line of a run with its place in the run, and the first value and the step
@@ -275,40 +200,64 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn run(&mut self, len: usize, anchor: &[u32]) {
-        for i in 0..self.code.len() {
-            let mut out = std::mem::take(&mut self.registers[i]);
-            self.step(i, &mut out[..len], anchor);
-            self.registers[i] = out;
+    /// Computes the run that [`seek`](Machine::seek) found.
+    pub fn run(&mut self, len: usize, anchor: &[u32]) {
+        self.run_first(self.code.len(), len, anchor);
+    }
+
+    /// The same for a run whose elements hold the anchor's result, and then the body's.
+    fn run_in_place(&mut self, words: &mut [u32]) {
+        let last = self.code.len() - 1;
+        self.run_first(last, words.len(), words);
+        match &self.body.code[last] {
+            Inst::Anchor { dtype } => round(*dtype, words),
+            Inst::Scalar { bits, .. } => words.fill(*bits),
+            // What looks at the anchor has done so before.
+            _ => self.step(last, &self.registers, words, &[]),
         }
     }
 
-    fn register(&self, reg: usize, len: usize) -> &[u32] {
-        &self.registers[reg][..len]
+    /// Computes the first so many instructions.
+    fn run_first(&mut self, count: usize, len: usize, anchor: &[u32]) {
+        let mut registers = std::mem::take(&mut self.registers);
+        let whole = self.body.space.dims.last() == Some(&self.line);
+        for i in 0..count {
+            let repeats = whole && self.repeats[i];
+            if repeats && self.there[i] >= len {
+                continue;
+            }
+            // An instruction reads registers in front of its own.
+            let (before, rest) = registers.split_at_mut(i * self.size);
+            self.step(i, before, &mut rest[..len], anchor);
+            self.there[i] = if repeats { len } else { 0 };
+        }
+        self.registers = registers;
     }
 
-    fn step(&self, i: usize, out: &mut [u32], anchor: &[u32]) {
+    fn step(&self, i: usize, before: &[u32], out: &mut [u32], anchor: &[u32]) {
         let len = out.len();
+        let register = |reg: usize| &before[reg * self.size..][..len];
         let dtype = self.body.code[i].dtype();
         match (&self.code[i], &self.body.code[i]) {
-            (Prepared::Unary(row, fast), Inst::Unary { x, .. }) => {
+            (Prepared::Unary(row), Inst::Unary { x, .. }) => {
                 let lane = self.body.code[*x].dtype().lane();
-                host_math::apply_unary(row, *fast, lane, self.register(*x, len), out);
+                host_math::apply_unary(row, lane, register(*x), out);
                 round(dtype, out);
             }
             (Prepared::Binary(row), Inst::Binary { a, b, .. }) => {
                 let lane = self.body.code[*a].dtype().lane();
-                let (a, b) = (self.register(*a, len), self.register(*b, len));
+                let (a, b) = (register(*a), register(*b));
                 host_math::apply_binary(row, lane, a, b, out);
                 round(dtype, out);
             }
-            (Prepared::Other(inst), _) => self.other(inst, out, anchor),
+            (Prepared::Other(inst), _) => self.other(inst, before, out, anchor),
             _ => {}
         }
     }
 
-    fn other(&self, inst: &Inst, out: &mut [u32], anchor: &[u32]) {
+    fn other(&self, inst: &Inst, before: &[u32], out: &mut [u32], anchor: &[u32]) {
         let len = out.len();
+        let register = |reg: usize| &before[reg * self.size..][..len];
         match inst {
             Inst::Anchor { dtype } => {
                 out.copy_from_slice(anchor);
@@ -321,7 +270,7 @@ impl<'a> Machine<'a> {
             Inst::Gather { operand, at, index, extent, stride, .. } => {
                 let data = self.operands[*operand].0;
                 let unsigned = self.body.code[*index].dtype().lane() == Lane::U32;
-                let index = self.register(*index, len);
+                let index = register(*index);
                 self.lines(at, len, |line, first, step| {
                     let pairs = out[line.clone()].iter_mut().zip(&index[line]);
                     for (j, (out, &word)) in pairs.enumerate() {
@@ -336,22 +285,22 @@ impl<'a> Machine<'a> {
                 out.for_each(|(j, out)| *out = (first + j as i64 * step) as u32);
             }),
             Inst::Select { condition, a, b, .. } => {
-                let condition = self.register(*condition, len);
-                let (a, b) = (self.register(*a, len), self.register(*b, len));
+                let condition = register(*condition);
+                let (a, b) = (register(*a), register(*b));
                 host_math::select(condition, a, b, out);
             }
             Inst::Cast { x, dtype } => {
                 let from = self.body.code[*x].dtype().lane();
-                host_math::cast(from, *dtype, self.register(*x, len), out);
+                host_math::cast(from, *dtype, register(*x), out);
                 round(*dtype, out);
             }
             Inst::Bitcast { x, dtype } => {
                 let from = self.body.code[*x].dtype();
-                let words = out.iter_mut().zip(self.register(*x, len));
+                let words = out.iter_mut().zip(register(*x));
                 words.for_each(|(out, &word)| *out = word_of(*dtype, bits_of(from, word)));
             }
             Inst::Inside { bounds, x, otherwise, .. } => {
-                out.copy_from_slice(self.register(*x, len));
+                out.copy_from_slice(register(*x));
                 for (at, extent) in bounds {
                     self.lines(at, len, |line, first, step| {
                         for (j, out) in out[line].iter_mut().enumerate() {
@@ -363,7 +312,7 @@ impl<'a> Machine<'a> {
                 }
             }
             Inst::Random { key, at, take } => {
-                let words = key.map(|reg| self.register(reg, len));
+                let words = key.map(register);
                 self.lines(at, len, |line, first, step| {
                     for (j, at) in line.enumerate() {
                         let position = (first + j as i64 * step) as u32;
@@ -375,7 +324,7 @@ impl<'a> Machine<'a> {
                 for (j, at) in line.enumerate() {
                     let index = first + j as i64 * step;
                     let part = parts.iter().find(|(end, _)| index < *end).or(parts.last());
-                    out[at] = part.map_or(0, |(_, reg)| self.registers[*reg][at]);
+                    out[at] = part.map_or(0, |(_, reg)| register(*reg)[at]);
                 }
             }),
             // A scalar's register is filled once, the others have arms of their own in `step`, and a
@@ -383,6 +332,12 @@ impl<'a> Machine<'a> {
             Inst::Row { .. } | Inst::Scalar { .. } | Inst::Unary { .. } | Inst::Binary { .. } => {}
         }
     }
+}
+
+/// Whether an instruction looks at the same elements for every line of the last dimension.
+fn repeats_lines(inst: &Inst) -> bool {
+    let Inst::Load { at, .. } = inst else { return false };
+    at.strides.split_last().is_some_and(|(_, outer)| outer.iter().all(|&stride| stride == 0))
 }
 
 /// An element of a stored value; any number for a position outside it, which what surrounds the
@@ -405,6 +360,10 @@ fn load(data: &[u32], first: i64, step: i64, out: &mut [u32]) {
     match step {
         0 => out.fill(data[first as usize]),
         1 => out.copy_from_slice(&data[first as usize..=last as usize]),
+        2.. => {
+            let data = data[first as usize..].iter().step_by(step as usize);
+            out.iter_mut().zip(data).for_each(|(out, &x)| *out = x);
+        }
         _ => {
             for (j, out) in out.iter_mut().enumerate() {
                 *out = data[(first + j as i64 * step) as usize];
@@ -416,7 +375,7 @@ fn load(data: &[u32], first: i64, step: i64, out: &mut [u32]) {
 /// Rounds words to what the dtype can store.
 fn round(dtype: DType, words: &mut [u32]) {
     match dtype {
-        DType::Float16 | DType::BFloat16 => {
+        _ if dtype.is_float() && dtype.size() <= 2 => {
             words.iter_mut().for_each(|w| *w = round_f32(dtype, f32::from_bits(*w)).to_bits());
         }
         DType::Int16 => words.iter_mut().for_each(|w| *w = i32::from(*w as i16) as u32),

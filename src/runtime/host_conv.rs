@@ -1,195 +1,334 @@
-//! Convolutions on the host: as products with gathered windows, and channel by channel.
+//! Convolutions on the host: products whose left rows are the windows that filters see, read where
+//! they lie.
 
-use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use crate::base::Result;
 use crate::graph::ops::ConvGeometry;
-use crate::runtime::gemm::{Matrix, multiply};
+use crate::runtime::host_product::{Block, DEPTH, Dense, Finish, Rows, multiply};
+use crate::runtime::host_strips::{Layout, Strips};
+use crate::runtime::host_value::{HostValue, Memory};
 
-/// Elements of gathered windows held at a time: the product reads them before they leave the cache.
-const WINDOWS: usize = 1 << 20;
+/// Channels below which neighbouring taps are read together.
+const FEW: usize = 16;
 
-/// Channels that a depthwise convolution sums in registers.
-const LANES: usize = 32;
+/// Output positions of one task.
+const POSITIONS: usize = 64;
 
-/// `y` of a convolution in one group, `[positions, out_channels]`.
-pub fn forward(g: &ConvGeometry, x: &[f32], kernel: &[f32]) -> Vec<f32> {
-    let (depth, filters) = (window(g), g.out_channels);
-    let mut out = vec![0.0; positions(g) * filters];
+/// The windows that output positions see, in pieces: one tap, or the neighbouring ones of a row.
+struct Windows<'a> {
+    x: &'a [f32],
+    /// Extents of what is looked at, and what lies between its positions.
+    extents: [usize; 3],
+    channels: usize,
+    /// Extents of the positions that look.
+    positions: [usize; 3],
+    step: Step,
+    pad: [usize; 3],
+    /// How far each piece lies from a window's first position.
+    taps: Vec<[usize; 3]>,
+    first_channel: usize,
+    len: usize,
+    zeros: Vec<f32>,
+}
+
+/// From a position to what it looks at.
+#[derive(Clone, Copy)]
+enum Step {
+    /// At `position · stride + tap - pad`.
+    Forward([usize; 3]),
+    /// Where `position + pad - tap` is a multiple of the stride.
+    Back([usize; 3]),
+}
+
+/// An image, and the place in it that a tap at 0 looks at, which may lie in front of it.
+type Place = (usize, [usize; 3]);
+
+impl Rows for Windows<'_> {
+    type At = Place;
+
+    fn pieces(&self) -> usize {
+        self.taps.len()
+    }
+
+    fn piece_len(&self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
+    fn at(&self, row: usize) -> Place {
+        let [d, h, w] = self.positions;
+        let (image, o) = (row / (d * h * w), row % (d * h * w));
+        let position = [o / w / h, o / w % h, o % w];
+        let start = |i: usize| match self.step {
+            Step::Forward(stride) => (position[i] * stride[i]).wrapping_sub(self.pad[i]),
+            Step::Back(_) => position[i] + self.pad[i],
+        };
+        (image, [start(0), start(1), start(2)])
+    }
+
+    #[inline(always)]
+    fn piece(&self, (image, start): Place, piece: usize) -> &[f32] {
+        let mut element = image;
+        for (i, extent) in self.extents.into_iter().enumerate() {
+            let tap = self.taps[piece][i];
+            let (place, fits) = match self.step {
+                Step::Forward(_) => (start[i].wrapping_add(tap), true),
+                Step::Back(stride) => {
+                    let reach = start[i].wrapping_sub(tap);
+                    match stride[i] {
+                        1 => (reach, true),
+                        stride => (reach / stride, reach.is_multiple_of(stride)),
+                    }
+                }
+            };
+            if !fits || place >= extent {
+                return &self.zeros;
+            }
+            element = element * extent + place;
+        }
+        &self.x[element * self.channels + self.first_channel..][..self.len]
+    }
+}
+
+impl<'a> Windows<'a> {
+    /// Those that output positions see of a group's channels.
+    fn forward(g: &ConvGeometry, x: &'a [f32], group: usize) -> Windows<'a> {
+        let len = g.in_channels / g.groups;
+        Windows {
+            x,
+            extents: g.input,
+            channels: g.in_channels,
+            positions: g.output,
+            step: Step::Forward(g.stride),
+            pad: g.pad,
+            taps: taps(g.kernel, g.dilation),
+            first_channel: group * len,
+            len,
+            zeros: vec![0.0; len],
+        }
+    }
+
+    /// Those of one group with the taps of a row together: the input has its padding there.
+    fn with_whole_rows(g: &ConvGeometry, padded: &'a [f32]) -> Windows<'a> {
+        let [d, h, kw] = g.kernel;
+        let len = kw * g.in_channels;
+        Windows {
+            extents: [g.input[0], g.input[1], reach(g)],
+            pad: [g.pad[0], g.pad[1], 0],
+            taps: taps([d, h, 1], g.dilation),
+            len,
+            zeros: vec![0.0; len],
+            ..Windows::forward(g, padded, 0)
+        }
+    }
+
+    /// The gradients of outputs that input positions have a part in.
+    fn back(g: &ConvGeometry, dy: &'a [f32]) -> Windows<'a> {
+        Windows {
+            extents: g.output,
+            channels: g.out_channels,
+            positions: g.input,
+            step: Step::Back(g.stride),
+            len: g.out_channels,
+            zeros: vec![0.0; g.out_channels],
+            ..Windows::forward(g, dy, 0)
+        }
+    }
+}
+
+fn taps([d, h, w]: [usize; 3], dilation: [usize; 3]) -> Vec<[usize; 3]> {
+    let tap = |i: usize| [i / w / h, i / w % h, i % w];
+    let far = |at: [usize; 3]| [0, 1, 2].map(|i| at[i] * dilation[i]);
+    (0..d * h * w).map(|i| far(tap(i))).collect()
+}
+
+/// `y` of a convolution, `[positions, out_channels]`.
+///
+/// # Errors
+/// If the kernel has fewer elements than the geometry says.
+pub fn forward(
+    g: &ConvGeometry,
+    x: &[f32],
+    kernel: &HostValue,
+    out: &mut [f32],
+    memory: &Memory,
+    finish: &Finish<'_>,
+) -> Result<()> {
+    let filters = g.out_channels / g.groups;
+    let layout = Layout {
+        matrices: g.groups,
+        matrix_stride: filters,
+        columns: filters,
+        ..Layout::rows(window(g), g.out_channels)
+    };
+    let strips = kernel.strips(layout, memory)?;
+    let count = positions(g);
     if is_product(g) {
-        let extents = [positions(g), filters, depth];
-        multiply(&mut out, rows_of(x, depth), rows_of(kernel, filters), extents);
-        return out;
+        let rows = Dense { data: x, depth: g.in_channels, count };
+        multiply(out, &rows, count, &strips, finish);
+    } else if g.groups == 1 && g.in_channels < FEW && g.kernel[2] > 1 && g.dilation[2] == 1 {
+        let padded = padded_rows(g, x);
+        multiply(out, &Windows::with_whole_rows(g, &padded), count, &strips, finish);
+    } else if g.groups == 1 {
+        multiply(out, &Windows::forward(g, x, 0), count, &strips, finish);
+    } else {
+        in_groups(g, x, &strips, out, finish);
     }
-    let rows = (WINDOWS / depth.max(1)).max(1);
-    let mut windows = vec![0.0; rows.min(positions(g)) * depth];
-    for (block, out) in out.chunks_mut((rows * filters).max(1)).enumerate() {
-        let count = out.len() / filters;
-        windows.par_chunks_mut(depth.max(1)).take(count).enumerate().for_each(|(i, window)| {
-            gather(g, x, block * rows + i, window);
-        });
-        multiply(out, rows_of(&windows, depth), rows_of(kernel, filters), [count, filters, depth]);
-    }
-    out
+    Ok(())
+}
+
+/// Each group's filters see its channels only.
+fn in_groups(g: &ConvGeometry, x: &[f32], strips: &Strips, out: &mut [f32], finish: &Finish<'_>) {
+    let stride = g.out_channels;
+    let windows: Vec<Windows<'_>> = (0..g.groups).map(|i| Windows::forward(g, x, i)).collect();
+    out.par_chunks_mut((POSITIONS * stride).max(1)).enumerate().for_each(|(task, out)| {
+        let first = task * POSITIONS;
+        let some = first..first + out.len() / stride;
+        for (group, rows) in windows.iter().enumerate() {
+            let lower = strips.matrix(group);
+            let (some, chosen, pieces) = (some.clone(), 0..lower.count(), 0..rows.pieces());
+            let block = Block { rows, some, strips: lower, chosen, pieces, stride };
+            block.fill(&mut out[group * lower.columns..]);
+        }
+        finish(first * stride, out);
+    });
+}
+
+/// Elements along the last axis that windows reach.
+fn reach(g: &ConvGeometry) -> usize {
+    g.output[2].saturating_sub(1) * g.stride[2] + g.kernel[2]
+}
+
+/// The input with the zeros of its last axis.
+fn padded_rows(g: &ConvGeometry, x: &[f32]) -> Vec<f32> {
+    let (from, to) = (g.input[2] * g.in_channels, reach(g) * g.in_channels);
+    let before = (g.pad[2] * g.in_channels).min(to);
+    let len = from.min(to - before);
+    let mut padded = vec![0.0; g.batch * g.input[0] * g.input[1] * to];
+    let rows = padded.par_chunks_exact_mut(to.max(1)).zip(x.par_chunks_exact(from.max(1)));
+    rows.for_each(|(to, from)| to[before..before + len].copy_from_slice(&from[..len]));
+    padded
 }
 
 /// `dx` of a convolution in one group.
-pub fn input_grad(g: &ConvGeometry, dy: &[f32], kernel: &[f32]) -> Vec<f32> {
-    let (depth, filters) = (window(g), g.out_channels);
-    let mut dx = vec![0.0; g.batch * g.input.iter().product::<usize>() * g.in_channels];
-    let rows = (WINDOWS / depth.max(1)).max(1);
-    let mut windows = vec![0.0; rows.min(positions(g)) * depth];
-    for (block, dy) in dy.chunks((rows * filters).max(1)).enumerate() {
-        let count = dy.len() / filters;
-        let transposed = Matrix { data: kernel, row_stride: 1, column_stride: filters };
-        let windows = &mut windows[..count * depth];
-        multiply(windows, rows_of(dy, filters), transposed, [count, depth, filters]);
-        // Windows overlap, so their sums are taken in order, by one thread.
-        for (i, window) in windows.chunks_exact(depth.max(1)).enumerate() {
-            taps(g, block * rows + i, |tap, to, count| {
-                let from = &window[tap * g.in_channels..(tap + count) * g.in_channels];
-                dx[to..to + from.len()].iter_mut().zip(from).for_each(|(to, from)| *to += from);
-            });
-        }
-    }
-    dx
-}
-
-/// `y` of a convolution of each channel by itself, with one or several filters for each.
-pub fn depthwise(g: &ConvGeometry, x: &[f32], kernel: &[f32]) -> Vec<f32> {
-    let filters = g.out_channels;
-    let mut out = vec![0.0; positions(g) * filters];
-    let line = g.output[2].max(1);
-    let arch = Arch::new();
-    out.par_chunks_mut((line * filters).max(1)).enumerate().for_each(|(row, out)| {
-        let mut found: Vec<(usize, usize)> = Vec::new();
-        for (i, out) in out.chunks_exact_mut(filters).enumerate() {
-            found.clear();
-            taps(g, row * line + i, |tap, from, count| {
-                found.extend((0..count).map(|k| (tap + k, from + k * g.in_channels)));
-            });
-            if filters == g.in_channels {
-                arch.dispatch(OneFilter { taps: &found, x, kernel, out });
-            } else {
-                several_filters(&found, x, kernel, filters / g.in_channels, out);
-            }
-        }
-    });
-    out
-}
-
-/// One position with one filter for each channel; `taps` are the filter's and the input's places.
-struct OneFilter<'a> {
-    taps: &'a [(usize, usize)],
-    x: &'a [f32],
-    kernel: &'a [f32],
-    out: &'a mut [f32],
-}
-
-impl WithSimd for OneFilter<'_> {
-    type Output = ();
-
-    /// Plain loops: inlined into a function for wide vectors, they become such.
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let OneFilter { taps, x, kernel, out } = self;
-        let channels = out.len();
-        let (whole, rest) = out.as_chunks_mut::<LANES>();
-        let first_of_rest = whole.len() * LANES;
-        for (i, out) in whole.iter_mut().enumerate() {
-            let mut sums = [0.0; LANES];
-            for &(tap, from) in taps {
-                let x = &x[from + i * LANES..][..LANES];
-                let weights = &kernel[tap * channels + i * LANES..][..LANES];
-                for ((sum, x), w) in sums.iter_mut().zip(x).zip(weights) {
-                    *sum += x * w;
-                }
-            }
-            *out = sums;
-        }
-        for &(tap, from) in taps {
-            let x = &x[from + first_of_rest..];
-            let weights = &kernel[tap * channels + first_of_rest..];
-            for ((out, x), w) in rest.iter_mut().zip(x).zip(weights) {
-                *out += x * w;
-            }
-        }
-    }
-}
-
-/// One position with `multiplier` filters for each channel.
-fn several_filters(
-    taps: &[(usize, usize)],
-    x: &[f32],
-    kernel: &[f32],
-    multiplier: usize,
+///
+/// # Errors
+/// If the kernel has fewer elements than the geometry says.
+pub fn input_grad(
+    g: &ConvGeometry,
+    dy: &[f32],
+    kernel: &HostValue,
     out: &mut [f32],
-) {
-    let filters = out.len();
-    for &(tap, from) in taps {
-        let weights = kernel[tap * filters..][..filters].chunks_exact(multiplier);
-        for ((out, w), x) in out.chunks_exact_mut(multiplier).zip(weights).zip(&x[from..]) {
-            out.iter_mut().zip(w).for_each(|(out, w)| *out += x * w);
+    memory: &Memory,
+    finish: &Finish<'_>,
+) -> Result<()> {
+    let (taps, channels, filters) = (g.kernel.iter().product(), g.in_channels, g.out_channels);
+    let layout = Layout {
+        matrices: taps,
+        matrix_stride: channels * filters,
+        ..Layout::rows(channels, filters).transposed()
+    };
+    let strips = kernel.strips(layout, memory)?;
+    let rows = Windows::back(g, dy);
+    out.par_chunks_mut((POSITIONS * channels).max(1)).enumerate().for_each(|(task, out)| {
+        let first = task * POSITIONS;
+        let some = first..first + out.len() / channels;
+        let lower = strips.stacked();
+        let (chosen, pieces) = (0..lower.count(), 0..rows.pieces());
+        Block { rows: &rows, some, strips: lower, chosen, pieces, stride: channels }.fill(out);
+        finish(first * channels, out);
+    });
+    Ok(())
+}
+
+/// `dkernel` of a convolution in one group.
+///
+/// # Errors
+/// If `dy` has fewer elements than the geometry says.
+pub fn filter_grad(
+    g: &ConvGeometry,
+    x: &[f32],
+    dy: &HostValue,
+    out: &mut [f32],
+    memory: &Memory,
+    finish: &Finish<'_>,
+) -> Result<()> {
+    let (count, filters, channels) = (positions(g), g.out_channels, g.in_channels);
+    let strips = dy.strips(Layout::rows(count, filters), memory)?;
+    let windows = Windows::forward(g, x, 0);
+    if count == 0 {
+        out.fill(0.0);
+    }
+    // One tap for each task: rows of a channel each, along the output positions.
+    out.par_chunks_mut((channels * filters).max(1)).enumerate().for_each(|(tap, out)| {
+        let mut columns = vec![0.0; channels * COLUMN];
+        for (piece, first) in (0..count).step_by(DEPTH).enumerate() {
+            let len = DEPTH.min(count - first);
+            for i in 0..len {
+                let window = windows.piece(windows.at(first + i), tap);
+                let to = columns.iter_mut().skip(i).step_by(COLUMN);
+                to.zip(window).for_each(|(to, from)| *to = *from);
+            }
+            let lower = strips.matrix(0);
+            let block = Block {
+                rows: &Columns { data: &columns, len },
+                some: 0..channels,
+                strips: lower,
+                chosen: 0..lower.count(),
+                pieces: piece..piece + 1,
+                stride: filters,
+            };
+            block.fill(out);
         }
+        finish(tap * channels * filters, out);
+    });
+    Ok(())
+}
+
+/// Distance of gathered columns: not a power of two, so that they spread over the cache.
+const COLUMN: usize = DEPTH + 16;
+
+/// One piece of rows that have been gathered.
+struct Columns<'a> {
+    data: &'a [f32],
+    len: usize,
+}
+
+impl Rows for Columns<'_> {
+    type At = usize;
+
+    fn pieces(&self) -> usize {
+        1
+    }
+
+    fn piece_len(&self) -> usize {
+        DEPTH
+    }
+
+    #[inline(always)]
+    fn at(&self, row: usize) -> usize {
+        row * COLUMN
+    }
+
+    #[inline(always)]
+    fn piece(&self, at: usize, _: usize) -> &[f32] {
+        &self.data[at..at + self.len]
     }
 }
 
 /// Whether the windows are the input's elements as they lie: one tap, nothing skipped or padded.
 fn is_product(g: &ConvGeometry) -> bool {
-    g.kernel == [1; 3] && g.stride == [1; 3] && g.pad == [0; 3] && g.input == g.output
+    let all = g.groups == 1 && g.input == g.output;
+    all && g.kernel == [1; 3] && g.stride == [1; 3] && g.pad == [0; 3]
 }
 
-fn rows_of(data: &[f32], columns: usize) -> Matrix<'_> {
-    Matrix { data, row_stride: columns, column_stride: 1 }
-}
-
-/// Elements of one gathered window.
+/// Elements of one window of one group.
 fn window(g: &ConvGeometry) -> usize {
-    g.kernel.iter().product::<usize>() * g.in_channels
+    g.kernel.iter().product::<usize>() * g.in_channels / g.groups
 }
 
 /// Output positions of the whole batch.
 fn positions(g: &ConvGeometry) -> usize {
     g.batch * g.output.iter().product::<usize>()
-}
-
-/// Copies what a filter sees at an output position.
-fn gather(g: &ConvGeometry, x: &[f32], position: usize, window: &mut [f32]) {
-    // Zeros between what `taps` visits, which comes in order.
-    let mut done = 0;
-    taps(g, position, |tap, from, count| {
-        let (start, end) = (tap * g.in_channels, (tap + count) * g.in_channels);
-        window[done..start].fill(0.0);
-        window[start..end].copy_from_slice(&x[from..from + (end - start)]);
-        done = end;
-    });
-    window[done..].fill(0.0);
-}
-
-/// Calls `f(tap, x, count)` for the taps of an output position that fall inside the input, `count`
-/// neighbours at a time, in order, with the place of the first one's first channel in `x`.
-fn taps(g: &ConvGeometry, position: usize, mut f: impl FnMut(usize, usize, usize)) {
-    let [od, oh, ow] = g.output;
-    let (n, o) = (position / (od * oh * ow), position % (od * oh * ow));
-    let at = [o / ow / oh, o / ow % oh, o % ow];
-    let along = |axis: usize, k: usize| {
-        let reach = at[axis] * g.stride[axis] + k * g.dilation[axis];
-        reach.checked_sub(g.pad[axis]).filter(|&p| p < g.input[axis])
-    };
-    let [kd, kh, kw] = g.kernel;
-    // Those inside lie together: the reach grows with the tap.
-    let first = (0..kw).find(|&w| along(2, w).is_some()).unwrap_or(kw);
-    let inside = (first..kw).take_while(|&w| along(2, w).is_some()).count();
-    let together = if g.dilation[2] == 1 { inside.max(1) } else { 1 };
-    for d in 0..kd {
-        let Some(pd) = along(0, d) else { continue };
-        for h in 0..kh {
-            let Some(ph) = along(1, h) else { continue };
-            for w in (first..first + inside).step_by(together) {
-                let Some(pw) = along(2, w) else { continue };
-                let x = ((n * g.input[0] + pd) * g.input[1] + ph) * g.input[2] + pw;
-                f((d * kh + h) * kw + w, x * g.in_channels, together);
-            }
-        }
-    }
 }

@@ -4,53 +4,51 @@ use pulp::Arch;
 
 use crate::base::DType;
 use crate::base::dtype::Lane;
-use crate::graph::ops::{BinaryRow, UnaryRow};
+use crate::graph::ops::{BinaryRow, Domain, UnaryRow};
+use crate::runtime::host_functions as functions;
 
-/// A single-precision form of a function that is frequent enough to be worth one; the others are
-/// computed in double precision by their row.
-pub fn unary(name: &str) -> Option<fn(f32) -> f32> {
-    Some(match name {
-        "neg" => |x| -x,
-        "abs" => f32::abs,
-        "floor" => f32::floor,
-        "ceil" => f32::ceil,
-        "sqrt" => f32::sqrt,
-        "rsqrt" => |x| 1.0 / x.sqrt(),
-        "recip" => f32::recip,
-        "exp" => f32::exp,
-        "log" => f32::ln,
-        "tanh" => f32::tanh,
-        "sigmoid" => |x| {
-            // Of -|x|, so that nothing overflows.
-            let e = (-x.abs()).exp();
-            if x >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }
-        },
-        _ => return None,
-    })
+/// `f` of every word as a float, with the widest vectors that this processor has.
+fn each_float(x: &[u32], out: &mut [u32], f: impl Fn(f32) -> f32) {
+    Arch::new().dispatch(|| {
+        for (o, &x) in out.iter_mut().zip(x) {
+            *o = f(f32::from_bits(x)).to_bits();
+        }
+    });
 }
 
-pub fn apply_unary(
-    row: &UnaryRow,
-    fast: Option<fn(f32) -> f32>,
-    lane: Lane,
-    x: &[u32],
-    out: &mut [u32],
-) {
-    let pairs = out.iter_mut().zip(x);
-    match (lane, fast) {
-        (Lane::F32, _) if matches!(row.name, "isnan" | "isinf" | "isfinite") => {
-            pairs.for_each(|(o, &x)| *o = (row.host)(f64::from(f32::from_bits(x))) as u32);
-        }
-        (Lane::F32, Some(f)) => pairs.for_each(|(o, &x)| *o = f(f32::from_bits(x)).to_bits()),
-        (Lane::F32, None) => {
-            pairs.for_each(|(o, &x)| {
-                *o = ((row.host)(f64::from(f32::from_bits(x))) as f32).to_bits();
-            });
-        }
-        (Lane::I32, _) => {
-            pairs.for_each(|(o, &x)| *o = (row.host)(f64::from(x as i32)) as i64 as u32);
-        }
-        (Lane::U32, _) => pairs.for_each(|(o, &x)| *o = (row.host)(f64::from(x)) as i64 as u32),
+/// Functions that are frequent enough for a form in single precision; the others are computed in
+/// double precision by their row.
+fn frequent(name: &str, x: &[u32], out: &mut [u32]) -> bool {
+    match name {
+        "neg" => each_float(x, out, |x| -x),
+        "abs" => each_float(x, out, f32::abs),
+        "floor" => each_float(x, out, f32::floor),
+        "ceil" => each_float(x, out, f32::ceil),
+        "sqrt" => each_float(x, out, f32::sqrt),
+        "rsqrt" => each_float(x, out, |x| 1.0 / x.sqrt()),
+        "recip" => each_float(x, out, f32::recip),
+        "exp" => each_float(x, out, functions::exp),
+        "log" => each_float(x, out, functions::log),
+        "tanh" => each_float(x, out, functions::tanh),
+        "sigmoid" => each_float(x, out, functions::sigmoid),
+        "erf" => each_float(x, out, functions::erf),
+        _ => return false,
+    }
+    true
+}
+
+pub fn apply_unary(row: &UnaryRow, lane: Lane, x: &[u32], out: &mut [u32]) {
+    if lane == Lane::F32 && frequent(row.name, x, out) {
+        return;
+    }
+    let test = row.domain == Domain::Test;
+    for (o, &x) in out.iter_mut().zip(x) {
+        *o = match lane {
+            Lane::F32 if test => (row.host)(f64::from(f32::from_bits(x))) as u32,
+            Lane::F32 => ((row.host)(f64::from(f32::from_bits(x))) as f32).to_bits(),
+            Lane::I32 => (row.host)(f64::from(x as i32)) as i64 as u32,
+            Lane::U32 => (row.host)(f64::from(x)) as i64 as u32,
+        };
     }
 }
 
@@ -94,6 +92,7 @@ pub fn apply_binary(row: &BinaryRow, lane: Lane, a: &[u32], b: &[u32], out: &mut
                     a + b
                 }
             }),
+            "eq" => tests(a, b, out, |a, b| a == b),
             "lt" => tests(a, b, out, |a, b| a < b),
             "gt" => tests(a, b, out, |a, b| a > b),
             "le" => tests(a, b, out, |a, b| a <= b),
@@ -121,17 +120,21 @@ pub fn select(condition: &[u32], a: &[u32], b: &[u32], out: &mut [u32]) {
 }
 
 pub fn cast(from: Lane, to: DType, x: &[u32], out: &mut [u32]) {
-    let pairs = out.iter_mut().zip(x);
+    fn words(x: &[u32], out: &mut [u32], f: impl Fn(u32) -> u32) {
+        Arch::new().dispatch(|| {
+            for (o, &x) in out.iter_mut().zip(x) {
+                *o = f(x);
+            }
+        });
+    }
     let to_bool = to == DType::Bool;
     match (from, to.lane()) {
-        (Lane::F32, _) if to_bool => {
-            pairs.for_each(|(o, &x)| *o = u32::from(f32::from_bits(x) != 0.0));
-        }
-        (_, _) if to_bool => pairs.for_each(|(o, &x)| *o = u32::from(x != 0)),
-        (Lane::F32, Lane::I32) => pairs.for_each(|(o, &x)| *o = f32::from_bits(x) as i32 as u32),
-        (Lane::F32, Lane::U32) => pairs.for_each(|(o, &x)| *o = f32::from_bits(x) as u32),
-        (Lane::I32, Lane::F32) => pairs.for_each(|(o, &x)| *o = (x as i32 as f32).to_bits()),
-        (Lane::U32, Lane::F32) => pairs.for_each(|(o, &x)| *o = (x as f32).to_bits()),
+        (Lane::F32, _) if to_bool => words(x, out, |x| u32::from(f32::from_bits(x) != 0.0)),
+        (_, _) if to_bool => words(x, out, |x| u32::from(x != 0)),
+        (Lane::F32, Lane::I32) => words(x, out, |x| f32::from_bits(x) as i32 as u32),
+        (Lane::F32, Lane::U32) => words(x, out, |x| f32::from_bits(x) as u32),
+        (Lane::I32, Lane::F32) => words(x, out, |x| (x as i32 as f32).to_bits()),
+        (Lane::U32, Lane::F32) => words(x, out, |x| (x as f32).to_bits()),
         _ => out.copy_from_slice(x),
     }
 }

@@ -1,52 +1,60 @@
 //! Pooling on the host: channels of one position next to each other.
 
+use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::graph::ops::{Pool, PoolMode};
+use crate::runtime::host_product::Finish;
 
-/// `[positions, channels]` of the windows of `x`.
-pub fn pool(op: &Pool, x: &[f32]) -> Vec<f32> {
+/// `[positions, channels]` of the windows of `x`, into memory whose contents do not matter.
+pub fn pool(op: &Pool, x: &[f32], out: &mut [f32], finish: &Finish<'_>) {
     let [od, oh, ow] = op.output;
     let channels = op.channels;
-    let mut out = vec![0.0; op.batch * od * oh * ow * channels];
     out.par_chunks_mut((ow * channels).max(1)).enumerate().for_each(|(row, out)| {
         let (n, d, h) = (row / oh / od, row / oh % od, row % oh);
         let mut found: Vec<usize> = Vec::new();
-        for (w, out) in out.chunks_exact_mut(channels.max(1)).enumerate() {
+        let mut sums = vec![0.0; channels];
+        for (w, line) in out.chunks_exact_mut(channels.max(1)).enumerate() {
             found.clear();
             for_each_tap(op, [d, h, w], |[d, h, w]| {
                 found
                     .push((((n * op.input[0] + d) * op.input[1] + h) * op.input[2] + w) * channels);
             });
             match op.mode {
-                PoolMode::Max => max(&found, x, out),
-                PoolMode::Average => average(&found, x, out),
+                PoolMode::Max => max(&found, x, line),
+                PoolMode::Average => average(&found, x, line, &mut sums),
             }
         }
+        finish(row * ow * channels, out);
     });
-    out
 }
 
 /// The largest element of each channel; a NaN wins.
 fn max(positions: &[usize], x: &[f32], out: &mut [f32]) {
     out.fill(f32::NEG_INFINITY);
-    for &position in positions {
-        for (out, &x) in out.iter_mut().zip(&x[position..]) {
-            // False when a NaN was found, which then stays.
-            if x > *out || x.is_nan() {
-                *out = x;
+    Arch::new().dispatch(|| {
+        for &position in positions {
+            for (out, &x) in out.iter_mut().zip(&x[position..]) {
+                // False when a NaN was found, which then stays.
+                *out = if x > *out || x.is_nan() { x } else { *out };
             }
         }
-    }
+    });
 }
 
 /// The mean of each channel, summed in double precision as the oracle does.
-fn average(positions: &[usize], x: &[f32], out: &mut [f32]) {
-    let mut sums = vec![0.0f64; out.len()];
-    for &position in positions {
-        sums.iter_mut().zip(&x[position..]).for_each(|(sum, x)| *sum += f64::from(*x));
-    }
-    out.iter_mut().zip(sums).for_each(|(out, sum)| *out = (sum / positions.len() as f64) as f32);
+fn average(positions: &[usize], x: &[f32], out: &mut [f32], sums: &mut [f64]) {
+    sums.fill(0.0);
+    Arch::new().dispatch(|| {
+        for &position in positions {
+            for (sum, &x) in sums.iter_mut().zip(&x[position..]) {
+                *sum += f64::from(x);
+            }
+        }
+        for (out, &mut sum) in out.iter_mut().zip(sums) {
+            *out = (sum / positions.len() as f64) as f32;
+        }
+    });
 }
 
 /// Calls `f` with the positions in the input that the window at an output position covers.

@@ -2,16 +2,21 @@
 
 mod compiled;
 mod device;
-mod gemm;
 mod gpu_loop;
 mod gpu_plan;
 mod host;
 mod host_body;
 mod host_conv;
+mod host_depthwise;
+mod host_functions;
 mod host_kernels;
 mod host_loop;
 mod host_math;
 mod host_pool;
+mod host_product;
+mod host_reduce;
+mod host_strips;
+mod host_value;
 mod lower;
 mod placement;
 mod rates;

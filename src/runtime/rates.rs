@@ -9,7 +9,8 @@ use crate::program::Cost;
 use crate::program::region::{Body, Inst};
 use crate::program::view::Space;
 use crate::runtime::Device;
-use crate::runtime::gemm::{Matrix, multiply};
+use crate::runtime::host_product::{Dense, multiply};
+use crate::runtime::host_strips::{Layout, Strips};
 use crate::runtime::times::Times;
 
 /// Rows and columns of the product that shows the arithmetic rate.
@@ -114,10 +115,14 @@ fn numbers(len: usize) -> Vec<f32> {
 fn host_product() -> Result<f64> {
     let n = LARGE;
     let (a, b, mut out) = (numbers(n * n), numbers(n * n), vec![0.0; n * n]);
-    let matrix = |data| Matrix { data, row_stride: n, column_stride: 1 };
-    let times = Times::of(SPAN, || {
-        multiply(&mut out, matrix(&a), matrix(&b), [n, n, n]);
-        Ok(())
+    let layout = Layout::rows(n, n);
+    let strips = Strips::pack(&b, layout, vec![0.0; Strips::words(&layout)])?;
+    let rows = Dense { data: &a, depth: n, count: n };
+    let times = rayon::scope(|_| {
+        Times::of(SPAN, || {
+            multiply(&mut out, &rows, n, &strips, &|_, _| ());
+            Ok(())
+        })
     })?;
     Ok(times.least())
 }

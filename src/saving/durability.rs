@@ -11,7 +11,7 @@ use super::archive_writer::{Contents, WriteOptions, write_archive_on};
 use super::file_system::memory::{Fault, Memory, Tree};
 use super::legacy::{LegacyContents, write_legacy_on};
 use super::store::GroupPlan;
-use super::weights_file::{write_shards_on, write_weights_on};
+use super::weights_file::{ShardSize, write_shards_on, write_weights_on};
 use crate::base::Result;
 use crate::tensor::Tensor;
 
@@ -70,7 +70,8 @@ fn save_weights(files: &Memory, value: f32) -> Result<()> {
 
 fn save_shards(files: &Memory, value: f32) -> Result<()> {
     let index = Path::new("/m.weights.json");
-    write_shards_on(files, index, &groups(value), 3_000, true, &mut |_, _| {})
+    let size = ShardSize { bytes: 3_000, whole_objects: false };
+    write_shards_on(files, index, &groups(value), size, true, &mut |_, _| {})
 }
 
 fn save_legacy(files: &Memory, value: f32) -> Result<()> {

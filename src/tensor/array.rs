@@ -113,6 +113,15 @@ impl Words {
         }
     }
 
+    /// The bits of the words, without a copy.
+    pub fn into_bits(self) -> Vec<u32> {
+        match self {
+            Words::F32(v) => bytemuck::allocation::cast_vec(v),
+            Words::I32(v) => bytemuck::allocation::cast_vec(v),
+            Words::U32(v) => v,
+        }
+    }
+
     /// Number of words.
     pub fn len(&self) -> usize {
         match self {

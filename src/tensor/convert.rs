@@ -4,7 +4,7 @@ use half::{bf16, f16};
 
 use crate::base::stream::PIECE;
 use crate::base::{DType, Error, Result, Source, Spec};
-use crate::tensor::{Array, Tensor, Words};
+use crate::tensor::{Array, Tensor, Words, float8};
 
 impl Tensor {
     /// The elements in their lane. Integers of 64 bits must fit 32; float64 is narrowed to float32.
@@ -32,6 +32,9 @@ impl Tensor {
             DType::Float32 => each(b, |x: f32| f64::from(x)),
             DType::Float16 => each(b, |x: f16| f64::from(x)),
             DType::BFloat16 => each(b, |x: bf16| f64::from(x)),
+            dtype @ (DType::Float8E4M3FN | DType::Float8E5M2) => {
+                each(b, move |x: u8| f64::from(float8::from_bits(dtype, x)))
+            }
             DType::Int64 => each(b, |x: i64| x as f64),
             DType::Int32 => each(b, |x: i32| f64::from(x)),
             DType::Int16 => each(b, |x: i16| f64::from(x)),
@@ -135,6 +138,7 @@ fn push_float(bytes: &mut Vec<u8>, dtype: DType, x: f64) {
         DType::Float32 => bytes.extend_from_slice(&(x as f32).to_le_bytes()),
         DType::Float16 => bytes.extend_from_slice(&f16::from_f64(x).to_le_bytes()),
         DType::BFloat16 => bytes.extend_from_slice(&bf16::from_f64(x).to_le_bytes()),
+        DType::Float8E4M3FN | DType::Float8E5M2 => bytes.push(float8::to_bits(dtype, x as f32)),
         DType::Bool => bytes.push(u8::from(x != 0.0)),
         DType::UInt64 => bytes.extend_from_slice(&(x as u64).to_le_bytes()),
         _ => push_int(bytes, dtype, x as i64),
@@ -167,6 +171,9 @@ fn words_from_bytes(dtype: DType, bytes: &[u8]) -> Result<Words> {
         DType::Float32 => Words::F32(bytemuck::pod_collect_to_vec(bytes)),
         DType::Float16 => Words::F32(each(bytes, |x: f16| x.to_f32())),
         DType::BFloat16 => Words::F32(each(bytes, |x: bf16| x.to_f32())),
+        DType::Float8E4M3FN | DType::Float8E5M2 => {
+            Words::F32(each(bytes, |x: u8| float8::from_bits(dtype, x)))
+        }
         DType::Int64 => Words::I32(fit::<i64, i32>(bytes, dtype)?),
         DType::Int32 => Words::I32(bytemuck::pod_collect_to_vec(bytes)),
         DType::Int16 => Words::I32(each(bytes, |x: i16| i32::from(x))),
@@ -266,7 +273,7 @@ pub fn round_f32(dtype: DType, x: f32) -> f32 {
     match dtype {
         DType::Float16 => f16::from_f32(x).to_f32(),
         DType::BFloat16 => bf16::from_f32(x).to_f32(),
-        _ => x,
+        _ => float8::round(dtype, x),
     }
 }
 
@@ -275,6 +282,9 @@ pub fn bits_of(dtype: DType, word: u32) -> u32 {
     match dtype {
         DType::Float16 => u32::from(f16::from_f32(f32::from_bits(word)).to_bits()),
         DType::BFloat16 => u32::from(bf16::from_f32(f32::from_bits(word)).to_bits()),
+        DType::Float8E4M3FN | DType::Float8E5M2 => {
+            u32::from(float8::to_bits(dtype, f32::from_bits(word)))
+        }
         _ => match dtype.size() {
             1 => word & 0xff,
             2 => word & 0xffff,
@@ -288,6 +298,7 @@ pub fn word_of(dtype: DType, bits: u32) -> u32 {
     match dtype {
         DType::Float16 => f16::from_bits(bits as u16).to_f32().to_bits(),
         DType::BFloat16 => bits << 16,
+        DType::Float8E4M3FN | DType::Float8E5M2 => float8::from_bits(dtype, bits as u8).to_bits(),
         DType::Int16 => i32::from(bits as i16) as u32,
         DType::Int8 => i32::from(bits as i8) as u32,
         DType::Bool => u32::from(bits != 0),

@@ -7,6 +7,7 @@
 mod array;
 mod complex;
 pub mod convert;
+mod float8;
 mod text;
 mod variable;
 

@@ -1,10 +1,12 @@
 //! A compiled model: its optimizer, single steps, metrics.
 
+use std::sync::Arc;
+
 use crate::base::{Error, Result};
 use crate::metrics::Direction;
 use crate::models::Model;
 use crate::optimizers::Optimizer;
-use crate::runtime::Device;
+use crate::runtime::{Compiled, Device};
 use crate::trainers::loss_scaling::LossScaling;
 use crate::trainers::{Compile, Data, Logs, Training};
 
@@ -72,6 +74,14 @@ impl Model {
     /// device fails.
     pub fn train_step(&mut self, batch: &Data, device: &Device) -> Result<()> {
         self.in_training(|model, state| state.run(model, batch, true, device))
+    }
+
+    /// What updates the weights by batches like this one: its regions, their arithmetic and memory.
+    ///
+    /// # Errors
+    /// If the model is not compiled, or does not take such a batch.
+    pub fn train_plan(&mut self, batch: &Data, device: &Device) -> Result<Arc<Compiled>> {
+        self.in_training(|model, state| Ok(state.plan(model, batch, true, device)?.0))
     }
 
     /// Updates the metrics by one batch.

@@ -85,6 +85,18 @@ impl Training {
         training: bool,
         device: &Device,
     ) -> Result<()> {
+        let (plan, inputs) = self.plan(model, batch, training, device)?;
+        plan.run(&inputs).map(|_| ())
+    }
+
+    /// The plan of a step on batches like this one, and the batch as it takes it.
+    pub fn plan(
+        &mut self,
+        model: &Model,
+        batch: &Data,
+        training: bool,
+        device: &Device,
+    ) -> Result<(Arc<Compiled>, Vec<Tensor>)> {
         if model.on_host {
             return Err(Error::Unsupported(
                 "training of a model with layers that work on texts: predict with them first, and \
@@ -97,7 +109,7 @@ impl Training {
             batch.x.iter().chain(&batch.y).chain(&batch.sample_weight).cloned().collect();
         let specs: Vec<Spec> = inputs.iter().map(|t| t.spec().clone()).collect();
         let counts = [batch.x.len(), batch.y.len()];
-        self.compiled(model, specs, counts, training, device)?.run(&inputs).map(|_| ())
+        Ok((self.compiled(model, specs, counts, training, device)?, inputs))
     }
 
     fn compiled(

@@ -64,7 +64,8 @@ impl Training {
         let optimizer = self.optimizer.as_ref();
         let optimizer = optimizer
             .ok_or_else(|| Error::Invalid("the model was compiled without an optimizer".into()))?;
-        let gradients = graph.grad(optimizer.scale_loss(loss), weights)?;
+        let mut gradients = graph.grad(optimizer.scale_loss(loss), weights)?;
+        self.complete(&mut gradients, weights)?;
         let missing: Vec<String> = self
             .weights
             .iter()
@@ -81,6 +82,30 @@ impl Training {
         }
         optimizer.apply(&Step::new(graph), &gradients)?;
         Ok(missing)
+    }
+
+    /// Gives the factors of low-rank adaptations their gradients. A factor's is a product with the
+    /// other one, and both are zero since the model was loaded.
+    ///
+    /// # Errors
+    /// If a model was not loaded: then the first factor is random in Keras, and the second one learns.
+    fn complete<'g>(
+        &self,
+        gradients: &mut [Option<Value<'g>>],
+        weights: &[Value<'g>],
+    ) -> Result<()> {
+        for ((trained, gradient), value) in self.weights.iter().zip(gradients).zip(weights) {
+            let Some(adapted) = &trained.adapts else { continue };
+            if adapted.version() == 0 {
+                return Err(Error::Unsupported(format!(
+                    "training of '{}', whose layer was not loaded: a low-rank adaptation is trained as \
+                     Keras trains that of a loaded model",
+                    trained.weight.path
+                )));
+            }
+            *gradient = Some(value.like(0.0));
+        }
+        Ok(())
     }
 
     /// Labels, predictions and weights, output by output. Labels may leave out outputs without a loss.

@@ -7,11 +7,14 @@ use crate::base::Nested;
 use crate::layers::Layer;
 use crate::optimizers::Weight;
 use crate::regularizers::Regularizer;
+use crate::tensor::Variable;
 
 /// A weight with the penalty on it.
 pub struct Trained {
     pub weight: Weight,
     pub regularizer: Option<Arc<dyn Regularizer>>,
+    /// What the weight adapts, for one of the two factors of a low-rank adaptation.
+    pub adapts: Option<Variable>,
 }
 
 /// The trainable weights of a model: layer after layer, a layer's own before those of its parts. A
@@ -41,7 +44,7 @@ impl Found {
             false if path.is_empty() => base.name.clone(),
             false => format!("{path}/{}", base.name),
         };
-        for variable in base.variables.iter().filter(|v| v.trainable()) {
+        for (variable, adapts) in base.trained_variables() {
             if self.seen.insert(variable.id()) {
                 let name = variable.name();
                 let weight = Weight {
@@ -49,7 +52,8 @@ impl Found {
                     ..Weight::new(&format!("{path}/{name}"), variable.clone())
                 };
                 let regularizer = base.rules.regularizer(name).cloned();
-                self.weights.push(Trained { weight, regularizer });
+                let adapts = adapts.cloned();
+                self.weights.push(Trained { weight, regularizer, adapts });
             }
         }
         self.children(layer.as_ref(), &path);

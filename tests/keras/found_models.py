@@ -90,3 +90,14 @@ def complex_numbers():
     summed = ops.sum(ops.concatenate([ops.conj(z), ops.exp(quotient), x[..., 0]], 1), axis=1)
     real = [ops.abs(product), ops.angle(quotient), ops.real(z), ops.imag(turned)]
     return Model(x, [*real, ops.view_as_real(product), layers.Dense(2)(ops.abs(quotient)), summed])
+
+
+@example
+def whole_images():
+    """Images in whole numbers: resizing keeps their dtype, what stretches or enlarges does not."""
+    x = Input((6, 5, 3), dtype="uint8")
+    outputs = [layers.Resizing(4, 7)(x), layers.Resizing(3, 5, dtype="uint8")(x)]
+    outputs.append(layers.CenterCrop(4, 4, dtype="uint8")(x))
+    outputs += [kind(x) for kind in (layers.CenterCrop(8, 4, dtype="uint8"), layers.CenterCrop(4, 4))]
+    outputs.append(layers.AutoContrast(dtype="uint8")(x))
+    return Model(x, [*outputs, layers.Dense(4, "sparsemax")(layers.Rescaling(0.1)(x))])

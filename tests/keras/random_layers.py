@@ -62,9 +62,15 @@ class Draw:
         return tuple(self.between(low, high) for _ in range(rank))
 
     def structure(self, tensors, names=None):
-        """One tensor, or several as a list, a tuple, a mapping, or a mix of them."""
+        """One tensor, or several as a list, a tuple, a mapping, or a mix of them, some levels deep."""
         names = names or [f"output_{i}" for i in range(len(tensors))]
-        kind = self.pick(["plain", "plain", "tuple", "dict", "mixed"])
+        kind = self.pick(["plain", "plain", "tuple", "dict", "mixed", "deep", "lists"])
+        if kind == "deep" and len(tensors) > 1:
+            # Keys that sort otherwise than they are written.
+            rest = dict(zip(reversed(names[1:]), reversed(tensors[1:])))
+            return {"z": [tensors[0]], "a": (rest,)}
+        if kind == "lists" and len(tensors) > 1:
+            return {"b": list(tensors[:1]), "a": tuple(tensors[1:])}
         if kind == "dict":
             return dict(zip(names, tensors))
         if kind == "mixed" and len(tensors) > 1:
@@ -166,7 +172,7 @@ def masking(draw, x, layer):
     return layer(mask_value=0.0)(x)
 
 
-@recipe("BatchNormalization")
+@recipe("BatchNormalization", known=False)
 def batch_normalization(draw, x, layer):
     axis = draw.pick([-1, 1])
     settings = {"center": draw.flag(), "scale": draw.flag(), "epsilon": draw.number(0.001, 0.1)}
@@ -179,12 +185,12 @@ def layer_normalization(draw, x, layer):
     return layer(axis=axis, center=draw.flag(), scale=draw.flag(), epsilon=0.01)(x)
 
 
-@recipe("RMSNormalization")
+@recipe("RMSNormalization", known=False)
 def rms_normalization(draw, x, layer):
     return layer(axis=-1, epsilon=0.01)(x)
 
 
-@recipe("GroupNormalization", rank=(3, 4, 5))
+@recipe("GroupNormalization", rank=(3, 4, 5), known=False)
 def group_normalization(draw, x, layer):
     axis = draw.pick([-1, 1])
     channels = x.shape[axis]
@@ -201,7 +207,7 @@ def data_format(draw):
     return draw.pick(["channels_last", "channels_last", "channels_first"])
 
 
-@recipe("Conv1D", "Conv2D", "Conv3D")
+@recipe("Conv1D", "Conv2D", "Conv3D", known=False)
 def conv(draw, x, layer):
     rank = spatial(x, layer)
     if rank is None:
@@ -219,17 +225,22 @@ def conv(draw, x, layer):
     return layer(filters, kernel, strides=strides, padding=padding, groups=groups, **settings)(x)
 
 
-@recipe("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose")
+@recipe("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", known=False)
 def conv_transpose(draw, x, layer):
     rank = spatial(x, layer)
     if rank is None:
         return None
     kernel, strides, padding = windows(draw, rank)
     settings = {"use_bias": draw.flag(), "data_format": data_format(draw)}
+    if draw.chance(0.2):
+        settings["dilation_rate"], strides = draw.between(1, 2), 1
+    elif draw.chance(0.3):
+        # Less than the stride.
+        strides, settings["output_padding"] = 2, draw.between(0, 1)
     return layer(draw.between(1, 4), kernel, strides=strides, padding=padding, **settings)(x)
 
 
-@recipe("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D")
+@recipe("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D", known=False)
 def depthwise_conv(draw, x, layer):
     rank = spatial(x, layer)
     if rank is None:
@@ -246,7 +257,7 @@ def depthwise_conv(draw, x, layer):
 POOLING = ("MaxPooling", "AveragePooling")
 
 
-@recipe(*(f"{kind}{rank}D" for kind in POOLING for rank in (1, 2, 3)))
+@recipe(*(f"{kind}{rank}D" for kind in POOLING for rank in (1, 2, 3)), known=False)
 def pooling(draw, x, layer):
     rank = spatial(x, layer)
     if rank is None:
@@ -255,7 +266,7 @@ def pooling(draw, x, layer):
     return layer(pool, draw.pick([None, strides]), padding, data_format=data_format(draw))(x)
 
 
-@recipe(*(f"Global{kind}{rank}D" for kind in POOLING for rank in (1, 2, 3)))
+@recipe(*(f"Global{kind}{rank}D" for kind in POOLING for rank in (1, 2, 3)), known=False)
 def global_pooling(draw, x, layer):
     fits = spatial(x, layer)
     return layer(data_format=data_format(draw), keepdims=draw.flag())(x) if fits else None
@@ -281,7 +292,7 @@ def reshape(draw, x, layer):
     return layer(tuple(int(e) for e in extents))(x)
 
 
-@recipe("Permute", rank=(3, 4, 5))
+@recipe("Permute", rank=(3, 4, 5), known=False)
 def permute(draw, x, layer):
     return layer(tuple(int(i) + 1 for i in draw.rng.permutation(len(x.shape) - 1)))(x)
 
@@ -294,7 +305,7 @@ def repeat_vector(draw, x, layer):
 MARGINS = [f"{kind}{rank}D" for kind in ("Cropping", "ZeroPadding") for rank in (1, 2, 3)]
 
 
-@recipe(*MARGINS)
+@recipe(*MARGINS, known=False)
 def margins(draw, x, layer):
     rank = spatial(x, layer)
     if rank is None:
@@ -305,10 +316,10 @@ def margins(draw, x, layer):
     return layer(choice, **form)(x)
 
 
-@recipe("UpSampling1D", "UpSampling2D", "UpSampling3D")
+@recipe("UpSampling1D", "UpSampling2D", "UpSampling3D", known=False)
 def up_sampling(draw, x, layer):
     rank = spatial(x, layer)
-    if rank is None or np.prod(x.shape[1:]) > 300:
+    if rank is None or np.prod([e or 5 for e in x.shape[1:]]) > 300:
         return None
     if rank == 1:
         return layer(draw.between(1, 3))(x)
@@ -328,12 +339,12 @@ def normalization(draw, x, layer):
     return layer(axis=None, mean=draw.number(), variance=draw.number(), invert=draw.flag())(x)
 
 
-@recipe("CenterCrop", rank=(4,))
+@recipe("CenterCrop", rank=(4,), known=False)
 def center_crop(draw, x, layer):
     return layer(draw.between(2, 10), draw.between(2, 10))(x)
 
 
-@recipe("Resizing", rank=(4,))
+@recipe("Resizing", rank=(4,), known=False)
 def resizing(draw, x, layer):
     kind = draw.pick(["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"])
     ratio = draw.pick(["crop_to_aspect_ratio", "pad_to_aspect_ratio", None])
@@ -521,6 +532,9 @@ MERGING = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Conc
 def merging(draw, tensors, x, layer):
     """A merging layer of the tensor and another that fits it."""
     floats = [y for y in tensors if "float" in y.dtype and y.dtype == x.dtype]
+    if layer is not layers.Dot and draw.chance(0.3):
+        # Integers and booleans beside floats: Keras promotes them.
+        floats = [y for y in tensors if layer is not layers.Subtract or y.dtype != "bool"]
     if layer is layers.Dot:
         others = [y for y in floats if y.shape[-1] == x.shape[-1] and len(y.shape) <= 3]
         if not others or len(x.shape) > 3 or None in x.shape[1:]:
@@ -633,7 +647,7 @@ def under_policy(draw, x):
     """A layer, sometimes with a dtype policy that is not the model's."""
     policy = keras.config.dtype_policy()
     if draw.chance(0.1):
-        keras.config.set_dtype_policy(draw.pick(["float32", "mixed_float16", "bfloat16"]))
+        keras.config.set_dtype_policy(draw.pick(["float32", "mixed_float16", "bfloat16", "float16", "mixed_bfloat16"]))
     try:
         return one_layer(draw, x)
     finally:

@@ -29,8 +29,10 @@ BATCH = 2
 POLICIES = ["float32"] * 8 + ["float16", "bfloat16", "mixed_float16", "mixed_bfloat16"]
 INPUT_SHAPES = [
     (6,), (1,), (5, 4), (7, 3), (None, 4), (8, 8, 3), (6, 7, 2), (9, 5, 4), (4, 5, 4, 2),
+    (None, None, 3), (6, None, 2),
 ]  # fmt: skip
-TOKEN_TYPES = ["int32", "int32", "int64", "uint8", "int8", "bool"]
+TOKEN_TYPES = ["int32", "int32", "int64", "uint8", "int8", "bool", "uint16", "int16", "uint32"]
+DEPTH = 4  # models within models
 
 
 @contextlib.contextmanager
@@ -65,8 +67,8 @@ def chain(draw, tensors, length):
     return used
 
 
-def nested(draw, x):
-    """A model within the model, called once or twice: Functional or Sequential."""
+def nested(draw, x, depth=1):
+    """A model within the model, called up to three times: Functional or Sequential."""
     inner = keras.Input(x.shape[1:], dtype=x.dtype)
     if draw.chance(0.3):
         model = keras.Sequential()
@@ -79,9 +81,36 @@ def nested(draw, x):
         chain(draw, tensors, draw.between(1, 4))
         if tensors[-1] is inner:
             return x
-        model = keras.Model(inner, tensors[-1])
-    first = model(x)
-    return layers.Add()([first, model(x * 0.5)]) if draw.chance(0.3) else first
+        output = tensors[-1]
+        if depth < DEPTH and "float" in output.dtype and draw.chance(0.5):
+            output = nested(draw, output, depth + 1)
+        model = keras.Model(inner, output)
+    calls = [model(x), model(x * 0.5), model(x + 1.0)][: draw.pick([1, 1, 2, 3])]
+    return layers.Add()(calls) if len(calls) > 1 else calls[0]
+
+
+def sequential(draw):
+    """A chain of layers, whose input Keras learns from the first one, or from the first call."""
+    shape = draw.pick(INPUT_SHAPES)
+    tensors = [keras.Input(shape)]
+    chain_of = []
+    for _ in range(draw.between(2, 6)):
+        for _ in range(20):
+            found = random_layers.apply(draw, tensors[-1:], 0)
+            if found is None or len(found[0]) > 1:
+                continue
+            layer = found[0][0]._keras_history.operation
+            if isinstance(layer, layers.Layer) and len(layer._inbound_nodes) == 1:
+                chain_of.append(layer)
+                tensors.append(layer.output)
+                break
+    if not chain_of:
+        return None
+    if draw.flag():
+        return keras.Sequential([keras.Input(shape), *chain_of])
+    model = keras.Sequential(chain_of)
+    model.build((None, *shape))
+    return model
 
 
 def random_leaves(draw):
@@ -102,6 +131,8 @@ def build(seed):
     draw = Draw(np.random.default_rng(seed))
     keras.config.set_dtype_policy(draw.pick(POLICIES))
     try:
+        if draw.chance(0.1) and (model := sequential(draw)) is not None:
+            return model
         inputs = random_leaves(draw)
         tensors = list(inputs)
         used = chain(draw, tensors, draw.between(3, 10))
@@ -193,7 +224,7 @@ def attempt(seed, directory):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("outdir")
-    parser.add_argument("--count", type=int, default=320)
+    parser.add_argument("--count", type=int, default=340)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     arguments = parser.parse_args()

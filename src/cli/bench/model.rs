@@ -1,6 +1,7 @@
 //! A model on a device: cold start, then steady runs.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::base::{Result, ResultExt, Spec};
@@ -32,21 +33,24 @@ impl Subject<'_> {
         let (first, ()) = timed(|| self.run(&mut model, &data, &device))?;
         let times = Times::of(self.span, || self.run(&mut model, &data, &device))?;
         let verb = if self.train { "step, batch" } else { "predict, batch" };
-        let mut measured = Measured {
+        let plan = self.plan(&mut model, &data, &device)?;
+        Ok(Measured {
             name: format!("{verb} {}", self.batch),
             cold: Some(Cold { open, load, first }),
             times,
             batch: self.batch,
-            work: None,
-            memory: None,
-        };
-        if !self.train {
-            let specs: Vec<Spec> = data.x.iter().map(|x| x.spec().clone()).collect();
-            let plan = model.compiled(&specs, &device, &Options::default())?;
-            measured.work = Some(work(&plan, rates));
-            measured.memory = Some(memory(&plan, &device));
+            work: Some(work(&plan, rates)),
+            memory: Some(memory(&plan, &device)),
+        })
+    }
+
+    /// The plan that the runs have used.
+    fn plan(&self, model: &mut Model, data: &Data, device: &Device) -> Result<Arc<Compiled>> {
+        if self.train {
+            return model.train_plan(data, device);
         }
-        Ok(measured)
+        let specs: Vec<Spec> = data.x.iter().map(|x| x.spec().clone()).collect();
+        model.compiled(&specs, device, &Options::default())
     }
 
     fn run(&self, model: &mut Model, data: &Data, device: &Device) -> Result<()> {

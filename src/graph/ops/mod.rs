@@ -52,4 +52,4 @@ pub use sort_step::SortStep;
 pub use stop_gradient::StopGradient;
 pub use transpose::Transpose;
 pub use triangular_solve::TriangularSolve;
-pub use unary::{UNARY, Unary, UnaryRow};
+pub use unary::{Domain, UNARY, Unary, UnaryRow};

@@ -14,7 +14,7 @@ use crate::builder;
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
 use crate::layers::layer::layer_base;
-use crate::layers::settings::lora_settings;
+use crate::layers::lora::Lora;
 use crate::layers::{Args, CallArgs, Context, Layer, Outputs, SymbolicSpec};
 use crate::tensor::Variable;
 
@@ -63,6 +63,7 @@ struct ConvLayer {
     conv: ConvBase,
     filters: usize,
     groups: usize,
+    lora: Lora,
     kernel_initializer: Initializer,
     kernel: Option<Variable>,
 }
@@ -73,11 +74,11 @@ impl ConvLayer {
         if filters % groups != 0 {
             return Err(config.bad("groups", &format!("a divisor of the {filters} filters")));
         }
-        lora_settings(config)?;
         Ok(ConvLayer {
             conv: ConvBase::new(class_name, rank, config)?,
             filters,
             groups,
+            lora: Lora::from_config(config)?,
             kernel_initializer: Initializer::from_config(config, "kernel_initializer")?,
             kernel: None,
         })
@@ -95,8 +96,11 @@ impl Layer for ConvLayer {
         }
         let channels = [channels / self.groups, self.filters];
         let kernel = self.conv.add_kernel("kernel", channels, &self.kernel_initializer)?;
+        self.conv.add_bias(self.filters)?;
+        let shape = kernel.spec().shape.clone();
+        self.lora.build(&mut self.conv.base, &kernel, &shape)?;
         self.kernel = Some(kernel);
-        self.conv.add_bias(self.filters)
+        Ok(())
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {

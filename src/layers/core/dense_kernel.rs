@@ -5,7 +5,7 @@ use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
 use crate::layers::layer::numbered;
-use crate::layers::settings::lora_settings;
+use crate::layers::lora::Lora;
 use crate::layers::{Context, LayerBase};
 use crate::quantizers::{
     AbsMaxQuantizer, Float8Scales, KernelShape, Mode, QuantizationConfig, QuantizedKernel, Summed,
@@ -43,6 +43,7 @@ pub(super) struct DenseKernel {
     kernel_initializer: Initializer,
     bias_initializer: Initializer,
     config: QuantizationConfig,
+    lora: Lora,
     kernel: Kernel,
     bias: Option<Variable>,
 }
@@ -50,11 +51,11 @@ pub(super) struct DenseKernel {
 impl DenseKernel {
     /// Reads the keys about the weights.
     pub fn from_config(config: &Config) -> Result<DenseKernel> {
-        lora_settings(config)?;
         Ok(DenseKernel {
             kernel_initializer: Initializer::from_config(config, "kernel_initializer")?,
             bias_initializer: Initializer::from_config(config, "bias_initializer")?,
             config: QuantizationConfig::from_config(config)?,
+            lora: Lora::from_config(config)?,
             kernel: Kernel::Unbuilt,
             bias: None,
         })
@@ -73,6 +74,7 @@ impl DenseKernel {
         bias: Option<Vec<usize>>,
     ) -> Result<()> {
         let mode = self.mode(base);
+        let floats = shape.kernel.clone();
         self.kernel = match mode {
             Some(Mode::Float8 { history }) => {
                 let scales = Float8Scales::build(base, history)?;
@@ -87,7 +89,12 @@ impl DenseKernel {
         if let Some(bias) = bias {
             self.bias = Some(base.add_weight("bias", bias, &self.bias_initializer)?);
         }
-        Ok(())
+        let weight = match &self.kernel {
+            Kernel::Unbuilt => None,
+            Kernel::Float(kernel) | Kernel::Float8(kernel, _) => Some(kernel.clone()),
+            Kernel::Quantized(kernel) => kernel.in_file_order(None).into_iter().next(),
+        };
+        weight.map_or(Ok(()), |weight| self.lora.build(base, &weight, &floats))
     }
 
     /// The variables in the order of a file.

@@ -11,7 +11,7 @@ use crate::base::{DType, Error, Result, Spec};
 use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
-use crate::layers::settings::lora_settings;
+use crate::layers::lora::Lora;
 use crate::layers::{Context, LayerBase};
 use crate::operations::indexing::take;
 use crate::quantizers::{
@@ -25,6 +25,7 @@ pub(super) struct Table {
     pub output_dim: usize,
     pub initializer: Initializer,
     pub config: QuantizationConfig,
+    lora: Lora,
     mask_zero: bool,
     rows: Rows,
 }
@@ -48,13 +49,13 @@ pub(super) struct QuantizedRows {
 impl Table {
     /// Reads the keys that embeddings have in common.
     pub fn from_config(config: &Config) -> Result<Table> {
-        lora_settings(config)?;
         Ok(Table {
             mask_zero: config.bool("mask_zero")?,
             input_dim: config.size("input_dim")?,
             output_dim: config.size("output_dim")?,
             initializer: Initializer::from_config(config, "embeddings_initializer")?,
             config: QuantizationConfig::from_config(config)?,
+            lora: Lora::from_config(config)?,
             rows: Rows::Unbuilt,
         })
     }
@@ -73,7 +74,15 @@ impl Table {
         }
     }
 
+    /// Makes the variables in Keras's order.
     pub fn build(&mut self, base: &mut LayerBase) -> Result<()> {
+        self.build_rows(base)?;
+        let shape = [self.input_dim, self.output_dim];
+        let weight = self.variables().into_iter().next();
+        weight.map_or(Ok(()), |weight| self.lora.build(base, &weight, &shape))
+    }
+
+    fn build_rows(&mut self, base: &mut LayerBase) -> Result<()> {
         let (rows, columns) = (self.input_dim, self.output_dim);
         let (packed, width, block) = match self.mode(base)? {
             None => {

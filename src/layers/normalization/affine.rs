@@ -3,7 +3,7 @@
 use crate::base::{DType, Error, Result, Shape};
 use crate::graph::Value;
 use crate::initializers::Initializer;
-use crate::layers::config::{Config, Json};
+use crate::layers::config::Config;
 use crate::layers::{Context, LayerBase};
 use crate::tensor::Variable;
 
@@ -93,14 +93,6 @@ pub(super) fn wide<'g>(cx: &Context<'g>, variable: &Variable, dtype: DType) -> V
 /// `x` in at least 32 bits, in which statistics are computed.
 pub(super) fn widen(x: Value<'_>) -> Value<'_> {
     if x.dtype() == DType::Float64 { x } else { x.cast(DType::Float32) }
-}
-
-/// The setting `axis`, one axis or several.
-pub(super) fn axes_setting(config: &Config) -> Result<Vec<i64>> {
-    match config.get("axis") {
-        Json::Array(items) if items.is_empty() => Err(config.bad("axis", "at least one axis")),
-        _ => config.ints("axis"),
-    }
 }
 
 /// Axes of a tensor of this rank, ascending and counted from the front.

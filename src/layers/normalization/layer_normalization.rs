@@ -9,7 +9,7 @@
 //!
 //! Output shape = input shape.
 
-use super::affine::{Affine, axes_setting, normalized, only_axes, widen};
+use super::affine::{Affine, normalized, only_axes, widen};
 use crate::base::{Result, Shape};
 use crate::builder;
 use crate::layers::config::Config;
@@ -49,7 +49,7 @@ impl LayerNormalization {
         base.autocast = false;
         Ok(Box::new(LayerNormalizationLayer {
             base,
-            axes: axes_setting(config)?,
+            axes: config.ints("axis")?,
             epsilon: config.float("epsilon")?,
             rms_scaling,
             affine: if rms_scaling { affine.scale_only() } else { affine },

@@ -6,7 +6,7 @@
 //!
 //! Output shape = input shape.
 
-use super::affine::{axes_setting, normalized, only_axes, wide, widen};
+use super::affine::{normalized, only_axes, wide, widen};
 use crate::base::{Error, Result};
 use crate::builder;
 use crate::initializers::Initializer;
@@ -34,7 +34,7 @@ impl RMSNormalization {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
         Ok(Box::new(RMSNormalizationLayer {
             base: LayerBase::new("RMSNormalization", config)?,
-            axes: axes_setting(config)?,
+            axes: config.ints("axis")?,
             epsilon: config.float("epsilon")?,
             scale: None,
         }))

@@ -2,7 +2,7 @@
 //!
 //! Output shape = input shape.
 
-use super::affine::{axes_setting, normalized};
+use super::affine::normalized;
 use crate::base::Result;
 use crate::builder;
 use crate::layers::Layer;
@@ -21,7 +21,7 @@ const MIN_LENGTH: f64 = 1e-12;
 
 impl UnitNormalization {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
-        let axes = axes_setting(config)?;
+        let axes = config.ints("axis")?;
         stateless("UnitNormalization", config, move |_, args| {
             let x = args.input()?;
             let axes = normalized(&axes, x.rank())?;

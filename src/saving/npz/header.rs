@@ -216,7 +216,8 @@ fn descr(dtype: DType, characters: usize) -> String {
         DType::UInt64 => "<u8",
         DType::UInt32 => "<u4",
         DType::UInt16 | DType::BFloat16 => "<u2",
-        DType::UInt8 => "|u1",
+        // As bfloat16, NumPy lacks them: their bits.
+        DType::UInt8 | DType::Float8E4M3FN | DType::Float8E5M2 => "|u1",
         DType::Bool => "|b1",
         DType::Complex64 => "<c8",
         DType::String => return format!("<U{characters}"),

@@ -135,7 +135,7 @@ fn row_major(header: &Header, data: &[u8]) -> Vec<u8> {
 
 /// Writes arrays as NumPy's `savez` does; the file appears when it is complete.
 ///
-/// bfloat16, which NumPy lacks, is written as uint16 with the same bits:
+/// bfloat16, which NumPy lacks, is written as uint16 with the same bits, floats of eight bits as uint8:
 /// `array.view(ml_dtypes.bfloat16)` gives the numbers back in Python.
 ///
 /// # Errors

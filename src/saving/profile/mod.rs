@@ -14,7 +14,7 @@ mod version;
 mod weights;
 
 pub use version::KerasVersion;
-pub use weights::{check_groups, check_shards};
+pub use weights::{check_groups, check_shards, finds_one_shard};
 
 use crate::base::Result;
 use crate::saving::json::Json;

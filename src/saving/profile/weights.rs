@@ -10,6 +10,8 @@ use crate::saving::store::GroupPlan;
 const CONTAINERS: u32 = 15;
 /// Before this version weights were in one file.
 const SHARDS: u32 = 10;
+/// Before this version the variables of an object were looked for in one shard.
+const SPLIT_OBJECTS: u32 = 12;
 /// Before this version some optimizers had their variables in another order.
 const OPTIMIZER_ORDER: u32 = 10;
 /// Iteration and learning rate: an optimizer that never trained has no more.
@@ -56,6 +58,11 @@ pub fn check_shards(version: KerasVersion) -> Result<()> {
     Err(Error::Invalid(format!(
         "Keras {version} cannot load weights in shards, which came with Keras 3.{SHARDS}; save one file"
     )))
+}
+
+/// Whether `version` finds only those variables of an object that are in one of its shards.
+pub fn finds_one_shard(version: KerasVersion) -> bool {
+    version.minor() < SPLIT_OBJECTS
 }
 
 /// Whether the optimizer of a model's config, or one within it, changed the order of its variables.

@@ -8,7 +8,7 @@ use crate::models::Model;
 use crate::saving::legacy::LegacyFile;
 use crate::saving::load::load_into;
 use crate::saving::saving_lib::{is_hdf5, legacy};
-use crate::saving::weights_file::{write_shards, write_weights};
+use crate::saving::weights_file::{ShardSize, write_shards, write_weights};
 use crate::saving::{Archive, GroupPlan, KerasVersion, Limits, Store, open_weights, profile};
 
 const WEIGHTS_H5: &str = ".weights.h5";
@@ -62,7 +62,8 @@ impl Model {
     ///
     /// # Errors
     /// If the path does not end in `.weights.h5`, or, for shards, in `.weights.json` (Keras's
-    /// `.weights.h5` stands for that too); if one variable is larger than a shard; if the model is
+    /// `.weights.h5` stands for that too); if one variable is larger than a shard, or, for Keras before
+    /// 3.12, all variables of one object; if the model is
     /// not built; if the version of Keras asked for would read other weights; if the system refuses.
     pub fn save_weights_with(
         &self,
@@ -85,13 +86,14 @@ impl Model {
             Some(progress) => progress,
             None => &mut silent,
         };
-        match options.max_shard_bytes {
-            Some(bytes) if name.ends_with(WEIGHTS_JSON) => {
-                write_shards(path, &groups, bytes, overwrite, progress)
+        let whole_objects = options.keras_version.is_some_and(profile::finds_one_shard);
+        match options.max_shard_bytes.map(|bytes| ShardSize { bytes, whole_objects }) {
+            Some(size) if name.ends_with(WEIGHTS_JSON) => {
+                write_shards(path, &groups, size, overwrite, progress)
             }
-            Some(bytes) if name.ends_with(WEIGHTS_H5) => {
+            Some(size) if name.ends_with(WEIGHTS_H5) => {
                 let index = path.with_extension("json");
-                write_shards(&index, &groups, bytes, overwrite, progress)
+                write_shards(&index, &groups, size, overwrite, progress)
             }
             None if name.ends_with(WEIGHTS_H5) => write_weights(path, &groups, overwrite, progress),
             sharded => Err(Error::Invalid(format!(

@@ -16,6 +16,7 @@ use crate::saving::file_system::{Disk, FileSystem};
 use crate::saving::h5::{H5File, H5Writer};
 use crate::saving::store::{GroupPlan, Store};
 
+pub use plan::ShardSize;
 use shards::Shards;
 pub use write_shards::write_shards;
 #[cfg(test)]
@@ -109,7 +110,8 @@ mod tests {
         let index = folder.path().join("s.weights.json");
         let write = |value, overwrite| {
             let plans = [plan("a/vars", "0", value), plan("b/vars", "0", value)];
-            write_shards(&index, &plans, 4, overwrite, &mut |_, _| {})
+            let size = ShardSize { bytes: 4, whole_objects: false };
+            write_shards(&index, &plans, size, overwrite, &mut |_, _| {})
         };
         let names = || {
             let items = std::fs::read_dir(folder.path()).unwrap();

@@ -5,6 +5,16 @@ use crate::base::{Error, Result};
 use crate::saving::json::{self, Json};
 use crate::saving::store::GroupPlan;
 
+/// How large shards become.
+#[derive(Clone, Copy, Debug)]
+pub struct ShardSize {
+    /// Bytes of the data in one, at most.
+    pub bytes: u64,
+    /// Whether all variables of an object stay in one shard, as Keras before 3.12 needs it: it looks
+    /// for them in one file.
+    pub whole_objects: bool,
+}
+
 /// Which variables go into which shard.
 pub(super) struct ShardPlan {
     /// Names and contents.
@@ -13,30 +23,30 @@ pub(super) struct ShardPlan {
 }
 
 impl ShardPlan {
-    /// Variables in order, a new shard where the next would make one's data exceed `max_bytes`.
-    pub(super) fn new(groups: &[GroupPlan], max_bytes: u64, stem: &str) -> Result<ShardPlan> {
+    /// Variables in order, a new shard where the next would make one's data exceed its size.
+    pub(super) fn new(groups: &[GroupPlan], size: ShardSize, stem: &str) -> Result<ShardPlan> {
         let mut plan = ShardPlan { shards: Vec::new(), total_bytes: 0 };
         plan.add_shard(stem);
         let mut bytes = 0;
         for group in groups {
-            let mut name = group.name.clone();
-            plan.add_group(&group.path, name.take());
+            if size.whole_objects && bytes + object_bytes(group, size)? > size.bytes {
+                plan.add_shard(stem);
+                bytes = 0;
+            }
+            plan.add_group(&group.path, group.name.clone());
             for (key, source) in &group.datasets {
-                let size = source.spec().bytes() as u64;
-                if size > max_bytes {
-                    return Err(Error::Invalid(format!(
-                        "variable '{}/{key}' takes {size} bytes, more than a shard of {max_bytes}; \
-                         allow larger shards",
-                        quote(&group.path)
-                    )));
+                let more = source.spec().bytes() as u64;
+                if more > size.bytes {
+                    let what = format!("variable '{}/{key}'", quote(&group.path));
+                    return Err(too_large(&what, more, size));
                 }
-                if bytes + size > max_bytes {
+                if bytes + more > size.bytes {
                     plan.add_shard(stem);
                     plan.add_group(&group.path, None);
                     bytes = 0;
                 }
-                bytes += size;
-                plan.total_bytes += size;
+                bytes += more;
+                plan.total_bytes += more;
                 if let Some(group) =
                     plan.shards.last_mut().and_then(|(_, groups)| groups.last_mut())
                 {
@@ -92,4 +102,24 @@ impl ShardPlan {
              \"weight_map\": {map}\n}}"
         )
     }
+}
+
+/// The bytes of all variables of an object that must stay together.
+fn object_bytes(group: &GroupPlan, size: ShardSize) -> Result<u64> {
+    let bytes = group.datasets.iter().map(|(_, source)| source.spec().bytes() as u64).sum();
+    if bytes > size.bytes {
+        let what = format!(
+            "the object '{}', all of which Keras before 3.12 needs in one file,",
+            quote(&group.path)
+        );
+        return Err(too_large(&what, bytes, size));
+    }
+    Ok(bytes)
+}
+
+fn too_large(what: &str, bytes: u64, size: ShardSize) -> Error {
+    Error::Invalid(format!(
+        "{what} takes {bytes} bytes, more than a shard of {}; allow larger shards",
+        size.bytes
+    ))
 }

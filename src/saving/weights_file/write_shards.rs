@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::plan::ShardPlan;
+use super::plan::{ShardPlan, ShardSize};
 use super::shards::entries;
 use crate::base::{Error, Result};
 use crate::saving::Limits;
@@ -16,24 +16,23 @@ use crate::saving::store::GroupPlan;
 const INDEX: &str = ".weights.json";
 
 /// Writes `NAME.weights.json` and the shards that it lists, `NAME_00000.weights.h5`..., as Keras does:
-/// variables in order, a new shard where the next one would make a shard's data larger than
-/// `max_bytes`.
+/// variables in order, a new shard where the next one would make a shard's data larger than `size`.
 ///
 /// The set changes in one step, when the index takes its place. The shards that an old index names
 /// stay until then, so the new ones are called `NAME.1_00000.weights.h5`... where they are in the
 /// way; then they are removed.
 ///
 /// # Errors
-/// [`Error::Invalid`] if one variable is larger than a shard; otherwise as
+/// [`Error::Invalid`] if what must stay together is larger than a shard; otherwise as
 /// [`write_weights`](crate::saving::write_weights).
 pub fn write_shards(
     index: &Path,
     groups: &[GroupPlan],
-    max_bytes: u64,
+    size: ShardSize,
     overwrite: bool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<()> {
-    write_shards_on(&Disk, index, groups, max_bytes, overwrite, progress)
+    write_shards_on(&Disk, index, groups, size, overwrite, progress)
 }
 
 /// [`write_shards`] on any file system.
@@ -41,14 +40,14 @@ pub(in crate::saving) fn write_shards_on(
     files: &dyn FileSystem,
     index: &Path,
     groups: &[GroupPlan],
-    max_bytes: u64,
+    size: ShardSize,
     overwrite: bool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<()> {
     // A link stands for the index that it leads to, and the shards stand beside that one.
     let target = files.resolve(index).map_err(|e| Error::io(index, e))?;
     let stem = stem(index, &target)?;
-    let plan = plan(files, &target, groups, max_bytes, overwrite, stem)?;
+    let plan = plan(files, &target, groups, size, overwrite, stem)?;
     let writers: Vec<H5Writer> =
         plan.shards.iter().map(|(_, groups)| H5Writer::new(groups)).collect::<Result<_>>()?;
     let total = writers.iter().fold(0, |sum, writer| sum + writer.len());
@@ -93,14 +92,14 @@ fn plan(
     files: &dyn FileSystem,
     index: &Path,
     groups: &[GroupPlan],
-    max_bytes: u64,
+    size: ShardSize,
     overwrite: bool,
     stem: &str,
 ) -> Result<ShardPlan> {
     let mut attempt = 0;
     loop {
         let stem = if attempt == 0 { stem.into() } else { format!("{stem}.{attempt}") };
-        let plan = ShardPlan::new(groups, max_bytes, &stem)?;
+        let plan = ShardPlan::new(groups, size, &stem)?;
         let Some(taken) = first_taken(files, index, &plan)? else { return Ok(plan) };
         if !overwrite {
             let taken = taken.display();

@@ -2,7 +2,7 @@
 //!
 //! Output shape = input shape.
 
-use crate::base::Result;
+use crate::base::{DType, Result};
 use crate::builder;
 use crate::graph::Value;
 use crate::layers::Layer;
@@ -46,8 +46,10 @@ impl Augment for Stretch {
         _: &Draw<'g>,
     ) -> Result<Value<'g>> {
         let dtype = scene.cx.compute_dtype();
-        let original = images.cast(dtype);
-        let x = in_range(images, self.0, BYTES, dtype).cast(dtype);
+        // Integers are stretched as floats, which they stay.
+        let float = if dtype.is_float() { dtype } else { DType::Float32 };
+        let original = images.cast(float);
+        let x = in_range(images, self.0, BYTES, dtype).cast(dtype).cast(float);
         // Over the second and third axis, whatever the data format, as in Keras.
         let (axes, shape) = ([1, 2], x.shape());
         let low = x.min(&axes).keep_axes(&shape, &axes);

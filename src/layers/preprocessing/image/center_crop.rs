@@ -3,7 +3,7 @@
 //!
 //! Input (batch, height, width, channels), or one image → output of the given height and width.
 
-use crate::base::{Error, Result};
+use crate::base::{DType, Error, Result};
 use crate::builder;
 use crate::layers::Layer;
 use crate::layers::config::Config;
@@ -43,6 +43,8 @@ impl CenterCrop {
             };
             let cut = axes.into_iter().zip(parts);
             let cut = cut.fold(x, |x, (axis, (start, extent))| x.narrow(axis, start, extent));
+            // Only cutting keeps integers.
+            let cut = if fits || cut.dtype().is_float() { cut } else { cut.cast(DType::Float32) };
             let extents: Vec<(usize, usize)> = axes.into_iter().zip(size).collect();
             Interpolation::Bilinear.resize(cut, &extents, false)
         })

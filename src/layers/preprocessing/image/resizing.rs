@@ -143,13 +143,8 @@ impl Augment for Resize {
         Ok(Draw::default())
     }
 
-    fn images<'g>(
-        &self,
-        scene: &Scene<'_, 'g>,
-        images: Value<'g>,
-        _: &Draw<'g>,
-    ) -> Result<Value<'g>> {
-        self.apply(images.cast(scene.cx.compute_dtype()))
+    fn images<'g>(&self, _: &Scene<'_, 'g>, images: Value<'g>, _: &Draw<'g>) -> Result<Value<'g>> {
+        self.apply(images)
     }
 
     fn masks<'g>(&self, _: &Scene<'_, 'g>, masks: Value<'g>, _: &Draw<'g>) -> Result<Value<'g>> {

@@ -1,0 +1,7 @@
+//! Any bytes as input of `entries::config`.
+#![no_main]
+
+#[path = "../entries.rs"]
+mod entries;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| _ = entries::config(data));
