@@ -93,6 +93,12 @@ fn cases() -> Vec<Case> {
             let largest = x.max(&[1]).keep_axes(&shape, &[1]);
             vec![(x.transpose(&[1, 0]).reshape(shape) - largest).exp()]
         }),
+        case("a lookup in what is between reductions", &[40, 50], 3, |graph, x| {
+            let shifted = (x - x.max(&[1]).keep_axes(&x.shape(), &[1])).exp();
+            let picked = shifted.gather(graph.iota([40], 0), 0);
+            let sum = picked.sum(&[1]).keep_axes(&x.shape(), &[1]);
+            vec![picked / sum]
+        }),
         case("gradient of softmax", &[20, 300], 8, |graph, x| gradient(graph, x, x.softmax(&[1]))),
         case("gradient of a normalization", &[40, 129], 8, |graph, x| {
             gradient(graph, x, normalized(x, &[1]))
