@@ -70,7 +70,7 @@ fn text_is_given_as_strings() {
         assert_eq!(found.iter_f64().collect::<Vec<f64>>(), expected);
         assert_eq!(found.shape()[..], [3, 1]);
     }
-    let message = model.call(&Tensor::scalar(1.0), &Device::Host).unwrap_err().to_string();
+    let message = model.call(Tensor::scalar(1.0), &Device::Host).unwrap_err().to_string();
     assert!(message.contains("input 'x'"), "{message}");
 }
 
@@ -122,8 +122,8 @@ fn json_of_several_inputs_is_a_list_or_an_object() {
 fn integers_that_do_not_fit_are_refused() {
     let model = fixture("masked_block");
     let tokens = |last: i64| Tensor::new([1, 6], &[1, 2, 3, 4, 0, last]).unwrap();
-    assert!(model.call(&tokens(1), &Device::Host).is_ok());
-    let message = model.call(&tokens(1 << 32), &Device::Host).unwrap_err().to_string();
+    assert!(model.call(tokens(1), &Device::Host).is_ok());
+    let message = model.call(tokens(1 << 32), &Device::Host).unwrap_err().to_string();
     assert!(message.contains("input 'tokens'") && message.contains("4294967296"), "{message}");
 }
 

@@ -142,7 +142,12 @@ fn statistics_of_batch_renormalization_are_the_paper_s() {
     let mut model = Sequential::new([1]).add(norm).build().unwrap();
     model.compile(Compile::new(SGD::new().learning_rate(0.0)).loss("mse")).unwrap();
     let x = Tensor::new([2, 1], &[1.0f32, 3.0]).unwrap();
-    let loss = model.train_on_batch(&Data::new(&[x.clone()], &[x]), &Device::Host).unwrap();
+    let loss = model
+        .train_on_batch(
+            &Data::new(std::slice::from_ref(&x), std::slice::from_ref(&x)),
+            &Device::Host,
+        )
+        .unwrap();
     // With r = 2 / √3 and d = 2 / √3 the outputs are (±1 / 2) · r + d.
     let d = 2.0 / 3f64.sqrt();
     let expected = ((0.5 * d - 1.0).powi(2) + (1.5 * d - 3.0).powi(2)) / 2.0;

@@ -12,9 +12,10 @@ os.environ["KERAS_BACKEND"] = "tensorflow"  # which has the exporter
 import workloads
 
 
-def export(model, path):
+def export(model, inputs, path):
     """Leaves no half file behind: what cannot be exported is absent, and said."""
     try:
+        model(inputs)  # Keras exports models that have been called
         model.export(path, format="onnx", verbose=False)
     except Exception as error:
         path.unlink(missing_ok=True)
@@ -29,7 +30,9 @@ def main():
         if file.exists():
             continue
         model = workloads.build(name)
-        export(model, file.with_suffix(".onnx"))
+        inputs = workloads.inputs(name, 1)
+        inputs = inputs if len(inputs) > 1 else inputs[0]
+        export(model, inputs, file.with_suffix(".onnx"))
         model.save(file)
 
 

@@ -145,8 +145,9 @@ def main():
             print(table(lines[-1:]), flush=True)
     for name, mean in means(lines).items():
         print(f"geometric mean, {name}: {mean:.2f}×")
-    versions = {times["version"] for line in lines for times in line["peers"].values() if "version" in times}
-    print(f"{', '.join(sorted(versions))}; {os.cpu_count()} cores, {platform.platform()}")
+    every = [times for line in lines for times in line["peers"].values()]
+    versions = sorted({times["version"] for times in every if "version" in times})
+    print(f"{', '.join(versions)}; {os.cpu_count()} cores, {platform.platform()}")
     if arguments.json:
         report = {
             "schema": "keraunos-peers/1",

@@ -137,6 +137,5 @@
 //! | `config.json` alone | 3.0.5 | 3 models | 4 models | 3 equal |  |  |  |
 //! | `config.json` alone | 3.3.3 to 3.15.1 | 4 models | 4 models | 4 equal |  |  |  |
 //! | `model.weights.npz` | 3.0.5 to 3.15.1 | refused, as by Keras |  |  |  |  |  |
-//! | `.keras`, for this version, read by 3.15.1 | 3.0.5 to 3.3.3 |  | 4 models | 1 equal, 3 as its own | 4 equal | 3 equal | 4 equal |
-//! | `.keras`, for this version, read by 3.15.1 | 3.6.0 to 3.14.1 |  | 4 models | 4 equal | 4 equal | 3 equal | 4 equal |
+//! | `.keras`, for this version, read by 3.15.1 | 3.0.5 to 3.14.1 |  | 4 models |  | 4 equal | 3 equal | 4 equal |
 //! <!-- versions:end -->

@@ -239,7 +239,8 @@ impl Writer<'_, '_> {
 
     fn operand(&mut self, id: NodeId) -> Result<usize, Stop> {
         let id = storage_of(self.puller.program, id);
-        if self.puller.numbers.contains(&id) {
+        // A lookup needs a buffer, which a value that its own region computes has not.
+        if self.puller.numbers.contains(&id) || !self.puller.stored[id] {
             return Err(Stop::Store(id));
         }
         if let Some(known) = self.operands.iter().position(|&o| o == id) {
