@@ -99,7 +99,9 @@
 //! * Products have one inner loop: the sums of eight rows (four, on processors with fewer registers) and
 //!   two vectors of columns stay in registers, and the left operand is read where it lies. The right one
 //!   is packed into strips of columns once: a weight keeps its packed form beside its own until it
-//!   changes, which doubles its memory and saves packing it in every run and in every step of a loop.
+//!   changes, which saves packing it in every run and in every step of a loop. Packed forms take at most
+//!   256 MiB of the process; weights beyond that are packed for each run, one after the other in the
+//!   same memory.
 //! * Convolutions and both their gradients are such products. A row of the left operand is a window in
 //!   pieces, one for each tap, so that nothing is gathered; with few channels, the taps of a row are one
 //!   piece, behind a padded copy of the input. Filters are packed as weights are. A convolution of

@@ -109,8 +109,8 @@ impl Strips {
     }
 
     /// The memory, to be used again.
-    pub fn into_words(self) -> Vec<f32> {
-        self.words
+    pub fn take_words(&mut self) -> Vec<f32> {
+        std::mem::take(&mut self.words)
     }
 
     /// The strips of one matrix.

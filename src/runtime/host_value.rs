@@ -1,6 +1,7 @@
 //! Values of the host executor, and the memory they are in.
 
 use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::{Result, Spec};
@@ -10,10 +11,40 @@ use crate::tensor::{Array, Words};
 /// Words from which on memory is kept for later values.
 const KEPT: usize = 1 << 10;
 
-/// An array, and how products have packed it: a weight is packed once, not for every run.
+/// Words of packed operands that are kept beside their own in the whole process: 256 MiB. A model of any
+/// size is packed as far as that goes; what is beyond is packed for each run.
+const MOST_PACKED: usize = 64 << 20;
+
+/// Words that packed operands take now.
+static PACKED: AtomicUsize = AtomicUsize::new(0);
+
+/// A share of what packed operands may take.
+struct Room(usize);
+
+impl Room {
+    fn take(words: usize) -> Option<Room> {
+        let add = |now: usize| now.checked_add(words).filter(|&sum| sum <= MOST_PACKED);
+        PACKED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok().map(|_| Room(words))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        PACKED.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+/// An array, and how products have packed it: where there is room for it, a weight is packed once, not
+/// for every run.
 pub struct HostValue {
     array: Array,
-    packed: Mutex<Vec<Arc<Strips>>>,
+    packed: Mutex<Vec<(Arc<Strips>, Room)>>,
+}
+
+/// A packed operand in use. Its memory is the next value's if nobody keeps it.
+pub struct Packed<'m> {
+    strips: Arc<Strips>,
+    memory: &'m Memory,
 }
 
 /// Memory of values that are dead, for the next ones: fresh memory costs more than filling it.
@@ -29,22 +60,43 @@ impl HostValue {
     ///
     /// Nothing is locked while threads pack: one that waits for the others may take up another run,
     /// which wants the same weight.
-    pub fn strips(&self, layout: Layout, memory: &Memory) -> Result<Arc<Strips>> {
+    pub fn strips<'m>(&self, layout: Layout, memory: &'m Memory) -> Result<Packed<'m>> {
+        let packed = |strips| Packed { strips, memory };
         if let Some(known) = self.known(&layout) {
-            return Ok(known);
+            return Ok(packed(known));
         }
         let words = bytemuck::allocation::cast_vec(memory.take(Strips::words(&layout)));
         let strips = Arc::new(Strips::pack(self.array.as_f32(), layout, words)?);
         if let Some(known) = self.known(&layout) {
-            return Ok(known);
+            return Ok(packed(known));
         }
-        self.packed.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&strips));
-        Ok(strips)
+        if let Some(room) = Room::take(Strips::words(&layout)) {
+            let mut kept = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.push((Arc::clone(&strips), room));
+        }
+        Ok(packed(strips))
     }
 
     fn known(&self, layout: &Layout) -> Option<Arc<Strips>> {
         let packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
-        packed.iter().find(|strips| strips.layout() == layout).cloned()
+        packed
+            .iter()
+            .find(|(strips, _)| strips.layout() == layout)
+            .map(|(strips, _)| strips.clone())
+    }
+}
+
+impl Deref for Packed<'_> {
+    type Target = Strips;
+
+    fn deref(&self) -> &Strips {
+        &self.strips
+    }
+}
+
+impl Drop for Packed<'_> {
+    fn drop(&mut self) {
+        self.memory.reclaim(&mut self.strips);
     }
 }
 
@@ -87,8 +139,13 @@ impl Memory {
         let Some(value) = Arc::into_inner(value) else { return };
         self.keep(value.array.words.into_bits());
         let packed = value.packed.into_inner().unwrap_or_else(PoisonError::into_inner);
-        for strips in packed.into_iter().filter_map(Arc::into_inner) {
-            self.keep(bytemuck::allocation::cast_vec(strips.into_words()));
+        packed.into_iter().for_each(|(mut strips, _)| self.reclaim(&mut strips));
+    }
+
+    /// Takes the memory of a packed operand back, if nobody else has it.
+    fn reclaim(&self, strips: &mut Arc<Strips>) {
+        if let Some(strips) = Arc::get_mut(strips) {
+            self.keep(bytemuck::allocation::cast_vec(strips.take_words()));
         }
     }
 
@@ -97,5 +154,35 @@ impl Memory {
         if words.capacity() >= KEPT {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(words);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::Tensor;
+
+    fn value() -> HostValue {
+        let words: Vec<f32> = (0..4096).map(|i| i as f32).collect();
+        HostValue::new(Tensor::new([64, 64], &words).unwrap().to_array().unwrap())
+    }
+
+    #[test]
+    fn a_value_is_packed_once_where_there_is_room() {
+        let (value, memory) = (value(), Memory::default());
+        let layout = Layout::rows(64, 64);
+        let first = Arc::as_ptr(&value.strips(layout, &memory).unwrap().strips);
+        assert_eq!(first, Arc::as_ptr(&value.strips(layout, &memory).unwrap().strips));
+        assert!(memory.0.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_not_kept_gives_its_memory_back() {
+        assert!(Room::take(MOST_PACKED + 1).is_none());
+        let (value, memory) = (value(), Memory::default());
+        let strips = value.strips(Layout::rows(64, 64), &memory).unwrap();
+        value.packed.lock().unwrap().clear();
+        drop(strips);
+        assert_eq!(memory.0.lock().unwrap().len(), 1);
     }
 }
