@@ -17,7 +17,7 @@ fn table() -> String {
     }
     let operations: usize = OPERATIONS.iter().map(|(_, rows)| rows.len()).sum();
     let mut text = format!(
-        "{} of Keras's layer classes, in inference, with all their settings but those named:\n\n\
+        "{} of Keras's layer classes, with all their settings but those named:\n\n\
          | layers | |\n| --- | --- |\n",
         LAYERS.len()
     );
