@@ -44,7 +44,7 @@
 //! | groups by class and counter, `dense_10` after `dense_2`; counters count what is saved elsewhere | `src/saving/walk.rs::counters_count_every_item_and_containers_nest` |
 //! | layers before other attributes, private ones last | `src/saving/walk.rs::models_save_their_layers_first_and_private_attributes_last` |
 //! | objects in two places are saved once | `src/saving/walk.rs::objects_that_hold_each_other_are_visited_once` |
-//! | a layer, or a model, that is called twice; one layer in two models, which is refused | `tests/traps.rs::what_keras_writes_is_read_with_its_traps` |
+//! | a layer, or a model, that is called twice; one layer in two models | `tests/traps.rs::what_keras_writes_is_read_with_its_traps` |
 //! | lists within lists, which files before 3.15 lack | `src/saving/load.rs::nested_containers_may_be_missing_as_a_whole` |
 //! | groups under the names of tf.keras 2.13 | `src/saving/load.rs::groups_are_found_where_tf_keras_put_them` |
 //! | an optimizer of another number of variables: a warning, as in Keras | `src/saving/load.rs::an_optimizer_that_differs_is_left_alone` |

@@ -14,6 +14,7 @@ use crate::layers::{Arg, CallArgs, FeatureSpace, Layer, SymbolicSpec, registry};
 use crate::models::custom::CustomObjects;
 use crate::models::functional::Functional;
 use crate::models::sequential::Sequential;
+use crate::models::shared::Shared;
 use crate::models::single::Single;
 use crate::operations;
 
@@ -27,6 +28,8 @@ pub struct Reader<'a> {
     /// Where the names of layers go that are computed in float32 instead of float64; nowhere if such
     /// layers are refused.
     narrowed: Option<&'a RefCell<Vec<String>>>,
+    /// Layers that stand in several models.
+    shared: Shared,
 }
 
 /// A model, by its form.
@@ -63,7 +66,7 @@ impl<'a> Names<'a> {
 
 impl<'a> Reader<'a> {
     pub fn new(custom: &'a CustomObjects) -> Reader<'a> {
-        Reader { custom, depth: 0, narrowed: None }
+        Reader { custom, depth: 0, narrowed: None, shared: Shared::default() }
     }
 
     /// The same, but float64 is narrowed to float32: where, is told in the list.
@@ -94,7 +97,7 @@ impl<'a> Reader<'a> {
                 owner: "this loader".into(),
             });
         }
-        Ok(Reader { depth: self.depth + 1, ..*self })
+        Ok(Reader { depth: self.depth + 1, shared: self.shared.clone(), ..*self })
     }
 
     /// The model of a root record.
@@ -136,6 +139,17 @@ impl<'a> Reader<'a> {
             }
             _ => None,
         })
+    }
+
+    /// The layer, operation or model of a record within a model: the one that another model within the
+    /// file has, if they share it.
+    pub fn member(&self, json: &Json) -> Result<Arc<dyn Layer>> {
+        if let Some(layer) = self.shared.find(json)? {
+            return Ok(layer);
+        }
+        let layer = Arc::from(self.layer(json)?);
+        self.shared.keep(json, &layer);
+        Ok(layer)
     }
 
     /// The layer, operation or model of a record.

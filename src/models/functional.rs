@@ -18,6 +18,7 @@ use crate::models::calls::{History, inbound_nodes, structure};
 use crate::models::deserialize::{Names, Reader, Record};
 use crate::models::flow::{Flow, masks_of_inputs, with_unchanged};
 use crate::models::order::by_depth;
+use crate::models::shared::build;
 use crate::saving::Kind;
 
 /// Output `output` of call `call`.
@@ -60,7 +61,7 @@ pub struct Functional {
 
 /// A layer being put into the graph.
 struct Pending {
-    layer: Box<dyn Layer>,
+    layer: Arc<dyn Layer>,
     input: Option<SymbolicSpec>,
     is_layer: bool,
     /// Whether histories of `output_layers` count its own node as the first.
@@ -115,7 +116,7 @@ impl Functional {
         let members: Vec<Member> = graph
             .pending
             .into_iter()
-            .map(|p| Member { layer: Arc::from(p.layer), is_layer: p.is_layer })
+            .map(|p| Member { layer: p.layer, is_layer: p.is_layer })
             .collect();
         let order = by_depth(&graph.calls, &inputs, &outputs);
         let layers = order.layers.iter().copied().filter(|&m| members[m].is_layer).collect();
@@ -175,7 +176,7 @@ fn pending_layers(
                 Config::new(format!("input '{}'", quote(name)), parsed.config.clone(), Json::Null);
             input = Some(InputLayer::spec(&config)?);
         }
-        let layer = reader.layer(record)?;
+        let layer = reader.member(record)?;
         if index.insert(name.to_owned(), pending.len()).is_some() {
             return Err(fail(format!("two layers are called '{}'", quote(name))));
         }
@@ -285,10 +286,7 @@ impl Rebuild {
             args.try_map(&mut |t: &TensorRef| Ok(self.calls[t.call].outputs[t.output].clone()))?;
         let pending = &mut self.pending[layer];
         let name = pending.layer.base().name.clone();
-        if !pending.layer.base().built {
-            pending.layer.build(&specs).at(|| format!("layer '{}'", quote(&name)))?;
-            pending.layer.base_mut().built = true;
-        }
+        build(&mut pending.layer, &specs).at(|| format!("layer '{}'", quote(&name)))?;
         let outputs = output_specs(pending.layer.as_ref(), &specs)?;
         let outputs = outputs.flatten().into_iter().cloned().collect();
         pending.calls.push(self.calls.len());

@@ -16,6 +16,7 @@ mod order;
 mod predict;
 mod saveable;
 mod sequential;
+mod shared;
 mod single;
 mod summary;
 mod warm_up;

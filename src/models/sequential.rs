@@ -16,6 +16,7 @@ use crate::layers::{
 };
 use crate::models::deserialize::{Names, Reader, Record};
 use crate::models::flow::with_unchanged;
+use crate::models::shared::build;
 use crate::saving::Kind;
 
 /// A model that is a chain.
@@ -23,7 +24,7 @@ pub struct Sequential {
     base: LayerBase,
     pub layers: Vec<Arc<dyn Layer>>,
     /// The layers of a model that is not built yet.
-    waiting: Vec<Box<dyn Layer>>,
+    waiting: Vec<Arc<dyn Layer>>,
     /// Name and spec of the input, once the model is built.
     pub input: Option<(String, SymbolicSpec)>,
     /// What each layer gives.
@@ -61,7 +62,7 @@ impl Sequential {
         for (i, record) in records.iter().enumerate() {
             let parsed = Record::parse(record)?;
             names.claim(&parsed)?;
-            let layer = reader.layer(record)?;
+            let layer = reader.member(record)?;
             if parsed.class_name == "InputLayer" {
                 if i > 0 {
                     return Err(fail("an InputLayer that is not the first layer"));
@@ -81,7 +82,7 @@ impl Sequential {
     }
 
     /// Builds the chain when the input is known.
-    fn build_layers(&mut self, layers: Vec<Box<dyn Layer>>) -> Result<()> {
+    fn build_layers(&mut self, layers: Vec<Arc<dyn Layer>>) -> Result<()> {
         let input = self.input.as_ref().map(|(_, spec)| Nested::Leaf(spec.clone()));
         let Some(mut current) = input else {
             self.waiting = layers;
@@ -89,14 +90,11 @@ impl Sequential {
         };
         for mut layer in layers {
             let args = CallArgs::one(Arg::from(&current));
-            if !layer.base().built {
-                let name = layer.base().name.clone();
-                layer.build(&args).at(|| format!("layer '{}'", quote(&name)))?;
-                layer.base_mut().built = true;
-            }
+            let name = layer.base().name.clone();
+            build(&mut layer, &args).at(|| format!("layer '{}'", quote(&name)))?;
             current = output_specs(layer.as_ref(), &args)?;
             self.specs.push(current.clone());
-            self.layers.push(Arc::from(layer));
+            self.layers.push(layer);
         }
         self.base.built = true;
         Ok(())
