@@ -31,8 +31,8 @@ operations! {
         { num: 50, endpoint: true, base: 10, dtype: null, axis: 0 } |c| {
         let base = c.config.float("base")?;
         let dtype = row_dtype(c)?;
-        // Powers are taken in full precision, whatever they are rounded to.
-        let float = DType::Float32;
+        // JAX rounds every step to the dtype that is asked for.
+        let float = floating(dtype);
         let (a, b) = (c.operand(0)?.cast(c.cx, float), c.operand(1)?.cast(c.cx, float));
         let row = spaced(c, a, b)?;
         Ok(row.like(base).binary("pow", row).cast(dtype))
@@ -40,8 +40,8 @@ operations! {
     Meshgrid(x) { indexing: "xy" } |c| meshgrid(c);
     Geomspace(start, stop) { num: 50, endpoint: true, dtype: null, axis: 0 } |c| {
         let dtype = row_dtype(c)?;
-        // Powers are taken in full precision, whatever they are rounded to.
-        let float = DType::Float32;
+        // JAX rounds every step to the dtype that is asked for.
+        let float = floating(dtype);
         let (a, b) = (c.operand(0)?.cast(c.cx, float), c.operand(1)?.cast(c.cx, float));
         let sign = a.unary("sign");
         let row = spaced(c, log10(a / sign), log10(b / sign))?;
@@ -88,7 +88,7 @@ fn shape(c: &Call<'_, '_>, key: &str) -> Result<Shape> {
 }
 
 fn log10(x: Value<'_>) -> Value<'_> {
-    x.log() / std::f64::consts::LN_10
+    x.log() * std::f64::consts::LOG10_E
 }
 
 /// A number that is known while tracing.
