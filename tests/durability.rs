@@ -23,6 +23,9 @@ fn fixture(name: &str) -> PathBuf {
 fn convert(from: &Path, to: &Path) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keraunos"));
     command.arg("convert").args([from, to]).env("KERAUNOS_DEVICE", "host").env_remove("RUST_LOG");
+    if to.to_string_lossy().ends_with(".weights.json") {
+        command.args(["--max-shard-size", "0.003"]);
+    }
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("keraunos starts")
 }
 
@@ -83,6 +86,50 @@ fn a_killed_save_leaves_a_whole_model() {
             left.iter().for_each(|path| fs::remove_file(path).unwrap());
         }
     }
+}
+
+/// The one value that all weights of a model have.
+fn value_of(model: &keraunos::Model) -> f64 {
+    let all: Vec<f64> = (model.variables().iter())
+        .flat_map(|(_, variable)| variable.value().unwrap().iter_f64().collect::<Vec<_>>())
+        .collect();
+    assert!(all.iter().all(|&value| value == all[0]), "parts of two models");
+    all[0]
+}
+
+/// Kills saves over a model folder and over shards. The name leads to the old weights or to the new
+/// ones, never to some of both.
+#[test]
+fn killed_saves_of_several_files_leave_one_model() {
+    const KILLS: usize = 60;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    dense(&at("old.keras"), 100_000, 1.0);
+    dense(&at("new.keras"), 100_000, 2.0);
+    for name in ["model", "model.weights.json"] {
+        let target = at(name);
+        let started = Instant::now();
+        assert!(convert(&at("old.keras"), &target).wait().unwrap().success());
+        let duration = started.elapsed();
+        let mut old = 1.0;
+        for kill in 0..KILLS {
+            let from = if old == 1.0 { at("new.keras") } else { at("old.keras") };
+            let mut child = convert(&from, &target);
+            std::thread::sleep(duration.mul_f64((kill * 37 % 120) as f64 / 100.0));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let mut model = load_model(at("old.keras")).unwrap();
+            match name {
+                "model" => model = load_model(&target).unwrap(),
+                _ => model.load_weights(&target).unwrap(),
+            }
+            old = value_of(&model);
+            assert!([1.0, 2.0].contains(&old), "kill {kill} of {name}: {old}");
+        }
+    }
+    let shard = |path: &PathBuf| path.to_string_lossy().ends_with(".weights.h5");
+    let entries = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    assert!(entries.filter(shard).count() > 1, "one shard only");
 }
 
 #[test]
@@ -217,6 +264,56 @@ fn what_cannot_be_a_model_is_refused_and_stays() {
     let message = place.model.save_with(&text, &mut options).unwrap_err().to_string();
     assert!(message.contains("it is a file"), "{message}");
     assert_eq!(fs::read_to_string(&text).unwrap(), "mine");
+}
+
+/// As a user who is not root: a folder that may not be written to, a file that may not, and a file
+/// system that takes no files.
+#[cfg(target_os = "linux")]
+#[test]
+fn places_that_may_not_be_written_to_are_refused_and_stay() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+    let place = Place::new();
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        if is_root {
+            chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+    };
+    let (tool, source) = (place.at("keraunos"), place.at("source.keras"));
+    fs::copy(env!("CARGO_BIN_EXE_keraunos"), &tool).unwrap();
+    place.model.save(&source).unwrap();
+    let save = |to: &Path| {
+        let mut command = Command::new(&tool);
+        command.arg("convert").args([source.as_path(), to]).env("KERAUNOS_DEVICE", "host");
+        if is_root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let run = command.output().expect("keraunos starts");
+        (run.status.success(), String::from_utf8_lossy(&run.stderr).into_owned())
+    };
+    fs::create_dir(place.at("locked")).unwrap();
+    let locked = place.at("locked/model.keras");
+    fs::write(&locked, "mine").unwrap();
+    let read_only = place.at("read_only.keras");
+    fs::write(&read_only, "mine").unwrap();
+    for (path, bits) in [(&tool, 0o755), (&source, 0o644), (&locked, 0o644), (&read_only, 0o444)] {
+        mode(path, bits);
+    }
+    mode(&place.at("locked"), 0o555);
+    mode(place.folder.path(), 0o755);
+    for path in [locked.as_path(), Path::new("/proc/model.keras")] {
+        let (done, message) = save(path);
+        assert!(!done && message.contains(path.to_str().unwrap()), "{message}");
+    }
+    assert_eq!(fs::read_to_string(&locked).unwrap(), "mine");
+    // A file that may not be written to in a folder that may is replaced, as `mv` does; it stays so.
+    assert!(save(&read_only).0);
+    load_model(&read_only).unwrap();
+    assert_eq!(read_only.metadata().unwrap().mode() & 0o777, 0o444);
+    mode(&place.at("locked"), 0o755);
 }
 
 #[test]
