@@ -304,7 +304,8 @@ mod tests {
         let named = dict(&[("in1", leaf(8)), ("in0", leaf(7)), ("more", leaf(9))]);
         assert_eq!(order(&named, &list), Ok(vec![7, 8]));
         assert_eq!(order(&named, &leaf(0)), Ok(vec![7]));
-        let deep = Nested::List(vec![leaf(0), Nested::None, sorted.clone()]);
+        let inner = dict(&[("a", leaf(1)), ("b", leaf(2))]);
+        let deep = Nested::List(vec![leaf(0), Nested::None, inner]);
         let given = Nested::List(vec![leaf(5), Nested::None, Nested::List(vec![leaf(6), leaf(7)])]);
         assert_eq!(order(&given, &deep), Ok(vec![5, 6, 7]));
         // Keras goes by position here and warns, or refuses.
