@@ -215,14 +215,14 @@ impl Heads {
         }
     }
 
-    /// Heads of output and the scores, from projections of rank 4 or more.
+    /// Heads of output, the scores and the mask on them, from projections of rank 4 or more.
     fn attend<'g>(
         &self,
         cx: &Context<'g>,
         [query, key, value]: [Value<'g>; 3],
         mask: Option<Value<'g>>,
         want_scores: bool,
-    ) -> Result<(Value<'g>, Value<'g>)> {
+    ) -> Result<(Value<'g>, Value<'g>, Option<Value<'g>>)> {
         let rank = query.rank();
         let axes = self.attending(rank)?;
         let target: Vec<char> = (0..rank).map(letter).collect::<Result<_>>()?;
@@ -255,7 +255,7 @@ impl Heads {
             false => shares,
         };
         let output = einsum(&format!("{product},{source}->{target}"), &[taken, value])?;
-        Ok((output, shares))
+        Ok((output, shares, mask))
     }
 }
 
@@ -301,7 +301,8 @@ impl Layer for Heads {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        self.call_masked(cx, args, args.tensor(3, "query_mask").filter(|_| !self.rides))
+        let query_mask = args.tensor(3, "query_mask").filter(|_| !self.rides);
+        Ok(self.call_masked(cx, args, query_mask)?.0)
     }
 
     fn call_with_masks<'g>(
@@ -312,7 +313,9 @@ impl Layer for Heads {
     ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
         let riding = masks.first().copied().flatten();
         let query_mask = if self.rides { riding } else { args.tensor(3, "query_mask") };
-        Ok((self.call_masked(cx, args, query_mask)?, vec![riding]))
+        // The scores keep the mask of the softmax that made them.
+        let (outputs, of_scores) = self.call_masked(cx, args, query_mask)?;
+        Ok((outputs, vec![riding, of_scores]))
     }
 
     fn takes_masks(&self) -> bool {
@@ -341,12 +344,13 @@ impl Layer for Heads {
 }
 
 impl Heads {
+    /// The outputs, and the mask of the scores where they are asked for.
     fn call_masked<'g>(
         &self,
         cx: &Context<'g>,
         args: &Args<'g>,
         query_mask: Option<Value<'g>>,
-    ) -> Result<Outputs<'g>> {
+    ) -> Result<(Outputs<'g>, Option<Value<'g>>)> {
         let needed = |what: &str| Error::shape("attention", format!("no {what}"), "a tensor");
         let query = args.tensor(0, "query").ok_or_else(|| needed("query"))?;
         let value = args.tensor(1, "value").ok_or_else(|| needed("value"))?;
@@ -361,15 +365,15 @@ impl Heads {
             shared(self.call_projection(cx, key_dense, key)?),
             shared(self.call_projection(cx, value_dense, value)?),
         ];
-        let (attended, scores) = self.attend(cx, heads, mask, want_scores)?;
+        let (attended, scores, mask) = self.attend(cx, heads, mask, want_scores)?;
         let attended = match self.use_gate {
             true => attended * self.call_projection(cx, gate_dense, query)?,
             false => attended,
         };
         let output = self.call_projection(cx, output_dense, attended)?;
         if want_scores {
-            return Ok(Nested::List(vec![Nested::Leaf(output), Nested::Leaf(scores)]));
+            return Ok((Nested::List(vec![Nested::Leaf(output), Nested::Leaf(scores)]), mask));
         }
-        Ok(output.into())
+        Ok((output.into(), None))
     }
 }
