@@ -101,3 +101,12 @@ def whole_images():
     outputs += [kind(x) for kind in (layers.CenterCrop(8, 4, dtype="uint8"), layers.CenterCrop(4, 4))]
     outputs.append(layers.AutoContrast(dtype="uint8")(x))
     return Model(x, [*outputs, layers.Dense(4, "sparsemax")(layers.Rescaling(0.1)(x))])
+
+
+@example
+def masked_scores():
+    """The scores that attention gives have a mask: that of the softmax they come from."""
+    x = Input((5, 4))
+    attention = layers.MultiHeadAttention(2, 3)
+    output, scores = attention(x, x, use_causal_mask=True, return_attention_scores=True)
+    return Model(x, [output, scores, layers.Softmax(axis=2)(scores)])
