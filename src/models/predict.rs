@@ -20,7 +20,7 @@ const BATCH: usize = 32;
 
 /// How to predict.
 pub struct PredictOptions<'a> {
-    /// What computes; [`Device::default_device`] where nothing is said.
+    /// What computes.
     pub device: Device,
     /// Rows computed at once, as in Keras 32.
     pub batch_size: usize,

@@ -6,7 +6,7 @@ use crate::trainers::{Callback, Data};
 
 /// How to train; the defaults are Keras's.
 pub struct FitOptions<'a> {
-    /// What computes; [`Device::default_device`] where nothing is said.
+    /// What computes.
     pub device: Device,
     /// Samples in a batch; 32 where nothing is said.
     pub batch_size: usize,
@@ -120,7 +120,7 @@ impl Frequency {
 /// How to evaluate; the defaults are Keras's.
 #[derive(Debug)]
 pub struct EvaluateOptions {
-    /// What computes; [`Device::default_device`] where nothing is said.
+    /// What computes.
     pub device: Device,
     /// Samples in a batch; 32 where nothing is said.
     pub batch_size: usize,
