@@ -1,6 +1,7 @@
 //! What several test files share.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod damage;
 pub mod hostile;
 pub mod random_graph;
 
