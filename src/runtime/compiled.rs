@@ -7,7 +7,7 @@ use std::{fmt, mem};
 use crate::base::{Error, Result};
 use crate::program::pass::fuse::{self, Regions};
 use crate::program::pass::memory::{self, Slots};
-use crate::program::pass::{panels, rows};
+use crate::program::pass::{at_rest, panels, rows};
 use crate::program::region::{Region, RegionKind};
 use crate::program::{Cost, Options, Pass, Program};
 use crate::runtime::gpu_plan::GpuPlan;
@@ -78,6 +78,7 @@ impl Compiled {
             }
             Device::Gpu(gpu) => {
                 panels::run(&mut program, gpu.max_binding())?;
+                at_rest::run(&mut program)?;
                 let variables = program.prelude.iter().flat_map(|inner| inner.variables.values());
                 let variables: Vec<_> = variables.chain(program.variables.values()).collect();
                 let placement = Placement::new(gpu, &variables)?;
@@ -103,7 +104,9 @@ impl Compiled {
     /// # Errors
     /// As [`new`](Compiled::new), as far as that needs no device.
     pub fn describe(program: &Program, options: &Options) -> Result<PlanSummary> {
-        let mut summary = summarize(program, options, Target::Device)?.2;
+        let mut program = program.clone();
+        at_rest::run(&mut program)?;
+        let mut summary = summarize(&program, options, Target::Device)?.2;
         if let Some(prelude) = &program.prelude {
             summary.prelude = summarize(prelude, options, Target::Device)?.2.regions;
         }

@@ -2,6 +2,7 @@
 
 mod assign;
 pub use assign::storage_of;
+pub mod at_rest;
 pub mod fuse;
 pub mod hoist;
 mod loops;
