@@ -403,6 +403,8 @@ fn bits_of(dtype: DType, x: Reg) -> String {
     match dtype {
         DType::Float16 => format!("f16_bits(v{x})"),
         DType::BFloat16 => format!("(bitcast<u32>(v{x}) >> 16u)"),
+        DType::Float8E4M3FN => format!("e4m3fn_bits(v{x})"),
+        DType::Float8E5M2 => format!("e5m2_bits(v{x})"),
         _ => match dtype.size() {
             1 => format!("(bitcast<u32>(v{x}) & 0xffu)"),
             2 => format!("(bitcast<u32>(v{x}) & 0xffffu)"),
@@ -416,6 +418,8 @@ fn word_of(dtype: DType, bits: &str) -> String {
     match dtype {
         DType::Float16 => format!("f16_of_bits({bits})"),
         DType::BFloat16 => format!("bitcast<f32>({bits} << 16u)"),
+        DType::Float8E4M3FN => format!("e4m3fn_of_bits({bits})"),
+        DType::Float8E5M2 => format!("e5m2_of_bits({bits})"),
         DType::Bool => format!("u32({bits} != 0u)"),
         _ => rounded(dtype, format!("bitcast<{}>({bits})", dtype.lane().wgsl())),
     }
