@@ -18,6 +18,9 @@ use crate::runtime::lower::lower;
 use crate::runtime::placement::Placement;
 use crate::tensor::{Resident, Tensor, Variable};
 
+/// From which buffer to which all words are copied.
+type Copy = (Buffer, Buffer);
+
 /// Everything a run needs, allocated.
 pub struct GpuPlan {
     gpu: Gpu,
@@ -26,7 +29,7 @@ pub struct GpuPlan {
     /// Buffers of the program's outputs, the new values of variables included.
     outputs: Vec<Buffer>,
     /// Buffers that a run's end overwrites, and those of the outputs that want what was in them.
-    saved: Vec<(Buffer, Buffer)>,
+    saved: Vec<Copy>,
     /// The variables and the buffers that the dispatches read and set.
     bound: Vec<(Variable, Arc<dyn Resident>)>,
     hoisted: Option<Hoisted>,
@@ -140,7 +143,7 @@ impl GpuPlan {
         Ok(())
     }
 
-    fn submit(&self, inputs: &[Tensor], copies: &[(Buffer, Buffer)]) -> Result<()> {
+    fn submit(&self, inputs: &[Tensor], copies: &[Copy]) -> Result<()> {
         self.gpu.check()?;
         if let Some(hoisted) = &self.hoisted {
             hoisted.refresh()?;
@@ -153,7 +156,7 @@ impl GpuPlan {
 
     /// From where to where values go when a run is done, in this order: old values of variables, then
     /// the new ones.
-    fn copies(&self, program: &Program) -> Result<Vec<(Buffer, Buffer)>> {
+    fn copies(&self, program: &Program) -> Result<Vec<Copy>> {
         let mut copies = self.saved.clone();
         for (variable, position) in &program.assigns {
             let whole = |t: &DeviceTensor| t.panel(0).filter(|_| t.panels() == 1).cloned();
@@ -263,7 +266,7 @@ impl Buffers<'_> {
 
     /// The buffers of the outputs. An output that is the old value of a variable that is set has a buffer
     /// of its own; these are to be copied, from and to.
-    fn outputs(&self) -> Result<(Vec<Buffer>, Vec<(Buffer, Buffer)>)> {
+    fn outputs(&self) -> Result<(Vec<Buffer>, Vec<Copy>)> {
         let mut saved = Vec::new();
         let program = self.program;
         let output = |(position, &id): (usize, &NodeId)| {

@@ -62,7 +62,7 @@ pub fn run(program: &mut Program) -> Result<()> {
     for (position, &id) in program.outputs.iter().enumerate() {
         let node = &program.nodes[id];
         let computed = node.spec.dtype.is_narrow() && !is_packed(program, id);
-        outputs.push(match computed && node.spec.shape.len() > 0 {
+        outputs.push(match computed && node.spec.bytes() > 0 {
             true => {
                 program.packed.insert(position, node.spec.clone());
                 packed(&mut to, moved[id], &node.scope)?
