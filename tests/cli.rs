@@ -300,6 +300,20 @@ fn convert_writes_archives_and_folders() {
 }
 
 #[test]
+fn a_verified_save_has_the_same_bytes() {
+    let folder = Folder::new();
+    let (plain, verified) = (folder.path("plain.keras"), folder.path("verified.keras"));
+    succeed(&["convert", &model("cnn"), &plain]);
+    succeed(&["convert", &model("cnn"), &verified, "--verify"]);
+    assert_eq!(fs::read(&verified).unwrap(), fs::read(&plain).unwrap());
+    for name in ["m.weights.h5", "m.weights.json", "m.json", "m.h5", "m"] {
+        succeed(&["convert", &plain, &folder.path(name), "--verify"]);
+    }
+    let line = fail(&["convert", &plain, "-", "--verify"], 1);
+    assert!(line.contains("cannot be read again"), "{line}");
+}
+
+#[test]
 fn compare_names_the_first_difference() {
     let folder = Folder::new();
     let changed = folder.path("changed.npz");
