@@ -59,7 +59,7 @@ enum Kernel {
 impl TernaryDense {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
         let threshold = config.optional_float("threshold")?;
-        if threshold.is_some_and(|threshold| !(threshold >= 0.0)) {
+        if threshold.is_some_and(|threshold| threshold.is_nan() || threshold < 0.0) {
             return Err(config.bad("threshold", "null or a number that is not negative"));
         }
         Ok(Box::new(TernaryDenseLayer {
