@@ -53,6 +53,20 @@ fn launches() -> Vec<Launch> {
             }
         }
     }
+    let attending = Epilogue {
+        source: format!(
+            "fn score(acc: f32, b: u32, row: u32, col: u32) -> f32 {{ return acc; }}\n\
+             fn share(acc: f32, b: u32, row: u32, col: u32) -> f32 {{ return acc; }}\n{}",
+            identity.source
+        ),
+        ..identity.clone()
+    };
+    for width in [8, 256] {
+        let at = [width * 70, width, 1];
+        let p = Attention { batch: 2, queries: 70, keys: 70, depth: 8, width, q: at, k: at, v: at };
+        all.push(attention_tile::launch(&p, &caps, &attending));
+        all.push(attention_row::launch(&Attention { queries: 2, ..p }, &caps, &attending));
+    }
     for (channels, stride) in [(8, 1), (6, 2)] {
         let conv = |kind, groups| Conv {
             batch: 1,

@@ -5,6 +5,9 @@
 //! one text, and so one pipeline, serves all sizes. All sums are float32 in a fixed order.
 
 mod access;
+mod attention;
+pub mod attention_row;
+pub mod attention_tile;
 mod build;
 mod conv;
 pub mod conv_block;
@@ -30,6 +33,7 @@ pub mod sort_step;
 pub mod triangular_solve;
 
 pub use access::{Access, Rows};
+pub use attention::{Attention, Strides, choose_attention, text as attention_text};
 pub use build::fold;
 pub use conv::{Conv, ConvKind, choose_conv};
 pub use epilogue::{around_product, epilogue};

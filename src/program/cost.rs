@@ -57,6 +57,7 @@ impl Cost {
                 behind + elements * (1 + region.prologue.as_ref().map_or(0, arithmetic))
             }
             RegionKind::Kernel { anchor } => behind + contraction(program, anchor),
+            RegionKind::Attention { anchor } => behind + of_attention(program, region, anchor),
             RegionKind::Rows => region.rows.as_ref().map_or(0, |rows| of_rows(rows)),
             // What a loop costs is what its body costs in each step.
             RegionKind::Loop => return Cost::default(),
@@ -68,6 +69,16 @@ impl Cost {
         stored.extend(region.stores(program));
         Cost { flops, bytes: stored.into_iter().map(|id| len(id) * 4).sum() }
     }
+}
+
+/// Operations of an attention in front of its result: two products, and a softmax of four functions
+/// for each score.
+fn of_attention(program: &Program, region: &Region, anchor: NodeId) -> u64 {
+    let scores = region.attention.as_ref().map_or(0, |plan| {
+        let len = program.nodes[plan.scored].spec.shape.len() as u64;
+        contraction(program, plan.scored) + len * (4 + arithmetic(&plan.score))
+    });
+    scores + contraction(program, anchor)
 }
 
 /// Operations of a region of rows.

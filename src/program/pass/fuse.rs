@@ -128,7 +128,7 @@ fn region(
     let groups: Vec<Vec<usize>> = match kind {
         RegionKind::Map | RegionKind::Rows | RegionKind::Loop => vec![shape(root).to_vec()],
         RegionKind::Reduce { anchor } => vec![shape(anchor).to_vec()],
-        RegionKind::Kernel { anchor } => {
+        RegionKind::Kernel { anchor } | RegionKind::Attention { anchor } => {
             coordinates(&program.nodes[anchor].op, &shape(anchor)).map(|d| vec![d]).to_vec()
         }
     };
@@ -146,7 +146,7 @@ fn region(
     members.extend(anchor);
     members.sort_unstable();
     members.dedup();
-    Ok(Region { root, kind, prologue, body, rows: None, members })
+    Ok(Region { root, kind, prologue, body, rows: None, attention: None, members })
 }
 
 /// The product and its right operand, when it unpacks that while it reads it.
