@@ -30,7 +30,7 @@ fn predictions_are_those_of_keras() {
         for name in MODELS {
             let model = load_model(file(name, "keras")).unwrap();
             let mut options = PredictOptions::on(device.clone());
-            let found = model.predict_with(&recorded(name, 'x'), &mut options).unwrap();
+            let found = model.predict_with(recorded(name, 'x'), &mut options).unwrap();
             let expected = recorded(name, 'y').remove(0).cast(found[0].dtype());
             assert_close(&found[0], &expected, TOLERANCE, name);
         }
@@ -39,10 +39,9 @@ fn predictions_are_those_of_keras() {
 
 #[test]
 fn steps_change_the_floats_behind_the_weights_as_in_keras() {
-    let (x, targets) = (recorded("trained", 'x').remove(0), recorded("trained", 't').remove(0));
+    let data = Data::new(&recorded("trained", 'x'), &recorded("trained", 't'));
     for device in [gpu(), Device::Host] {
         let mut model = load_model(file("trained", "keras")).unwrap();
-        let data = Data::new(&[x.clone()], &[targets.clone()]);
         for _ in 0..2 {
             model.train_on_batch(&data, &device).unwrap();
         }
