@@ -75,7 +75,7 @@ impl Outputs {
             Json::Null => None,
             weights => Some(factors(weights, leaves(&loss).len())?.into_iter()),
         };
-        let tree = weighted(&loss, &mut || factors.as_mut().and_then(|f| f.next()).flatten());
+        let tree = weighted(&loss, &mut || factors.as_mut().and_then(Iterator::next).flatten());
         let mut placed = Placed { names: &self.names, losses: Vec::new() };
         match tree {
             Nested::Leaf(one) => {

@@ -20,7 +20,8 @@ X = (np.arange(12) % 5 - 2).reshape(4, 3).astype(np.float32)
 
 
 def dense(name, units, x):
-    return layers.Dense(units, name=name, kernel_initializer=keras.initializers.Constant(0.25 * units))(x)
+    initializer = keras.initializers.Constant(0.25 * units)
+    return layers.Dense(units, name=name, kernel_initializer=initializer)(x)
 
 
 def models():
@@ -44,6 +45,7 @@ CASES = {
         {"loss": ["mse", "mae"], "loss_weights": [0.5, 2.0]},
         {"loss": "mse", "loss_weights": [2.0]},
         {"loss": [None, "mae"]},
+        {"loss": keras.losses.CategoricalFocalCrossentropy(alpha=[0.2, 0.7])},
         {**LOSS, "metrics": [["mae", None, "mse"]]},
         {**LOSS, "metrics": {"zz": ["mae"]}},
         {**LOSS, "metrics": ["mae"], "weighted_metrics": ["mae", ["mae"]]},
@@ -112,7 +114,8 @@ def main():
     records = []
     for name, model in models().items():
         config = model.to_json()
-        cases = [{"arguments": case, "logs": logs(config, case)} for case in CASES[name]]
+        record = keras.saving.serialize_keras_object
+        cases = [{"arguments": record(c), "logs": logs(config, c)} for c in CASES[name]]
         records.append({"name": name, "model": json.loads(config), "cases": cases})
     path = pathlib.Path(__file__).parent.parent / "models" / "compile.json"
     path.write_text(",\n".join(json.dumps(r) for r in records).join(("[\n", "\n]\n")))
