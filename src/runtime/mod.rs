@@ -16,6 +16,7 @@ mod host_pool;
 mod host_product;
 mod host_reduce;
 mod host_strips;
+mod host_unpacked;
 mod host_value;
 mod lower;
 mod placement;
