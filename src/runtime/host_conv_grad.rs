@@ -43,7 +43,7 @@ pub fn input_grad(
     out.par_chunks_mut((together * channels).max(1)).enumerate().for_each(|(task, out)| {
         let (first, count) = (task * together, out.len() / channels);
         for (group, windows) in windows.iter().enumerate() {
-            let strips = strips.stacked().from_row(group * filters / g.groups);
+            let strips = strips.stacked().below(group * filters / g.groups);
             for start in 0..apart.min(count) {
                 let rows = &Apart { windows, first: first + start, by: apart };
                 let some = 0..(count - start).div_ceil(apart);

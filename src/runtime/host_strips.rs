@@ -136,7 +136,7 @@ impl<'a> Lower<'a> {
     }
 
     /// The same without the first rows of every matrix.
-    pub fn from_row(self, row: usize) -> Lower<'a> {
+    pub fn below(self, row: usize) -> Lower<'a> {
         Lower { words: self.words.get(row * self.width..).unwrap_or_default(), ..self }
     }
 

@@ -10,11 +10,15 @@ use crate::program::Program;
 use crate::program::region::Body;
 use crate::runtime::host_body::{self, Operand};
 use crate::runtime::host_value::{HostValue, Memory};
+use crate::tensor::Variable;
 
 /// The packed operands of a plan, by their product's region, with the versions of the variables that
 /// they were computed from.
 #[derive(Default)]
-pub struct Unpacked(Mutex<HashMap<NodeId, (Vec<u64>, Arc<HostValue>)>>);
+pub struct Unpacked(Mutex<HashMap<NodeId, Kept>>);
+
+/// Versions, and what was packed.
+type Kept = (Vec<u64>, Arc<HostValue>);
 
 /// A right operand in use.
 pub struct InUse<'a> {
@@ -65,7 +69,7 @@ impl InUse<'_> {
 /// The versions of the variables that code reads, in the order of its operands.
 fn versions(program: &Program, code: &Body) -> Vec<u64> {
     let version = |&id: &NodeId| match &program.nodes[id].op {
-        Op::Read(read) => program.variables.get(&read.id).map(|variable| variable.version()),
+        Op::Read(read) => program.variables.get(&read.id).map(Variable::version),
         _ => None,
     };
     code.operands.iter().filter_map(version).collect()
