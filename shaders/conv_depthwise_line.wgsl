@@ -4,6 +4,7 @@
 // Grid      one invocation per four channels of up to four positions of a line.
 // Prelude   WG: invocations per workgroup; SCALE: 1, or 2 for a convolution; BACKWARD: whether taps
 //           run against positions, as in the input gradient; DIVIDED: false.
+// Modules   operand_b: lib/b_vec4, or lib/b_computed where the epilogue has element_b.
 // Accuracy  float32; products are added to the running sum in the order of taps; backward, those of a
 //           line in reverse order.
 //
@@ -14,7 +15,7 @@
 #import lib/conv
 
 @group(0) @binding(0) var<storage, read> a: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> b: array<vec4<f32>>;
+#import operand_b
 #import epilogue
 @group(0) @binding(2) var<storage, read_write> out: array<Out>;
 
@@ -41,7 +42,7 @@ fn line_of_taps(sums: mat4x4<f32>, line: u32, x: i32, quads: u32, first: u32, st
     var filter_at = first;
     for (var tap = 0; tap < params.taps_w; tap++) {
         let v3 = column(line, x + 3 * SCALE + tap, quads);
-        let f = b[filter_at];
+        let f = load_b(filter_at * 4u, 4u);
         sum[0] += v0 * f;
         sum[1] += v1 * f;
         sum[2] += v2 * f;

@@ -45,6 +45,7 @@ pub const FILES: &[(&str, &str)] = embed![
     "lib/exponential",
     "lib/factor",
     "lib/filter_grad",
+    "lib/float8",
     "lib/householder",
     "lib/index",
     "lib/inverse_erf",

@@ -2,7 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::gpu::Caps;
-use crate::kernels::build::Kernel;
+use crate::kernels::build::{Kernel, right_operand};
 use crate::kernels::{Conv, ConvKind, Epilogue, Launch, conv_depthwise};
 
 pub use crate::kernels::conv::Params;
@@ -37,7 +37,7 @@ pub fn launch(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch
         name: "conv_depthwise_line",
         label: problem.label("conv_depthwise_line"),
         prelude: format!("{prelude}const BACKWARD = {backward};\nconst SCALE = {scale}i;\n"),
-        modules: Vec::new(),
+        modules: vec![right_operand(epilogue.computes_b, true)],
         params: &problem.params(0, tiles, blocks)?,
         groups: blocks.div_ceil(WORKGROUP),
         inputs: 2,

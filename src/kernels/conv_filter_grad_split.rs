@@ -20,7 +20,7 @@ pub fn launch(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch
         name: "conv_filter_grad_split",
         label: problem.label("conv_filter_grad_split"),
         prelude: prelude(problem, 256, EDGES),
-        modules: operands(problem.alignment()),
+        modules: operands(false, problem.alignment()),
         params: &problem.params(rows, cols, blocks)?,
         groups: blocks.div_ceil(BLOCKS),
         inputs: 2,

@@ -71,7 +71,7 @@ pub struct Epilogue {
     /// Whether it reads the number of a loop's step.
     pub steps: bool,
     /// Whether the text also has `fn element_b(i: u32) -> f32`, which gives the elements of a product's
-    /// right operand by their linear position. Its first operand then takes the place of that buffer.
+    /// right operand, or a convolution's filter, by their linear position. Its first operand then takes the place of that buffer.
     pub computes_b: bool,
 }
 

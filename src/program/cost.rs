@@ -5,13 +5,13 @@ use std::ops::{Add, Mul};
 
 use crate::graph::{NodeId, Op};
 use crate::program::Program;
-use crate::program::pass::{memory, storage_of};
+use crate::program::pass::{at_rest, memory, storage_of};
 use crate::program::region::{Body, Inst, Region, RegionKind, RowPlan};
 
 /// Arithmetic and traffic of one run.
 ///
 /// A multiply-add counts as two operations, any function of an element as one. Traffic counts each
-/// value that is read once and the value that is stored, in the words a device holds them in.
+/// value that is read once and the value that is stored, in the bytes in which a device holds them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Operations of arithmetic.
@@ -67,7 +67,11 @@ impl Cost {
         stored.sort_unstable();
         stored.dedup();
         stored.extend(region.stores(program));
-        Cost { flops, bytes: stored.into_iter().map(|id| len(id) * 4).sum() }
+        let bytes = |id: NodeId| match at_rest::is_packed(program, id) {
+            true => program.nodes[id].spec.bytes_at_rest() as u64,
+            false => len(id) * 4,
+        };
+        Cost { flops, bytes: stored.into_iter().map(bytes).sum() }
     }
 }
 

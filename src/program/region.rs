@@ -39,8 +39,8 @@ pub struct Region {
     pub root: NodeId,
     /// What its kernel is built around.
     pub kind: RegionKind,
-    /// What is computed in front of a reduction, per element; in front of a product, per element of its
-    /// right operand, by its linear position.
+    /// What is computed in front of a reduction, per element; in front of a product or a convolution, per
+    /// element of its right operand, by its linear position.
     pub prologue: Option<Body>,
     /// What gives the stored element, from loads and from the anchor's result.
     pub body: Body,

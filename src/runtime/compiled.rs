@@ -8,7 +8,7 @@ use crate::base::{Error, Result};
 use crate::gpu::Kind;
 use crate::program::pass::fuse::{self, Regions};
 use crate::program::pass::memory::{self, Slots};
-use crate::program::pass::{attention, panels, rows};
+use crate::program::pass::{at_rest, attention, panels, rows};
 use crate::program::region::{Region, RegionKind};
 use crate::program::{Cost, Options, Pass, Program};
 use crate::runtime::gpu_plan::GpuPlan;
@@ -80,6 +80,7 @@ impl Compiled {
             Device::Gpu(gpu) => {
                 let target = Target::Device(gpu.caps().kind);
                 panels::run(&mut program, gpu.max_binding())?;
+                at_rest::run(&mut program)?;
                 let variables = program.prelude.iter().flat_map(|inner| inner.variables.values());
                 let variables: Vec<_> = variables.chain(program.variables.values()).collect();
                 let placement = Placement::new(gpu, &variables)?;
@@ -106,7 +107,9 @@ impl Compiled {
     /// As [`new`](Compiled::new), as far as that needs no device.
     pub fn describe(program: &Program, options: &Options) -> Result<PlanSummary> {
         let target = Target::Device(Kind::Discrete);
-        let mut summary = summarize(program, options, target)?.2;
+        let mut program = program.clone();
+        at_rest::run(&mut program)?;
+        let mut summary = summarize(&program, options, target)?.2;
         if let Some(prelude) = &program.prelude {
             summary.prelude = summarize(prelude, options, target)?.2.regions;
         }

@@ -88,22 +88,17 @@ fn kernel(
     let node = &program.nodes[anchor];
     let mut reads = memory::kernel_inputs(program, region, anchor).to_vec();
     let mut epilogue = |first: usize| -> Result<Epilogue> {
-        let (epilogue, more) = kernels::epilogue(&region.body, first, access)?;
+        let (epilogue, more) = match &region.prologue {
+            None => kernels::epilogue(&region.body, first, access)?,
+            Some(unpacking) => kernels::around_product(unpacking, &region.body, access)?,
+        };
         reads.extend(more);
         Ok(epilogue)
     };
     let launch = match &node.op {
         Op::MatMul(op) => {
             let problem = matmul(program, op, &node.inputs)?;
-            let around = match &region.prologue {
-                None => epilogue(CONTRACTION_OPERAND)?,
-                Some(unpacking) => {
-                    let (around, more) = kernels::around_product(unpacking, &region.body, access)?;
-                    reads.extend(more);
-                    around
-                }
-            };
-            kernels::choose_matmul(&problem, caps, &around)?
+            kernels::choose_matmul(&problem, caps, &epilogue(CONTRACTION_OPERAND)?)?
         }
         Op::Conv(op) => kernels::choose_conv(&conv(op), caps, &epilogue(CONTRACTION_OPERAND)?)?,
         Op::Pool(op) => kernels::pool::launch(&pool(op), caps, &epilogue(WINDOW_OPERAND)?)?,

@@ -149,10 +149,11 @@ fn region(
     Ok(Region { root, kind, prologue, body, rows: None, attention: None, members })
 }
 
-/// The product and its right operand, when it unpacks that while it reads it.
+/// The product or convolution and its right operand, when it unpacks that while it reads it.
 fn unpacks(program: &Program, assignment: &Assignment, anchor: NodeId) -> Option<(NodeId, NodeId)> {
     let node = &program.nodes[anchor];
-    let right = *node.inputs.get(1).filter(|_| matches!(node.op, Op::MatMul(_)))?;
+    let contracts = matches!(node.op, Op::MatMul(_) | Op::Conv(_));
+    let right = *node.inputs.get(1).filter(|_| contracts)?;
     (!assignment.stored[right]).then_some((anchor, right))
 }
 

@@ -3,6 +3,7 @@
 mod assign;
 pub mod attention;
 pub use assign::storage_of;
+pub mod at_rest;
 pub mod fuse;
 pub mod hoist;
 mod loops;
