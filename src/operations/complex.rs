@@ -79,12 +79,12 @@ fn rule(c: &Call<'_, '_>, class_name: &str) -> Option<Rule> {
         "Isreal" => Function(|x| x.im.binary("eq", x.im.like(0.0))),
         "Log" => Function(|x| Complex { re: x.abs().log(), im: angle(x) }.value()),
         "Real" => Function(|x| x.re),
-        "Reciprocal" => Function(|x| quotient(Complex::from_any(x.re.like(1.0)), x)),
+        "Reciprocal" => Function(|x| Complex::from_any(x.re.like(1.0)).over(x).value()),
         "Square" => Function(|x| x.times(x).value()),
         "ViewAsReal" => Function(|x| side_by_side(x.re, x.im)),
-        "Divide" | "TrueDivide" => Pairs(quotient),
-        "Equal" => Pairs(equal),
-        "NotEqual" => Pairs(|a, b| equal(a, b).unary("not")),
+        "Divide" | "TrueDivide" => Pairs(|a, b| a.over(b).value()),
+        "Equal" => Pairs(|a, b| a.equals(b)),
+        "NotEqual" => Pairs(|a, b| a.equals(b).unary("not")),
         _ => return None,
     })
 }
@@ -201,10 +201,6 @@ fn both<'g>(x: Complex<'g>, name: &'static str, f: impl Fn(Value<'g>) -> Value<'
     re.binary(name, im)
 }
 
-fn equal<'g>(a: Complex<'g>, b: Complex<'g>) -> Value<'g> {
-    a.re.binary("eq", b.re).binary("and", a.im.binary("eq", b.im))
-}
-
 fn abs(x: Complex<'_>) -> Value<'_> {
     x.abs()
 }
@@ -216,14 +212,6 @@ fn angle(x: Complex<'_>) -> Value<'_> {
 fn exp(x: Complex<'_>) -> Value<'_> {
     let size = x.re.exp();
     Complex { re: size * x.im.unary("cos"), im: size * x.im.unary("sin") }.value()
-}
-
-/// `a / b`, with `b` scaled so that its square neither overflows nor vanishes.
-fn quotient<'g>(a: Complex<'g>, b: Complex<'g>) -> Value<'g> {
-    let scale = b.re.abs().maximum(b.im.abs());
-    let unit = b.map(|v| v / scale);
-    let square = (unit.re.square() + unit.im.square()) * scale;
-    a.times(unit.conjugate()).map(|v| v / square).value()
 }
 
 /// Parts on a new last axis of two.
