@@ -83,7 +83,7 @@ fn rule(c: &Call<'_, '_>, class_name: &str) -> Option<Rule> {
         "Square" => Function(|x| x.times(x).value()),
         "ViewAsReal" => Function(|x| side_by_side(x.re, x.im)),
         "Divide" | "TrueDivide" => Pairs(|a, b| a.over(b).value()),
-        "Equal" => Pairs(|a, b| a.equals(b)),
+        "Equal" => Pairs(equal),
         "NotEqual" => Pairs(|a, b| a.equals(b).unary("not")),
         _ => return None,
     })
@@ -199,6 +199,10 @@ fn real<'g>(def: &OperationDef, c: &Call<'_, 'g>, args: &Args<'g>) -> Result<Out
 fn both<'g>(x: Complex<'g>, name: &'static str, f: impl Fn(Value<'g>) -> Value<'g>) -> Value<'g> {
     let Complex { re, im } = x.map(f);
     re.binary(name, im)
+}
+
+fn equal<'g>(a: Complex<'g>, b: Complex<'g>) -> Value<'g> {
+    a.equals(b)
 }
 
 fn abs(x: Complex<'_>) -> Value<'_> {
