@@ -4,8 +4,8 @@ use crate::base::Result;
 use crate::gpu::{Caps, Kind};
 use crate::kernels::build::{is_fours, words};
 use crate::kernels::{
-    Epilogue, Launch, MatMul, choose_matmul, conv_block, conv_depthwise, conv_direct,
-    conv_filter_grad, conv_filter_grad_split, conv_gemm,
+    Epilogue, Launch, MatMul, choose_matmul, conv_block, conv_depthwise, conv_depthwise_line,
+    conv_direct, conv_filter_grad, conv_filter_grad_split, conv_gemm,
 };
 
 /// What is computed.
@@ -79,7 +79,7 @@ pub struct Params {
 /// The kernel for a convolution on an adapter.
 ///
 /// The rule: where the filter has one tap and nothing is skipped, it is a matrix product. One
-/// channel per group is the depthwise kernel, or, with unsuitable channels, the direct one, which
+/// channel per group is the depthwise kernel, on a software adapter for neighbours at once, or, with unsuitable channels, the direct one, which
 /// also serves groups of fewer than four output channels. Everything else, and the gradient of the
 /// filter, works in registers alone on a software adapter and in workgroup memory on a GPU.
 ///
@@ -93,6 +93,8 @@ pub fn choose_conv(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<L
             Kind::Software => conv_filter_grad::launch(problem, caps, epilogue),
             _ => conv_filter_grad_split::launch(problem, caps, epilogue),
         }
+    } else if caps.kind == Kind::Software && conv_depthwise_line::applies(problem) {
+        conv_depthwise_line::launch(problem, caps, epilogue)
     } else if conv_depthwise::applies(problem) {
         conv_depthwise::launch(problem, caps, epilogue)
     } else if problem.groups > 1 && problem.cols() < 4 {
@@ -157,7 +159,7 @@ impl Conv {
         self.kernel.iter().product()
     }
 
-    fn out_extents(&self) -> [usize; 3] {
+    pub(super) fn out_extents(&self) -> [usize; 3] {
         if self.kind == ConvKind::InputGrad { self.input } else { self.output }
     }
 
