@@ -190,8 +190,9 @@ pub fn softplus(x: Value<'_>) -> Value<'_> {
     x.maximum(x.scalar_like(0.0)) + (-x.abs()).exp().unary("log1p")
 }
 
+/// `x / 6 + 1 / 2` between 0 and 1. Scaled after it is clipped, as in JAX: next to -3 the sum is exact.
 fn hard_sigmoid(x: Value<'_>) -> Value<'_> {
-    clip(x / 6.0 + 0.5, 0.0, 1.0)
+    clip(x + 3.0, 0.0, 6.0) / 6.0
 }
 
 /// Gated linear unit: the first half of the last axis times the sigmoid of the second.

@@ -117,10 +117,7 @@ operations! {
     Trunc(x) |c| floats_only(c, "trunc");
     Round(x) { decimals: 0 } |c| round(c);
     Sqrt(x) |c| float(c, "sqrt");
-    Cbrt(x) |c| {
-        let x = c.float(0)?;
-        Ok(x.unary("sign") * x.abs().binary("pow", x.like(1.0 / 3.0)))
-    };
+    Cbrt(x) |c| float(c, "cbrt");
     Exp(x) |c| float(c, "exp");
     Exp2(x) |c| Ok((c.float(0)? * std::f64::consts::LN_2).exp());
     Expm1(x) |c| float(c, "expm1");
