@@ -247,8 +247,8 @@ fn hypotenuse<'g>(a: Value<'g>, b: Value<'g>) -> Value<'g> {
 fn log_add_exp<'g>(a: Value<'g>, b: Value<'g>) -> Value<'g> {
     let high = a.maximum(b);
     let sum = high + (-(a - b).abs()).exp().unary("log1p");
-    // Equal infinities have no difference.
-    a.binary("eq", b).select(a + std::f64::consts::LN_2, sum)
+    // Equal infinities have no difference; of equal numbers each has half of the slope.
+    a.binary("eq", b).select(a * 0.5 + b * 0.5 + std::f64::consts::LN_2, sum)
 }
 
 fn is_close<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
