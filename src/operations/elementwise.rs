@@ -29,8 +29,8 @@ operations! {
     Power(x1, x2) |c| number_binary(c, "pow");
     Maximum(x1, x2) |c| binary(c, "max");
     Minimum(x1, x2) |c| binary(c, "min");
-    Fmax(x1, x2) |c| prefer_number(c, "max");
-    Fmin(x1, x2) |c| prefer_number(c, "min");
+    Fmax(x1, x2) |c| prefer_number(c, "gt");
+    Fmin(x1, x2) |c| prefer_number(c, "lt");
     Arctan2(x1, x2) |c| float_binary(c, "atan2");
     Hypot(x1, x2) |c| {
         let (a, b) = c.float_pair()?;
@@ -202,13 +202,13 @@ fn logical<'g>(c: &Call<'_, 'g>, name: &'static str) -> Result<Value<'g>> {
 }
 
 /// The larger or smaller element, or the one that is not NaN.
-fn prefer_number<'g>(c: &Call<'_, 'g>, name: &'static str) -> Result<Value<'g>> {
+/// The first of two numbers where a comparison holds or the second is NaN, else the second: of equal
+/// ones it has the slope, as in JAX.
+fn prefer_number<'g>(c: &Call<'_, 'g>, comparison: &'static str) -> Result<Value<'g>> {
     let (a, b) = c.pair()?;
-    let y = a.binary(name, b);
-    if !a.dtype().is_float() {
-        return Ok(y);
-    }
-    Ok(a.unary("isnan").select(b, b.unary("isnan").select(a, y)))
+    let first = a.binary(comparison, b);
+    let first = if b.dtype().is_float() { first.binary("or", b.unary("isnan")) } else { first };
+    Ok(first.select(a, b))
 }
 
 fn float<'g>(c: &Call<'_, 'g>, name: &'static str) -> Result<Value<'g>> {

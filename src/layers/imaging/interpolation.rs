@@ -51,7 +51,9 @@ impl Interpolation {
             float,
             |x, (axis, extent)| match x.extent(axis) {
                 0 => Err(Error::shape("resize", x.shape().to_string(), "an image with pixels")),
-                old if self == Interpolation::Nearest => Ok(x.gather(nearest(x, old, extent), axis)),
+                old if self == Interpolation::Nearest => {
+                    Ok(x.gather(nearest(x, old, extent), axis))
+                }
                 old => Ok(along(x, axis, self.weights(x, old, extent, antialias))),
             },
         )?;
