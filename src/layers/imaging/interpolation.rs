@@ -47,16 +47,16 @@ impl Interpolation {
         } else {
             x.cast(DType::Float32)
         };
-        let resized = in_order_of_work(&float.shape(), extents).into_iter().try_fold(
-            float,
-            |x, (axis, extent)| match x.extent(axis) {
-                0 => Err(Error::shape("resize", x.shape().to_string(), "an image with pixels")),
-                old if self == Interpolation::Nearest => {
-                    Ok(x.gather(nearest(x, old, extent), axis))
+        let resized =
+            in_order_of_work(float, extents).into_iter().try_fold(float, |x, (axis, extent)| {
+                match x.extent(axis) {
+                    0 => Err(Error::shape("resize", x.shape().to_string(), "an image with pixels")),
+                    old if self == Interpolation::Nearest => {
+                        Ok(x.gather(nearest(x, old, extent), axis))
+                    }
+                    old => Ok(along(x, axis, self.weights(x, old, extent, antialias))),
                 }
-                old => Ok(along(x, axis, self.weights(x, old, extent, antialias))),
-            },
-        )?;
+            })?;
         Ok(match resized.dtype() == keep {
             true => resized,
             false => resized.unary("round").saturating_cast(keep),
@@ -149,13 +149,13 @@ fn lanczos(d: Value<'_>, radius: f64) -> Value<'_> {
 }
 
 /// The axes that change, in the order of fewest multiplications, as JAX contracts them.
-fn in_order_of_work(shape: &Shape, extents: &[(usize, usize)]) -> Vec<(usize, usize)> {
+fn in_order_of_work(x: Value<'_>, extents: &[(usize, usize)]) -> Vec<(usize, usize)> {
     let mut changing: Vec<(usize, usize)> =
-        extents.iter().copied().filter(|&(axis, extent)| shape[axis] != extent).collect();
+        extents.iter().copied().filter(|&(axis, extent)| x.extent(axis) != extent).collect();
     // The first of two products costs `new` for every pixel, the second `new` for every old pixel
     // along its axis and new one along the other: in front is where 1 / new - 1 / old is larger.
     let gain = |&(axis, extent): &(usize, usize)| {
-        1.0 / extent.max(1) as f64 - 1.0 / shape[axis].max(1) as f64
+        1.0 / extent.max(1) as f64 - 1.0 / x.extent(axis).max(1) as f64
     };
     changing.sort_by(|a, b| gain(b).total_cmp(&gain(a)));
     changing
