@@ -3,7 +3,8 @@
 use crate::base::Result;
 use crate::gpu::{Caps, Kind};
 use crate::kernels::{
-    Conv, ConvKind, Epilogue, Launch, conv_filter_grad_split, matmul_block, matmul_tile, matmul_vec,
+    Conv, ConvKind, Epilogue, Launch, Right, conv_filter_grad_split, matmul_block, matmul_tile,
+    matmul_vec,
 };
 
 /// `out[b,m,n] = sum over k of A[b,m,k] * B[b,k,n]`, all row-major float32.
@@ -42,7 +43,9 @@ pub fn choose_matmul(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Resu
         matmul_block::launch(problem, caps, epilogue)
     } else if matmul_vec::applies(problem) {
         matmul_vec::launch(problem, caps, epilogue)
-    } else if let Some(gradient) = problem.as_filter_grad().filter(|_| !epilogue.computes_b) {
+    } else if let Some(gradient) =
+        problem.as_filter_grad().filter(|_| epilogue.right == Right::Words)
+    {
         conv_filter_grad_split::launch(&gradient, caps, epilogue)
     } else {
         matmul_tile::launch(problem, caps, epilogue)
