@@ -28,6 +28,7 @@ pub mod rows;
 pub mod segment_reduce;
 pub mod sort_step;
 pub mod triangular_solve;
+mod variant;
 
 pub use access::{Access, Rows};
 pub use build::fold;

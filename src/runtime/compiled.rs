@@ -198,13 +198,14 @@ impl Compiled {
 
 /// What regions are made for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Target {
+pub enum Target {
     /// Interprets regions: a value that is computed twice costs more than one that is stored.
     Host,
     Device,
 }
 
-fn summarize(
+/// The regions of an optimised program, their buffers, and both for people to read.
+pub fn summarize(
     program: &Program,
     options: &Options,
     target: Target,
