@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use common::damage::Random;
 use common::peak_memory;
 use keraunos::saving::npz::read_npz;
 use keraunos::{Device, Error, PredictOptions, Tensor, load_model};
@@ -20,19 +21,6 @@ const TIME: Duration = Duration::from_secs(2);
 const MEMORY: u64 = 1 << 30;
 /// Bytes of an error message, at most.
 const MESSAGE: usize = 1_000;
-
-/// SplitMix64: the same damage in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound as u64) as usize
-    }
-}
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models").join(name)

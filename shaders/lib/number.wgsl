@@ -210,35 +210,6 @@ fn round_bf16(x: f32) -> f32 {
     return select(bitcast<f32>(rounded), x, is_nan(x));
 }
 
-// The nearest float8_e4m3fn, ties to even, as a float32; NaN where that would be beyond 448.
-fn round_e4m3fn(x: f32) -> f32 {
-    let size = magnitude(x);
-    if size > 0x43e80000u { // 464, halfway to what would be the next number
-        return not_a_number();
-    }
-    if size < 0x3c800000u { // subnormal: multiples of 2^-9
-        return with_sign(round(x * 512.0) * (1.0 / 512.0), x);
-    }
-    let rounded = (size + 0x7ffffu + ((size >> 20u) & 1u)) & 0xfff00000u;
-    return with_sign(bitcast<f32>(rounded), x);
-}
-
-// The nearest float8_e5m2, ties to even, as a float32.
-fn round_e5m2(x: f32) -> f32 {
-    let size = magnitude(x);
-    if size >= 0x7f800000u {
-        return x;
-    }
-    if size >= 0x47700000u { // 61440, halfway to what would be the next number
-        return with_sign(infinity(), x);
-    }
-    if size < 0x38800000u { // subnormal: multiples of 2^-16
-        return with_sign(round(x * 65536.0) * (1.0 / 65536.0), x);
-    }
-    let rounded = (size + 0xfffffu + ((size >> 21u) & 1u)) & 0xffe00000u;
-    return with_sign(bitcast<f32>(rounded), x);
-}
-
 // Towards zero; saturates, and NaN gives 0.
 fn f32_to_i32(x: f32) -> i32 {
     let inside = i32(clamp(x, -2147483648.0, 2147483520.0));

@@ -21,6 +21,8 @@ macro_rules! embed {
 /// Every file under `shaders/`, by its path without the ending.
 pub const FILES: &[(&str, &str)] = embed![
     "arg_reduce",
+    "attention_row",
+    "attention_tile",
     "cholesky",
     "conv_block",
     "conv_depthwise",
@@ -31,6 +33,7 @@ pub const FILES: &[(&str, &str)] = embed![
     "eigh",
     "lib/a_scalar",
     "lib/a_vec4",
+    "lib/attention",
     "lib/b_computed",
     "lib/b_scalar",
     "lib/b_vec4",
@@ -41,6 +44,7 @@ pub const FILES: &[(&str, &str)] = embed![
     "lib/exponential",
     "lib/factor",
     "lib/filter_grad",
+    "lib/float8",
     "lib/householder",
     "lib/index",
     "lib/inverse_erf",

@@ -58,9 +58,10 @@ pub(super) fn right_operand(computed: bool, aligned: bool) -> (&'static str, &'s
     ("operand_b", file)
 }
 
-/// The modules of both operands, by whether four elements of each can be read at once.
-pub(super) fn operands([a, b]: [bool; 2]) -> Vec<(&'static str, &'static str)> {
-    vec![left_operand(a), right_operand(false, b)]
+/// The modules of both operands, by whether the right one is computed, and four elements of each can
+/// be read at once.
+pub(super) fn operands(computed: bool, [a, b]: [bool; 2]) -> Vec<(&'static str, &'static str)> {
+    vec![left_operand(a), right_operand(computed, b)]
 }
 
 /// Whether an extent is whole groups of four elements. An empty one is not: its buffer is too small

@@ -18,7 +18,7 @@ pub fn launch(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch
         name: "conv_filter_grad",
         label: problem.label("conv_filter_grad"),
         prelude: problem.prelude(WORKGROUP),
-        modules: operands(problem.alignment()),
+        modules: operands(false, problem.alignment()),
         params: &problem.params(rows, cols, blocks)?,
         groups: blocks.div_ceil(WORKGROUP),
         inputs: 2,

@@ -17,7 +17,7 @@ pub fn launch(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch
         name: "conv_filter_grad_split",
         label: problem.label("conv_filter_grad_split"),
         prelude: problem.prelude(256),
-        modules: operands(problem.alignment()),
+        modules: operands(false, problem.alignment()),
         params: &problem.params(rows, cols, blocks)?,
         groups: blocks.div_ceil(BLOCKS),
         inputs: 2,

@@ -31,8 +31,9 @@ const RIGHT: usize = 1;
 /// Binding of a product's output.
 const OUTPUT: usize = 2;
 
-/// The text for a product whose right operand is computed by `unpacking` where it is read, and the
-/// values that both bodies read, bound to what is free from the right operand's binding on.
+/// The text for a product or convolution whose right operand is computed by `unpacking` where it is
+/// read, and the values that both bodies read, bound to what is free from the right operand's binding
+/// on.
 pub fn around_product(
     unpacking: &Body,
     body: &Body,

@@ -5,6 +5,9 @@
 //! one text, and so one pipeline, serves all sizes. All sums are float32 in a fixed order.
 
 mod access;
+mod attention;
+pub mod attention_row;
+pub mod attention_tile;
 mod build;
 mod conv;
 pub mod conv_block;
@@ -31,6 +34,7 @@ pub mod triangular_solve;
 mod variant;
 
 pub use access::{Access, Rows};
+pub use attention::{Attention, Strides, choose_attention, text as attention_text};
 pub use build::fold;
 pub use conv::{Conv, ConvKind, choose_conv};
 pub use epilogue::{around_product, epilogue};
@@ -67,7 +71,7 @@ pub struct Epilogue {
     /// Whether it reads the number of a loop's step.
     pub steps: bool,
     /// Whether the text also has `fn element_b(i: u32) -> f32`, which gives the elements of a product's
-    /// right operand by their linear position. Its first operand then takes the place of that buffer.
+    /// right operand, or a convolution's filter, by their linear position. Its first operand then takes the place of that buffer.
     pub computes_b: bool,
 }
 

@@ -338,8 +338,8 @@ impl HostPlan {
                 unpacked.into_iter().for_each(|(_, value)| memory.give(value));
                 words
             }
-            RegionKind::Rows => {
-                return Err(Error::Internal("a region of rows on the host".into()));
+            RegionKind::Rows | RegionKind::Attention { .. } => {
+                return Err(Error::Internal("a region of a device on the host".into()));
             }
             RegionKind::Map | RegionKind::Loop => {
                 return Err(Error::Internal("a loop without a plan".into()));

@@ -1,6 +1,7 @@
 """Models that came out of what `random_models.py` found wrong, made small."""
 
 from keras import Input, Model, Sequential, layers, ops
+from keras.dtype_policies import DTypePolicy, DTypePolicyMap
 from models import example
 
 
@@ -110,3 +111,18 @@ def masked_scores():
     attention = layers.MultiHeadAttention(2, 3)
     output, scores = attention(x, x, use_causal_mask=True, return_attention_scores=True)
     return Model(x, [output, scores, layers.Softmax(axis=2)(scores)])
+
+
+@example
+def mapped_policies():
+    """A map of dtype policies: by path, by pattern, for parts of layers, and its default for the rest."""
+    single, half = DTypePolicy("float32"), DTypePolicy("float16")
+    keys = {"dense": single, "mha(/.*)?": single, "lstm(/lstm_cell)?": single}
+    policies = DTypePolicyMap("float16", keys | {"half/.*": half})
+    x = Input((4, 3))
+    hidden = layers.Dense(3, dtype=policies, name="dense")(x)
+    attended = layers.MultiHeadAttention(2, 3, dtype=policies, name="mha")(hidden, hidden)
+    last = layers.LSTM(2, dtype=policies, name="lstm")(attended)
+    added = layers.Add(dtype=policies, name="half")([x, x])
+    flipped = layers.Permute((2, 1), dtype=policies, name="dense_of_other")(x)
+    return Model(x, [hidden, attended, last, added, flipped])
