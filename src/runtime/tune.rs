@@ -135,7 +135,7 @@ impl Subject {
     /// Runs each kernel on numbers of any sign and on positive ones, which everything can be computed of.
     fn measure(&self, gpu: &Gpu, span: Duration) -> Result<Measured> {
         let samples =
-            [Sample::new(&self.program, -1.0..1.0)?, Sample::new(&self.program, 0.5..1.5)?];
+            [Sample::new(&self.program, &(-1.0..1.0))?, Sample::new(&self.program, &(0.5..1.5))?];
         let mut kernels: Vec<(&'static str, Verdict)> = Vec::new();
         for &kernel in &self.choice.kernels {
             let best = kernels.iter().filter_map(|(_, verdict)| verdict.seconds());

@@ -28,8 +28,8 @@ impl Sample {
     ///
     /// # Errors
     /// As [`Compiled::run`].
-    pub fn new(program: &Program, floats: Range<f32>) -> Result<Sample> {
-        let fill = |(seed, spec)| filled(spec, seed as u32, &floats);
+    pub fn new(program: &Program, floats: &Range<f32>) -> Result<Sample> {
+        let fill = |(seed, spec)| filled(spec, seed as u32, floats);
         let inputs: Vec<Tensor> =
             program.inputs.iter().enumerate().map(fill).collect::<Result<_>>()?;
         let host =

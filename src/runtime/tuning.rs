@@ -158,25 +158,25 @@ impl Tuning {
     /// [`Error::Invalid`] when it is no such table.
     pub fn parse(text: &str) -> Result<Tuning> {
         if text.len() as u64 > MAX_BYTES {
-            return Err(invalid(format!("more than {MAX_BYTES} bytes")));
+            return Err(invalid(&format!("more than {MAX_BYTES} bytes")));
         }
-        let json: Json = serde_json::from_str(text).map_err(|e| invalid(e.to_string()))?;
+        let json: Json = serde_json::from_str(text).map_err(|e| invalid(&e.to_string()))?;
         if json["schema"] != SCHEMA {
             let found = quote(&json["schema"].to_string());
-            return Err(invalid(format!("its schema is {found} instead of \"{SCHEMA}\"")));
+            return Err(invalid(&format!("its schema is {found} instead of \"{SCHEMA}\"")));
         }
         let adapters = json["adapters"].as_array();
-        let adapters = adapters.ok_or_else(|| invalid("'adapters' is no list".into()))?;
+        let adapters = adapters.ok_or_else(|| invalid("'adapters' is no list"))?;
         let mut tuning = Tuning::default();
         for entry in adapters {
             let problems = entry["problems"].as_object();
-            let problems = problems.ok_or_else(|| invalid("'problems' is no mapping".into()))?;
+            let problems = problems.ok_or_else(|| invalid("'problems' is no mapping"))?;
             let problems = problems
                 .iter()
                 .map(|(problem, tuned)| Ok((problem.clone(), Tuned::parse(problem, tuned)?)))
                 .collect::<Result<_>>()?;
             if tuning.adapters.insert(Adapter::parse(entry)?, problems).is_some() {
-                return Err(invalid("an adapter is there twice".into()));
+                return Err(invalid("an adapter is there twice"));
             }
         }
         Ok(tuning)
@@ -220,18 +220,18 @@ impl Adapter {
 
 impl Tuned {
     fn parse(problem: &str, entry: &Json) -> Result<Tuned> {
-        let wrong = |what: String| invalid(format!("problem '{}': {what}", quote(problem)));
+        let wrong = |what: &str| invalid(&format!("problem '{}': {what}", quote(problem)));
         let fastest = text(entry, "fastest")?;
         let seconds = entry["seconds"].as_object();
-        let seconds = seconds.ok_or_else(|| wrong("'seconds' is no mapping".into()))?;
+        let seconds = seconds.ok_or_else(|| wrong("'seconds' is no mapping"))?;
         let number = |(kernel, time): (&String, &Json)| {
             let time = time.as_f64().filter(|time| time.is_finite() && *time >= 0.0);
-            let time = time.ok_or_else(|| wrong(format!("no time of '{}'", quote(kernel))))?;
+            let time = time.ok_or_else(|| wrong(&format!("no time of '{}'", quote(kernel))))?;
             Ok((kernel.clone(), time))
         };
         let seconds = seconds.iter().map(number).collect::<Result<BTreeMap<_, _>>>()?;
         if !seconds.contains_key(&fastest) {
-            return Err(wrong(format!("'{}' was not measured", quote(&fastest))));
+            return Err(wrong(&format!("'{}' was not measured", quote(&fastest))));
         }
         Ok(Tuned { fastest, seconds })
     }
@@ -239,10 +239,10 @@ impl Tuned {
 
 fn text(entry: &Json, key: &str) -> Result<String> {
     let text = entry[key].as_str();
-    Ok(text.ok_or_else(|| invalid(format!("'{key}' is no text")))?.to_owned())
+    Ok(text.ok_or_else(|| invalid(&format!("'{key}' is no text")))?.to_owned())
 }
 
-fn invalid(reason: String) -> Error {
+fn invalid(reason: &str) -> Error {
     Error::Invalid(format!("no table of `keraunos tune`: {reason}; make one anew"))
 }
 
