@@ -119,7 +119,7 @@ fn narrow_inputs_and_outputs_of_any_extents_go_through() {
             let computed = computed.cast(dtype);
             let outputs =
                 [x, x.reshape([len]), x.transpose(&back), computed, x.binary("ge", kept), kept];
-            let ids = outputs.map(|value| value.id());
+            let ids = outputs.map(keraunos::graph::Value::id);
             graph.assign(&state, computed);
             let program = Program::new(graph.finish().unwrap(), &ids);
             let input = [numbers(&shape).cast(dtype)];

@@ -148,3 +148,22 @@ fn einsum_dense_has_no_ternary_mode() {
     let error = Model::from_config(root, &CustomObjects::new()).unwrap_err().to_string();
     assert!(error.contains("EinsumDense 'einsum' in mode ternary"), "{error}");
 }
+
+#[test]
+fn a_kernel_that_changes_is_packed_anew() {
+    for (name, model) in models() {
+        let x = input(&model);
+        let run = || model.call(std::slice::from_ref(&x), &Device::Host).unwrap().remove(0);
+        let (before, again) = (run(), run());
+        assert!(before == again, "{name}: what was kept gives other numbers");
+        let variables = model.variables();
+        let numbers = variables.iter().map(|(_, v)| v).find(|v| v.spec().dtype.size() == 1);
+        let numbers = numbers.unwrap();
+        let value = numbers.value().unwrap();
+        let other = value.bytes().iter().map(|byte| byte ^ 0x55).collect();
+        numbers.assign(Tensor::from_bytes(value.spec().clone(), other).unwrap()).unwrap();
+        assert!(run() != before, "{name}: the kernel of before");
+        numbers.assign(value).unwrap();
+        assert!(run() == before, "{name}: the kernel is back");
+    }
+}

@@ -238,14 +238,13 @@ fn f16_bits(x: f32) -> u32 {
 }
 
 fn f16_of_bits(bits: u32) -> f32 {
-    let sign = (bits & 0x8000u) << 16u;
-    let fraction = bits & 0x3ffu;
-    let exponent = (bits >> 10u) & 0x1fu;
-    if exponent == 0u {
-        return bitcast<f32>(sign | bitcast<u32>(f32(fraction) * 5.9604644775390625e-8));
-    }
-    let wide = select(exponent + 112u, 255u, exponent == 31u);
-    return bitcast<f32>(sign | (wide << 23u) | (fraction << 13u));
+    let size = bits & 0x7fffu;
+    // Without a branch: weights are unpacked where products read them.
+    let normal = bitcast<f32>((size << 13u) + 0x38000000u);
+    let subnormal = f32(size) * 5.9604644775390625e-8;
+    let special = bitcast<f32>((size << 13u) | 0x7f800000u);
+    let unsigned = select(select(normal, special, size >= 0x7c00u), subnormal, size < 0x400u);
+    return bitcast<f32>(bitcast<u32>(unsigned) | ((bits & 0x8000u) << 16u));
 }
 
 fn shift_left_u32(a: u32, b: u32) -> u32 {

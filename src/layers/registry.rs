@@ -132,7 +132,7 @@ layers! {
         preprocessing::RandomSaturation,
         preprocessing::RandomSharpness,
         preprocessing::Solarization,
-        preprocessing::AugMix("training"),
+        preprocessing::AugMix,
         preprocessing::RandAugment("bounding boxes in training"),
         preprocessing::RandomColorJitter,
         preprocessing::RandomElasticTransform("bounding boxes in training"),

@@ -82,6 +82,11 @@
 //! side, which is one transaction of memory; a transpose goes by tiles. Both are tested for their
 //! numbers on any adapter; how fast they are on a real GPU has not been measured.
 //!
+//! Weights, inputs and outputs of fewer than 32 bits lie packed, two or four to a word
+//! (`program::pass::at_rest`): the memory of a model's weights is that of its file, and a product reads
+//! half or a quarter of the bytes. Kernels unpack the right operand, or a convolution's filter, where
+//! they read it; sums are float32. What is computed between takes a word for each element.
+//!
 //! # On Mesa's software adapter
 //!
 //! It loads and stores every element of a vector apart, for about 1.2 and 2 ns of processor time each,
@@ -121,9 +126,12 @@
 //!   same memory.
 //! * Convolutions and both their gradients are such products. A row of the left operand is a window in
 //!   pieces, one for each tap, so that nothing is gathered; with few channels, the taps of a row are one
-//!   piece, behind a padded copy of the input. Filters are packed as weights are. A convolution of
-//!   stride 2 or more spends zeros in its input gradient; depthwise gradients and those of groups have
-//!   no kernel of their own yet.
+//!   piece, behind a padded copy of the input. Filters are packed as weights are. Positions that the
+//!   same taps reach are computed together in the input gradient of a convolution with stride 2 or
+//!   more; the other taps are left out. Convolutions of each channel by itself and their gradients go
+//!   along channels, without packing.
+//! * A kernel of integers of few bits is unpacked and packed for its product once, until it changes, as
+//!   far as packed forms have room.
 //! * What follows an anchor (bias, activation, residual) works in the anchor's memory on each block of
 //!   rows as it is finished, while it is cached, instruction by instruction over runs of 512 elements.
 //!   A run takes several lines where lines are short, so that looking up an instruction costs little.

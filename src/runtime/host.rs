@@ -20,6 +20,7 @@ use crate::program::region::{Region, RegionKind};
 use crate::program::{Options, Pass, Program};
 use crate::runtime::host_body::{self, Behind, Operand};
 use crate::runtime::host_loop::HostLoop;
+use crate::runtime::host_unpacked::Unpacked;
 use crate::runtime::host_value::{HostValue, Memory};
 use crate::runtime::{host_kernels, host_reduce, lower};
 use crate::tensor::{Array, Resident, Tensor, Variable, Words};
@@ -32,6 +33,7 @@ pub struct HostPlan {
     dead: Vec<Vec<NodeId>>,
     hoisted: Option<Hoisted>,
     loops: HashMap<NodeId, HostLoop>,
+    unpacked: Unpacked,
     memory: Arc<Memory>,
 }
 
@@ -150,7 +152,8 @@ impl HostPlan {
         });
         let loops = loops.collect::<Result<_>>()?;
         let memory = Arc::clone(memory);
-        Ok(HostPlan { regions, constants, dead, hoisted, loops, memory })
+        let unpacked = Unpacked::default();
+        Ok(HostPlan { regions, constants, dead, hoisted, loops, unpacked, memory })
     }
 
     /// Computes the returned outputs.
@@ -327,15 +330,15 @@ impl HostPlan {
                 let unpacked = match (&region.prologue, node.inputs.get(1)) {
                     (Some(prologue), Some(&id)) => {
                         let spec = &program.nodes[id].spec;
-                        let into = memory.array(spec.clone());
-                        let array = host_body::map(prologue, &operands(&prologue.operands)?, into)?;
-                        Some((spec, Arc::new(HostValue::new(array))))
+                        let code = (prologue, &*operands(&prologue.operands)?);
+                        let place = (program, region.root);
+                        Some((spec, self.unpacked.get(place, code, spec, memory)?))
                     }
                     _ => None,
                 };
-                inputs.extend(unpacked.as_ref().map(|(spec, value)| (*spec, &**value)));
+                inputs.extend(unpacked.as_ref().map(|(spec, right)| (*spec, right.value())));
                 let words = host_kernels::compute(&node.op, &inputs, &node.spec, &behind, memory)?;
-                unpacked.into_iter().for_each(|(_, value)| memory.give(value));
+                unpacked.into_iter().for_each(|(_, right)| right.done(memory));
                 words
             }
             RegionKind::Rows | RegionKind::Attention { .. } => {

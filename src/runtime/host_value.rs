@@ -77,6 +77,15 @@ impl HostValue {
         Ok(packed(strips))
     }
 
+    /// The value without its array, if there is room for how it was packed; gives the other memory back.
+    pub fn packed_only(mut self, memory: &Memory) -> Option<HostValue> {
+        let spec = self.array.spec.clone();
+        let words = std::mem::replace(&mut self.array.words, Words::zeros(spec.dtype.lane(), 0));
+        memory.keep(words.into_bits());
+        let packed = self.packed.get_mut().unwrap_or_else(PoisonError::into_inner);
+        (!packed.is_empty()).then_some(self)
+    }
+
     fn known(&self, layout: &Layout) -> Option<Arc<Strips>> {
         let packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
         packed
