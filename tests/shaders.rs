@@ -88,6 +88,9 @@ fn launches() -> Vec<Launch> {
                 all.push(conv_direct::launch(&conv(kind, channels), &caps, around));
                 let eight = Conv { in_channels: 8, out_channels: 8, ..conv(kind, 8) };
                 all.push(conv_depthwise::launch(&eight, &caps, around));
+                if conv_depthwise_line::applies(&eight) {
+                    all.push(conv_depthwise_line::launch(&eight, &caps, around));
+                }
             }
         }
         all.push(conv_filter_grad_split::launch(&conv(ConvKind::FilterGrad, 2), &caps, &identity));

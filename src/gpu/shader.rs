@@ -26,6 +26,7 @@ pub const FILES: &[(&str, &str)] = embed![
     "cholesky",
     "conv_block",
     "conv_depthwise",
+    "conv_depthwise_line",
     "conv_direct",
     "conv_filter_grad",
     "conv_filter_grad_split",

@@ -5,8 +5,8 @@ use crate::gpu::{Caps, Kind};
 use crate::kernels::build::{is_fours, words};
 use crate::kernels::variant::{Variant, choose};
 use crate::kernels::{
-    Epilogue, Launch, MatMul, choose_matmul, conv_block, conv_depthwise, conv_direct,
-    conv_filter_grad, conv_filter_grad_split, conv_gemm,
+    Epilogue, Launch, MatMul, choose_matmul, conv_block, conv_depthwise, conv_depthwise_line,
+    conv_direct, conv_filter_grad, conv_filter_grad_split, conv_gemm,
 };
 
 /// What is computed.
@@ -80,8 +80,8 @@ pub struct Params {
 /// The kernel for a convolution on an adapter.
 ///
 /// Where the filter has one tap and nothing is skipped, it is a matrix product. For the rest, where no
-/// measurement has chosen: one channel per group is the depthwise kernel, or, with unsuitable channels,
-/// the direct one, which also serves groups of fewer than four output channels. Everything else, and the
+/// measurement has chosen: one channel per group is the depthwise kernel, on a software adapter the one for
+/// neighbours at once, or, with unsuitable channels, the direct one, which also serves groups of fewer than four output channels. Everything else, and the
 /// gradient of the filter, works in registers alone on a software adapter and in workgroup memory on a
 /// GPU.
 ///
@@ -90,7 +90,11 @@ pub struct Params {
 pub fn choose_conv(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch> {
     match problem.as_matmul() {
         Some(product) => choose_matmul(&product, caps, epilogue),
-        None => choose(problem.name(), problem, &problem.variants(caps), caps, epilogue),
+        None => {
+            let unpacking = if epilogue.computes_b { " unpacking" } else { "" };
+            let name = problem.name() + unpacking;
+            choose(name, problem, &problem.variants(caps), caps, epilogue)
+        }
     }
 }
 
@@ -98,9 +102,8 @@ impl Conv {
     /// The kernels that can compute it, the one for the adapter's kind first.
     fn variants(&self, caps: &Caps) -> Vec<Variant<Conv>> {
         let direct = Variant { kernel: "conv_direct", launch: conv_direct::launch };
-        if conv_depthwise::applies(self) {
-            let launch = conv_depthwise::launch;
-            return vec![Variant { kernel: "conv_depthwise", launch }, direct];
+        if let Some(variants) = self.depthwise_variants(caps) {
+            return variants;
         }
         let mut variants: Vec<Variant<Conv>> = match self.kind {
             ConvKind::FilterGrad => {
@@ -121,6 +124,22 @@ impl Conv {
             variants.insert(0, direct);
         }
         variants
+    }
+
+    /// The same for one channel in each group, with a kernel for it.
+    fn depthwise_variants(&self, caps: &Caps) -> Option<Vec<Variant<Conv>>> {
+        let mut variants = Vec::with_capacity(2);
+        if conv_depthwise::applies(self) {
+            let launch = conv_depthwise::launch;
+            variants.push(Variant { kernel: "conv_depthwise", launch });
+        }
+        if conv_depthwise_line::applies(self) {
+            let launch = conv_depthwise_line::launch;
+            // Neighbours at once are for adapters that pay for every load.
+            let at = if caps.kind == Kind::Software { 0 } else { variants.len() };
+            variants.insert(at, Variant { kernel: "conv_depthwise_line", launch });
+        }
+        (!variants.is_empty()).then_some(variants)
     }
 
     /// All that tells it apart from others.
@@ -193,7 +212,7 @@ impl Conv {
         self.kernel.iter().product()
     }
 
-    fn out_extents(&self) -> [usize; 3] {
+    pub(super) fn out_extents(&self) -> [usize; 3] {
         if self.kind == ConvKind::InputGrad { self.input } else { self.output }
     }
 

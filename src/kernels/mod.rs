@@ -12,6 +12,7 @@ mod build;
 mod conv;
 pub mod conv_block;
 pub mod conv_depthwise;
+pub mod conv_depthwise_line;
 pub mod conv_direct;
 pub mod conv_filter_grad;
 pub mod conv_filter_grad_split;

@@ -18,7 +18,10 @@ pub fn unpack_int4(packed: Value<'_>, length: usize, axis: usize) -> Value<'_> {
     let bytes = packed.gather(byte, axis).cast(DType::Int32);
     let shape = bytes.shape();
     let mut along = vec![1; shape.rank()];
-    along[axis] = length;
+    // What an earlier error leaves behind has no axes.
+    if let Some(extent) = along.get_mut(axis) {
+        *extent = length;
+    }
     let shift = place.binary("and", place.like(1.0)) * place.like(4.0);
     let shift = shift.reshape(along).broadcast(shape);
     let half = bytes.binary("shr", shift).binary("and", bytes.like(15.0));
