@@ -92,6 +92,15 @@ pub fn file(name: &str) -> Result<&'static str> {
         .ok_or_else(|| Error::Internal(format!("no shader file '{name}'")))
 }
 
+/// A number that changes with any file under `shaders/`.
+pub fn checksum() -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for (name, text) in FILES {
+        [name, text].iter().for_each(|part| hasher.update(part.as_bytes()));
+    }
+    hasher.finalize()
+}
+
 /// The whole text of a kernel: prelude, then the file with its imports resolved, first among
 /// `modules` (name and text), then among the embedded files.
 ///

@@ -32,6 +32,7 @@ pub mod rows;
 pub mod segment_reduce;
 pub mod sort_step;
 pub mod triangular_solve;
+mod variant;
 
 pub use access::{Access, Rows};
 pub use attention::{Attention, Strides, choose_attention, text as attention_text};
@@ -84,6 +85,17 @@ pub enum Right {
     /// Whatever the epilogue's text reads in `fn element_b(i: u32) -> f32`, which gives the elements by
     /// their linear position. The text's first operand takes the place of the buffer.
     Computed,
+}
+
+impl Right {
+    /// What it adds to the name of a problem, by which measurements are kept.
+    fn title(self) -> &'static str {
+        match self {
+            Right::Words => "",
+            Right::Halves(_) => " halves",
+            Right::Computed => " unpacking",
+        }
+    }
 }
 
 /// The formats of floats of 16 bits.
