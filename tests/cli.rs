@@ -405,6 +405,38 @@ fn bench_writes_the_schema_of_the_manual() {
 }
 
 #[test]
+fn tune_keeps_a_table_that_other_commands_take() {
+    let folder = Folder::new();
+    let (table, arrays) = (folder.path("new/tuned.json"), arrays("cnn"));
+    let tune = ["tune", &model("cnn"), "--device", "software", "--output", &table];
+    let text = succeed(&[&tune[..], &["--batch", "2", "--seconds", "0"]].concat());
+    assert!(text.contains("conv_block") && text.contains(&table), "{text}");
+    let read = || serde_json::from_slice::<Json>(&fs::read(&table).unwrap()).unwrap();
+    let count = |table: &Json| table["adapters"][0]["problems"].as_object().unwrap().len();
+    let first = read();
+    assert_eq!(first["schema"], "keraunos-tuned/1");
+    let report = succeed(&[&tune[..], &["--batch", "3", "--seconds", "0", "--json"]].concat());
+    let report: Json = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["schema"], "keraunos-tune/1");
+    assert!(report["problems"].as_array().unwrap().iter().all(|p| p["fastest"].is_string()));
+    assert!(count(&read()) > count(&first), "what was there stays");
+    let outputs = ["plain.npz", "tuned.npz"].map(|name| folder.path(name));
+    let predict =
+        ["predict", &model("cnn"), "--inputs", &arrays, "--device", "software", "--output"];
+    succeed(&[&predict[..], &[&outputs[0]]].concat());
+    succeed(&[&predict[..], &[&outputs[1], "--tuned", &table]].concat());
+    let same = ["--inputs", &arrays, "--expected", &outputs[0], "--tuned", &table];
+    succeed(&[&["compare", &model("cnn"), "--device", "software"][..], &same].concat());
+    fs::write(&table, "{}").unwrap();
+    assert!(
+        fail(&[&predict[..], &[&outputs[1], "--tuned", &table]].concat(), 1).contains("schema")
+    );
+    assert!(fail(&["tune", &model("cnn"), "--output", &table], 1).contains("schema"));
+    fs::remove_file(&table).unwrap();
+    assert!(fail(&["tune", &model("cnn"), "--output", &table], 2).contains("host"));
+}
+
+#[test]
 fn profile_tells_the_time_of_each_layer() {
     for device in ["host", "software"] {
         let text =
