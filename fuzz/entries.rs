@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use keraunos::saving::h5::H5File;
+use keraunos::saving::json::{parse, to_python};
 use keraunos::saving::npz::Npz;
 use keraunos::saving::{Archive, LegacyFile, Limits, Store};
 use keraunos::{CustomObjects, Error, LoadOptions, Model, Tensor, load_model_from};
@@ -80,6 +81,46 @@ pub fn model(data: &[u8]) -> Result<()> {
     for (_, variable) in model.variables().iter().filter(|(_, v)| v.spec().bytes() <= READ) {
         variable.value()?;
     }
+    Ok(())
+}
+
+/// A whole model, which is saved and loaded again.
+///
+/// # Errors
+/// What is wrong with the bytes.
+///
+/// # Panics
+/// If the copy is not the model.
+pub fn round_trip(data: &[u8]) -> Result<()> {
+    let options = LoadOptions { limits: limits(), ..LoadOptions::default() };
+    let model = load_model_from(Arc::new(data.to_vec()), &options)?;
+    let mut copy = Vec::new();
+    model.save_to(&mut copy)?;
+    let again = load_model_from(Arc::new(copy), &options);
+    let again = again.unwrap_or_else(|e| panic!("what was saved is not loaded: {e}"));
+    assert_eq!(again.to_json(), model.to_json());
+    let (weights, expected) = (again.variables(), model.variables());
+    assert_eq!(weights.len(), expected.len());
+    for ((path, variable), (_, expected)) in weights.iter().zip(&expected) {
+        let (value, expected) = (variable.value()?, expected.value()?);
+        // Bits: what is not a number is not equal to itself.
+        assert!(value.spec() == expected.spec() && value.bytes() == expected.bytes(), "{path}");
+    }
+    Ok(())
+}
+
+/// JSON, which is written and read again.
+///
+/// # Errors
+/// What is wrong with the bytes.
+///
+/// # Panics
+/// If what was written reads as something else.
+pub fn json(data: &[u8]) -> Result<()> {
+    let json = parse(data, "fuzzed", &limits())?;
+    let text = to_python(&json);
+    let again = parse(text.as_bytes(), "written", &limits());
+    assert_eq!(again.unwrap_or_else(|e| panic!("what was written is not read: {e}")), json);
     Ok(())
 }
 

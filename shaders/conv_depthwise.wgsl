@@ -3,13 +3,14 @@
 // Shapes    source: [N, D, H, W, C]; filter: [taps, 1, C]; out: [N, D, H, W, C]; C divides by 4.
 // Grid      one invocation per four channels of one position.
 // Prelude   WG: invocations per workgroup; DIVIDED: as conv_block.
+// Modules   operand_b: lib/b_vec4, lib/b_halves_vec4, or lib/b_computed where the epilogue has element_b.
 // Accuracy  float32; products are added to the running sum in the order of taps.
 
 #import lib/index
 #import lib/conv
 
 @group(0) @binding(0) var<storage, read> a: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> b: array<vec4<f32>>;
+#import operand_b
 #import epilogue
 @group(0) @binding(2) var<storage, read_write> out: array<Out>;
 
@@ -34,7 +35,7 @@ fn main(
             for (var tw = 0; tw < params.taps_w; tw++) {
                 let at = source_of(row, vec3(td, th, tw));
                 if at != NOWHERE {
-                    sum += a[at / 4u + quad] * b[filter_at];
+                    sum += a[at / 4u + quad] * load_b(filter_at * 4u, 4u);
                 }
                 filter_at += quads;
             }

@@ -3,13 +3,14 @@
 // Shapes    as conv_block.
 // Grid      one invocation per output element.
 // Prelude   WG: invocations per workgroup; B_TRANSPOSED, DIVIDED: as conv_block.
+// Modules   operand_b: lib/b_scalar, lib/b_halves, or lib/b_computed where the epilogue has element_b.
 // Accuracy  float32; products are added to the running sum in the order of taps, then channels.
 
 #import lib/index
 #import lib/conv
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+#import operand_b
 #import epilogue
 @group(0) @binding(2) var<storage, read_write> out: array<Out>;
 
@@ -19,7 +20,7 @@ fn sum_of_channels(at: u32, filter_base: u32, col: u32) -> f32 {
     for (var k = 0u; k < params.depth; k++) {
         let line = select(k, col, B_TRANSPOSED);
         let column = select(col, k, B_TRANSPOSED);
-        sum += a[at + k] * b[filter_base + line * params.line + column];
+        sum += a[at + k] * element_b(filter_base + line * params.line + column);
     }
     return sum;
 }

@@ -6,13 +6,14 @@
 //           positions, then groups.
 // Memory    two tiles of 64 x 16 elements, 8.5 KiB of workgroup memory, filled before it is read.
 // Prelude   B_TRANSPOSED, DIVIDED: as conv_block.
+// Modules   operand_b: lib/b_scalar, lib/b_halves, or lib/b_computed where the epilogue has element_b.
 // Accuracy  float32; products are added to the running sum in the order of taps, then channels.
 
 #import lib/index
 #import lib/conv
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+#import operand_b
 #import epilogue
 @group(0) @binding(2) var<storage, read_write> out: array<Out>;
 #import lib/block
@@ -36,7 +37,7 @@ fn element_of_b(base: u32, tap: u32, k: u32, col: u32, inside: bool) -> f32 {
     if inside && col < params.cols {
         let line = select(k, col, B_TRANSPOSED);
         let column = select(col, k, B_TRANSPOSED);
-        return b[base + tap * params.tap_stride + line * params.line + column];
+        return element_b(base + tap * params.tap_stride + line * params.line + column);
     }
     return 0.0;
 }

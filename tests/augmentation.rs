@@ -31,16 +31,21 @@ impl Case {
         format!("{} {}", self.record["class_name"], self.record["config"])
     }
 
-    /// The images, and where the case has them boxes and labels.
-    fn inputs(&self) -> Vec<Tensor> {
+    /// What the layer is given under each key of its mapping: a tensor, or the tensors of boxes.
+    fn inputs(&self) -> Vec<(&'static str, Vec<Tensor>)> {
         let shape = self.shape();
         let pixel = |i: usize| (255.0 * ((37 * i) % 101) as f64 / 101.0) as f32;
         let images: Vec<f32> = (0..shape.iter().product()).map(pixel).collect();
-        let mut inputs = vec![Tensor::new(shape, &images).unwrap()];
+        let images = Tensor::new(shape, &images).unwrap();
+        let mut inputs = vec![("images", vec![images.clone()])];
         if self.numbers("boxes").is_some() {
             let boxes = [0.5f32, 1.0, 3.0, 4.0, 2.0, 0.0, 5.5, 2.5].repeat(3);
-            inputs.push(Tensor::new([3, 2, 4], &boxes).unwrap());
-            inputs.push(Tensor::new([3, 2], &[1.0f32, 2.0].repeat(3)).unwrap());
+            let boxes = Tensor::new([3, 2, 4], &boxes).unwrap();
+            let labels = Tensor::new([3, 2], &[1.0f32, 2.0].repeat(3)).unwrap();
+            inputs.push(("bounding_boxes", vec![boxes, labels]));
+        }
+        if self.numbers("masks").is_some() {
+            inputs.push(("segmentation_masks", vec![images]));
         }
         inputs
     }
@@ -53,21 +58,19 @@ impl Case {
         let layer = (def.new)(&config).unwrap();
         config.finish().unwrap();
         let (graph, inputs) = (Graph::new(), self.inputs());
-        let values: Vec<Value<'_>> =
-            inputs.iter().map(|input| graph.input(Spec::clone(input.spec()))).collect();
-        let args = match values.as_slice() {
-            [images, boxes, labels] => Arg::Dict(vec![
-                ("images".into(), Arg::Tensor(*images)),
-                (
-                    "bounding_boxes".into(),
-                    Arg::Dict(vec![
-                        ("boxes".into(), Arg::Tensor(*boxes)),
-                        ("labels".into(), Arg::Tensor(*labels)),
-                    ]),
-                ),
-            ]),
-            values => Arg::Tensor(values[0]),
+        let value = |tensor: &Tensor| Arg::Tensor(graph.input(Spec::clone(tensor.spec())));
+        let item = |(key, tensors): &(&str, Vec<Tensor>)| {
+            let arg = match tensors.as_slice() {
+                [boxes, labels] => Arg::Dict(vec![
+                    ("boxes".into(), value(boxes)),
+                    ("labels".into(), value(labels)),
+                ]),
+                tensors => value(&tensors[0]),
+            };
+            ((*key).to_owned(), arg)
         };
+        let args: Arg<Value<'_>> = Arg::Dict(inputs.iter().map(item).collect());
+        let inputs: Vec<Tensor> = inputs.into_iter().flat_map(|(_, tensors)| tensors).collect();
         let outputs = Context::new(&graph, true).call(layer.as_ref(), &CallArgs::one(args));
         let outputs: Vec<Nested<usize>> = outputs
             .map(|outputs| outputs.flatten().into_iter().map(|v| Nested::Leaf(v.id())).collect())
@@ -83,7 +86,7 @@ impl Case {
     fn check(&self, device: &Device) -> Option<String> {
         let found = self.compute(device);
         // A mapping's values come in the order of its keys.
-        let expected = ["boxes", "labels", "output"].map(|key| self.numbers(key));
+        let expected = ["boxes", "labels", "output", "masks"].map(|key| self.numbers(key));
         found.iter().zip(expected.into_iter().flatten()).find_map(|(found, expected)| {
             let pairs = found.iter_f64().zip(&expected).enumerate();
             let far = |(_, (x, y)): &(usize, (f64, &f32))| {
@@ -120,4 +123,36 @@ fn devices_draw_the_same() {
     let failures: Vec<String> =
         classes.by_ref().filter_map(|class| one(class)?.check(&device)).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// What AugMix makes of the images of all cases.
+fn mixed(config: &str, device: &Device) -> Vec<f64> {
+    let record: Json = serde_json::from_str(config).unwrap();
+    let record = serde_json::json!({
+        "class_name": "AugMix", "config": record, "shape": [2, 4, 4, 3],
+    });
+    let found = Case { record }.compute(device);
+    found[0].iter_f64().collect()
+}
+
+#[test]
+fn chains_are_mixed_by_shares_of_one() {
+    let images: Vec<f64> = Case {
+        record: serde_json::json!({"class_name": "AugMix", "config": {}, "shape": [2, 4, 4, 3]}),
+    }
+    .inputs()[0]
+        .1[0]
+        .iter_f64()
+        .collect();
+    // Chains without operations leave the images as they are, whatever their shares.
+    let same = mixed(r#"{"chain_depth": 0, "seed": 1}"#, &Device::Host);
+    let far = same.iter().zip(&images).find(|(x, y)| (*x - *y).abs() > 1e-3);
+    assert!(far.is_none(), "{far:?}");
+    // Others change them, differently for each seed and equally for the same.
+    let some = |seed: i64| {
+        mixed(&format!(r#"{{"num_chains": 2, "chain_depth": 2, "seed": {seed}}}"#), &Device::Host)
+    };
+    let (first, second) = (some(2), some(3));
+    assert!(first != images && first != second && first == some(2));
+    assert!(first.iter().chain(&second).all(|x| (0.0..=255.0).contains(x)));
 }

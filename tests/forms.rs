@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use keraunos::saving::Replace;
 use keraunos::saving::legacy::{LegacyContents, LegacyLayer, write_legacy};
 use keraunos::saving::saving_lib::{LoadWeightsOptions, SaveWeightsOptions, load_model_from};
 use keraunos::{CustomObjects, Device, LoadOptions, Model, SaveOptions, Tensor, load_model};
@@ -149,7 +150,7 @@ fn the_oldest_files_are_read() {
         ],
         optimizer: Vec::new(),
     };
-    write_legacy(&path, contents, true, &mut |_, _| {}).unwrap();
+    write_legacy(&path, contents, Replace::default(), &mut |_, _| {}).unwrap();
     let model = load_model(&path).unwrap();
     let x = Tensor::new([2, 2], &[1f32, 0.0, 0.0, 1.0]).unwrap();
     let y = model.call(&[x], &Device::Host).unwrap();

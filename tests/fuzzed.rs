@@ -1,15 +1,21 @@
 //! The entries of the fuzz targets, with damage that is the same in every run: whatever the bytes are, an
 //! entry ends soon, without a panic, and what it says is fit to be shown. And sweeps over whole files:
 //! every cut is refused, and no flipped bit of an archive changes a weight unseen.
+//!
+//! The sweeps take every place where a file begins and ends, and some between; all of them, which takes
+//! minutes, with `KERAUNOS_EVERY` set.
 
 #[path = "../fuzz/entries.rs"]
 mod entries;
+
+mod common;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use common::damage::Random;
 use keraunos::{Error, LoadOptions, Model, Tensor, load_model_from};
 
 /// What one input may take on a busy machine.
@@ -20,50 +26,6 @@ const MESSAGE: usize = 1_000;
 const SEED_BYTES: u64 = 64 << 10;
 
 type Entry = fn(&[u8]) -> Result<(), Error>;
-
-/// SplitMix64: the same damage in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound.max(1) as u64) as usize
-    }
-
-    /// Damages bytes in one to four places: bits, bytes, numbers at the edges of their types, pieces that
-    /// are moved, repeated or lost.
-    fn damage(&mut self, bytes: &mut Vec<u8>) {
-        const NUMBERS: [u64; 8] =
-            [0, 1, 0x7f, 0xff, 0xffff, 0x7fff_ffff, 0xffff_ffff, 0x7fff_ffff_ffff_ffff];
-        for _ in 0..1 + self.below(4) {
-            let at = self.below(bytes.len());
-            let end = (at + 1 + self.below(16)).min(bytes.len());
-            match self.below(6) {
-                _ if bytes.is_empty() => bytes.push(0),
-                0 => bytes[at] ^= 1 << self.below(8),
-                1 => bytes[at] = self.below(256) as u8,
-                2 => {
-                    let number = NUMBERS[self.below(NUMBERS.len())].to_le_bytes();
-                    let width = (1 << self.below(4)).min(bytes.len() - at);
-                    bytes[at..at + width].copy_from_slice(&number[..width]);
-                }
-                3 => {
-                    let to = self.below(bytes.len() - (end - at) + 1);
-                    bytes.copy_within(at..end, to);
-                }
-                4 => {
-                    let piece = bytes[at..end].to_vec();
-                    let to = self.below(bytes.len());
-                    bytes.splice(to..to, piece);
-                }
-                _ => drop(bytes.drain(at..end)),
-            }
-        }
-    }
-}
 
 fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models")
@@ -154,6 +116,38 @@ fn whole_models() {
 }
 
 #[test]
+fn saved_models() {
+    let mut seeds = files(&models().join("versions/3.15.1"), &[".keras", ".h5"]);
+    seeds.extend(files(&models(), &[".keras"]));
+    run("round_trip", entries::round_trip, &seeds, 200);
+}
+
+#[test]
+fn json() {
+    let mut seeds = members(&files(&models(), &[".keras"]), "config.json");
+    seeds.push(br#"[-0.0, 1e-300, NaN, -Infinity, "\ud83d\ude00\u0000", {"": null}, [[]], 18446744073709551615]"#.to_vec());
+    run("json", entries::json, &seeds, 3_000);
+}
+
+/// What is not fuzzed under its name is forgotten.
+#[test]
+fn every_entry_has_its_target_and_its_test() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(folder.join(path)).unwrap();
+    let (code, manifest) = (read("fuzz/entries.rs"), read("fuzz/Cargo.toml"));
+    let entries = code.split("\npub fn ").skip(1).filter_map(|rest| rest.split('(').next());
+    let mut count = 0;
+    for name in entries {
+        let target = read(&format!("fuzz/targets/{name}.rs"));
+        assert!(target.contains(&format!("entries::{name}(data)")), "{name}");
+        assert!(manifest.contains(&format!("path = \"targets/{name}.rs\"")), "{name}");
+        assert!(read("tests/fuzzed.rs").contains(&format!("entries::{name}, &")), "{name}");
+        count += 1;
+    }
+    assert_eq!(count, folder.join("fuzz/targets").read_dir().unwrap().count());
+}
+
+#[test]
 fn arrays() {
     run("npz", entries::npz, &files(&models(), &[".npz"]), 3_000);
 }
@@ -166,9 +160,22 @@ fn weights(model: &Model) -> Vec<Tensor> {
     model.variables().iter().map(|(_, variable)| variable.value().unwrap()).collect()
 }
 
+fn every() -> bool {
+    std::env::var_os("KERAUNOS_EVERY").is_some()
+}
+
 /// Places of a file: all of them where it begins and ends, which is where its structure stands, some between.
 fn places(len: usize, edge: usize, stride: usize) -> impl Iterator<Item = usize> {
-    (0..len).filter(move |&at| at < edge || at + edge >= len || at.is_multiple_of(stride))
+    let is_near = move |at: usize| at < edge || at + edge >= len;
+    (0..len).filter(move |&at| every() || is_near(at) || at.is_multiple_of(stride))
+}
+
+/// Bits of a file: one of each of its [`places`], or all of them.
+fn bits(len: usize, edge: usize, stride: usize) -> impl Iterator<Item = (usize, u8)> {
+    places(len, edge, stride).enumerate().flat_map(|(round, at)| {
+        let bits = if every() { 0..8 } else { round % 8..round % 8 + 1 };
+        bits.map(move |bit| (at, 1 << bit))
+    })
 }
 
 #[test]
@@ -199,9 +206,9 @@ fn a_flipped_bit_of_an_archive_is_refused_or_changes_nothing() {
     let honest = load(bytes.clone()).unwrap();
     let (config, expected) = (honest.config().clone(), weights(&honest));
     let mut refused = 0;
-    for (round, at) in places(bytes.len(), 400, 37).enumerate() {
+    for (at, bit) in bits(bytes.len(), 400, 37) {
         let mut damaged = bytes.clone();
-        damaged[at] ^= 1 << (round % 8);
+        damaged[at] ^= bit;
         match load(damaged) {
             Ok(model) => {
                 assert!(model.config() == &config && weights(&model) == expected, "byte {at}");
@@ -219,9 +226,9 @@ fn a_flipped_bit_of_an_archive_is_refused_or_changes_nothing() {
 #[test]
 fn a_flipped_bit_of_the_older_format_is_survived() {
     let bytes = std::fs::read(models().join("versions/3.15.1/sequential.h5")).unwrap();
-    for (round, at) in places(bytes.len(), 300, 61).enumerate() {
+    for (at, bit) in bits(bytes.len(), 300, 61) {
         let mut damaged = bytes.clone();
-        damaged[at] ^= 1 << (round % 8);
+        damaged[at] ^= bit;
         assert_eq!(misbehaviour(entries::model, &damaged), None, "byte {at}");
     }
 }

@@ -80,10 +80,35 @@ fn convolutions_and_their_gradients() {
         geometry([40, 40], 3, 1, 40),
         geometry([6, 18], 3, 2, 6),
         geometry([1, 7], 3, 1, 1),
+        geometry([40, 80], 3, 2, 40),
+        geometry([70, 70], 5, 3, 70),
+        geometry([12, 20], 3, 2, 4),
+        geometry([70, 35], 5, 3, 5),
     ];
     let dilated = ConvGeometry { dilation: [1, 2, 2], pad: [0, 2, 2], ..geometry([4, 6], 3, 1, 1) };
     // Padding in front alone, as `causal` and some of `same` are.
     let one_sided = ConvGeometry { pad: [0, 0, 2], output: [1, 7, 9], ..geometry([5, 6], 3, 1, 1) };
+    // Steps and gaps together, in a group and in several; steps along one axis; many positions.
+    for groups in [1, 2, 6] {
+        let apart = geometry([6, 12], 3, 2, groups);
+        geometries.push(ConvGeometry {
+            dilation: [1, 3, 2],
+            pad: [0, 3, 2],
+            output: [1, 5, 5],
+            ..apart
+        });
+        let along_one = ConvGeometry { stride: [1, 1, 2], output: [1, 9, 5], ..apart };
+        geometries.extend([along_one, ConvGeometry { batch: 30, ..apart }]);
+        let volume = ConvGeometry {
+            input: [5, 6, 7],
+            output: [3, 3, 4],
+            kernel: [3; 3],
+            stride: [2; 3],
+            pad: [1; 3],
+            ..apart
+        };
+        geometries.push(volume);
+    }
     geometries.extend([dilated, one_sided]);
     for g in geometries {
         let [x, kernel, y] = [g.x_shape(), g.kernel_shape(), g.y_shape()];

@@ -4,15 +4,14 @@
 mod common;
 
 use std::collections::HashMap;
-use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use common::hostile::{Case, cases, unpack};
 use common::{computing_time, peak_memory};
 use keraunos::saving::npz::read_npz;
 use keraunos::{Device, Error, PredictOptions, Tensor, load_model};
-use serde_json::Value as Json;
 
 /// Computing time of one case, at most.
 const TIME: Duration = Duration::from_secs(2);
@@ -21,44 +20,8 @@ const MESSAGE: usize = 1_000;
 /// Bytes of memory that the whole run may take, files and recordings included.
 const MEMORY: u64 = 512 << 20;
 
-struct Case {
-    id: String,
-    file: String,
-    verdict: String,
-    base: String,
-}
-
 /// Inputs and outputs of an honest model.
 type Recording = (Vec<Tensor>, Vec<Tensor>);
-
-fn shared() -> PathBuf {
-    std::env::var_os("KERAUNOS_SHARED").map_or("../shared".into(), PathBuf::from)
-}
-
-fn unpack(to: &Path) {
-    let path = shared().join("hostile/hostile.zip");
-    let bytes = std::fs::read(&path).unwrap_or_else(|e| {
-        panic!("{}: {e}; KERAUNOS_SHARED names the folder that holds hostile/", path.display())
-    });
-    zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap().extract(to).unwrap();
-}
-
-fn cases(set: &Path) -> Vec<Case> {
-    let mut text = String::new();
-    let mut file = std::fs::File::open(set.join("manifest.json")).unwrap();
-    file.read_to_string(&mut text).unwrap();
-    let manifest: Json = serde_json::from_str(&text).unwrap();
-    let field = |case: &Json, key: &str| case[key].as_str().unwrap_or_default().to_owned();
-    let cases = manifest["cases"].as_array().unwrap().iter();
-    cases
-        .map(|case| Case {
-            id: field(case, "id"),
-            file: field(case, "file"),
-            verdict: field(case, "verdict"),
-            base: field(case, "base"),
-        })
-        .collect()
-}
 
 fn recording(path: &Path) -> Recording {
     let arrays = read_npz(path).unwrap();

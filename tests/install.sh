@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs a missing part of the machine: install.sh compiler|vulkan|venv
+# Installs a missing part of the machine: install.sh compiler|vulkan|venv|strace
 #
 # On Debian and Ubuntu it asks apt-get, as root or through sudo. Elsewhere, and without the right to
 # install, it says what is missing. Only a missing compiler or venv is an error: without a Vulkan
-# driver everything still runs on the host.
+# driver everything still runs on the host, and without strace one test says that it was skipped.
 set -euo pipefail
 
 install() {
@@ -46,8 +46,13 @@ case "${1:-}" in
   venv)
     python3 -c 'import ensurepip, venv' 2>/dev/null || install python3 python3-venv
     ;;
+  strace)
+    [ "$(uname -s)" = Linux ] || exit 0
+    command -v strace >/dev/null || install strace \
+      || echo "no strace: system calls are not looked at" >&2
+    ;;
   *)
-    echo "usage: install.sh compiler|vulkan|venv" >&2
+    echo "usage: install.sh compiler|vulkan|venv|strace" >&2
     exit 2
     ;;
 esac

@@ -231,3 +231,35 @@ fn call_with_plain(op: &dyn Layer, value: &Json) {
     };
     let _ = Context::new(&graph, false).call(op, &args);
 }
+
+/// Text and complex numbers are refused, or computed with; nothing goes on with what an error leaves.
+#[test]
+fn inputs_of_unusual_dtypes_are_survived() {
+    let table = keras("layer");
+    for def in exported() {
+        let mut given = sample(&table, def.class_name).unwrap().clone();
+        let policies =
+            [given.get("dtype").cloned().unwrap_or_default(), json!("int4_from_float32")];
+        for (rank, policy) in (1..=5).flat_map(|rank| policies.iter().map(move |p| (rank, p))) {
+            given.insert("dtype".into(), policy.clone());
+            if given.contains_key("pad_to_aspect_ratio") {
+                given.insert("pad_to_aspect_ratio".into(), json!(rank % 2 == 0));
+            }
+            for dtype in [DType::String, DType::Complex64] {
+                let spec = SymbolicSpec { shape: SymbolicShape(vec![Some(4); rank]), dtype };
+                for arg in [Arg::Tensor(spec.clone()), Arg::from(vec![spec.clone(), spec])] {
+                    let Ok(mut layer) = construct(def, given.clone()) else { continue };
+                    let args = CallArgs::one(arg);
+                    if layer.build(&args).is_ok() {
+                        let graph = Graph::new();
+                        let input = |spec: &SymbolicSpec| {
+                            Ok(graph.input(Spec::new(spec.shape.filled(1), spec.dtype)))
+                        };
+                        let args = args.try_map(&mut { input }).unwrap();
+                        let _ = Context::new(&graph, false).call(layer.as_ref(), &args);
+                    }
+                }
+            }
+        }
+    }
+}

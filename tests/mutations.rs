@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use common::damage::Random;
 use common::peak_memory;
 use keraunos::saving::npz::read_npz;
 use keraunos::{Device, Error, PredictOptions, Tensor, load_model};
@@ -20,19 +21,6 @@ const TIME: Duration = Duration::from_secs(2);
 const MEMORY: u64 = 1 << 30;
 /// Bytes of an error message, at most.
 const MESSAGE: usize = 1_000;
-
-/// SplitMix64: the same damage in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound as u64) as usize
-    }
-}
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models").join(name)
@@ -261,6 +249,60 @@ fn odd_values() -> Vec<Json> {
     values
         .push(json!({"class_name": "__keras_tensor__", "config": {"keras_history": ["a", 9, 9]}}));
     values
+}
+
+/// The ends of places in configs, and values there that Keras refuses.
+const REFUSED: [(&str, &str); 16] = [
+    ("/inbound_nodes/0/args/0/config/shape", "\"ave\""),
+    ("/inbound_nodes/0/args/0/config/shape", "null"),
+    ("/inbound_nodes/0/args/0/config/shape/1", "1.5"),
+    ("/inbound_nodes/0/args/0/config/shape/1", "-1"),
+    ("/inbound_nodes/0/args/0/config/dtype", "\"zeros\""),
+    ("/inbound_nodes/0/args/0/config/dtype", "2"),
+    ("/config/dtype/config", "4"),
+    ("/config/dtype/config/name", "[1]"),
+    ("/build_config", "255"),
+    ("/build_config/input_shape", "false"),
+    ("/build_config/input_shape/1", "\"nearest\""),
+    ("/kwargs/mask", "\"float16\""),
+    ("/kernel_initializer/config/seed", "{}"),
+    ("/kernel_regularizer/config", "[1]"),
+    ("/kwargs/use_causal_mask", "\"yes\""),
+    ("/config/bin_boundaries/0", "1e9"),
+];
+
+/// What is read by no one is not passed over: a config that says nothing sensible is none.
+#[test]
+fn settings_that_keras_refuses_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let damaged = folder.path().join("damaged.keras");
+    let mut refused = vec![0; REFUSED.len()];
+    for path in fixtures() {
+        let mut members = members(&path);
+        let config = members.iter().position(|(name, _)| name == "config.json").unwrap();
+        let honest: Json = serde_json::from_slice(&members[config].1).unwrap();
+        let mut places = Vec::new();
+        pointers(&honest, "", &mut places);
+        for ((end, value), refused) in REFUSED.iter().zip(&mut refused) {
+            let place = places.iter().filter(|place| place.contains("/layers/"));
+            let Some(place) = place.filter(|_| *refused < 3).find(|place| place.ends_with(end))
+            else {
+                continue;
+            };
+            let mut changed = honest.clone();
+            *changed.pointer_mut(place).unwrap() = serde_json::from_str(value).unwrap();
+            members[config].1 = serde_json::to_vec(&changed).unwrap();
+            std::fs::write(&damaged, archive(&members)).unwrap();
+            // Arguments of calls are read when the model is traced.
+            let error = load_and_predict(&damaged, &inputs(&path)).err();
+            let error = error.unwrap_or_else(|| panic!("{}: {place} = {value}", path.display()));
+            assert!(error.is_refusal(), "{}: {place} = {value}: {error}", path.display());
+            *refused += 1;
+        }
+    }
+    let missing = REFUSED.iter().zip(&refused).filter(|(_, refused)| **refused == 0);
+    let missing: Vec<&str> = missing.map(|((end, _), _)| *end).collect();
+    assert!(missing.is_empty(), "no model has {missing:?}");
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn noise(seed: u64, i: u64) -> u8 {
 
 const MODES: [&str; 7] = ["int8", "int4", "int4/5", "gptq/4/8", "gptq/2/-1", "gptq/8/4", "awq/4/8"];
 
-/// Dense and EinsumDense of 24 inputs and 2 · 9 or 19 outputs, in every mode.
+/// Dense and EinsumDense of 24 inputs and 2 · 9 or 19 outputs, in every mode that they have.
 fn models() -> Vec<(String, Model)> {
     let dense = json!({"units": 19});
     let einsum = json!({"equation": "abc,cde->abde", "output_shape": [null, 2, 9],
@@ -63,7 +63,8 @@ fn models() -> Vec<(String, Model)> {
             (name("EinsumDense"), model("EinsumDense", &[3, 24], einsum.clone(), mode)),
         ]
     };
-    MODES.into_iter().flat_map(of).collect()
+    let ternary = ("Dense in ternary".to_owned(), model("Dense", &[24], dense.clone(), "ternary"));
+    MODES.into_iter().flat_map(of).chain([ternary]).collect()
 }
 
 fn input(model: &Model) -> Tensor {
@@ -133,5 +134,36 @@ fn long_sums_of_bytes_are_exact() {
     let scale = 127.0 / (1.0f32 + 1e-7);
     for (y, expected) in y.iter().zip(expected) {
         assert_eq!(*y, expected as f32 / scale);
+    }
+}
+
+#[test]
+fn einsum_dense_has_no_ternary_mode() {
+    let config = json!({"equation": "ab,bc->ac", "output_shape": 3, "name": "einsum",
+                        "dtype": "ternary_from_float32"});
+    let input = json!({"name": "x", "batch_shape": [null, 4], "dtype": "float32"});
+    let layers = json!([record("InputLayer", &input), record("EinsumDense", &config)]);
+    let root = json!({"module": "keras", "class_name": "Sequential", "registered_name": null,
+                      "config": {"name": "model", "layers": layers}});
+    let error = Model::from_config(root, &CustomObjects::new()).unwrap_err().to_string();
+    assert!(error.contains("EinsumDense 'einsum' in mode ternary"), "{error}");
+}
+
+#[test]
+fn a_kernel_that_changes_is_packed_anew() {
+    for (name, model) in models() {
+        let x = input(&model);
+        let run = || model.call(std::slice::from_ref(&x), &Device::Host).unwrap().remove(0);
+        let (before, again) = (run(), run());
+        assert!(before == again, "{name}: what was kept gives other numbers");
+        let variables = model.variables();
+        let numbers = variables.iter().map(|(_, v)| v).find(|v| v.spec().dtype.size() == 1);
+        let numbers = numbers.unwrap();
+        let value = numbers.value().unwrap();
+        let other = value.bytes().iter().map(|byte| byte ^ 0x55).collect();
+        numbers.assign(Tensor::from_bytes(value.spec().clone(), other).unwrap()).unwrap();
+        assert!(run() != before, "{name}: the kernel of before");
+        numbers.assign(value).unwrap();
+        assert!(run() == before, "{name}: the kernel is back");
     }
 }

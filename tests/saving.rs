@@ -8,7 +8,7 @@ use keraunos::base::{DType, Source, Spec};
 use keraunos::saving::h5::{H5File, H5Writer};
 use keraunos::saving::json::{Json, parse};
 use keraunos::saving::{
-    Archive, Contents, GroupPlan, Limits, Method, Store, WriteOptions, write_archive,
+    Archive, Contents, GroupPlan, Limits, Method, Replace, Store, WriteOptions, write_archive,
 };
 use keraunos::tensor::Tensor;
 
@@ -115,7 +115,11 @@ fn folders_survive_writing_and_reading() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/model");
     let contents = contents();
-    let options = WriteOptions { overwrite: false, zipped: false, zip64: false };
+    let options = WriteOptions {
+        replace: Replace { overwrite: false, ..Replace::default() },
+        zipped: false,
+        ..WriteOptions::default()
+    };
     write_archive(&path, &contents, &options, &mut |_, _| {}).unwrap();
     let archive = Archive::open(&path, &Limits::default()).unwrap();
     assert_eq!(archive.config().unwrap(), contents.config);

@@ -29,9 +29,12 @@ fn launches() -> Vec<Launch> {
              fn element_b(i: u32) -> f32 {{ return f32(e0[i]); }}\n{}",
             identity.source
         ),
-        computes_b: true,
+        right: Right::Computed,
         ..identity.clone()
     };
+    let [half, brain] = [HalfFormat::Float16, HalfFormat::BFloat16]
+        .map(|format| Epilogue { right: Right::Halves(format), ..identity.clone() });
+    let right_operands = [&identity, &unpacking, &half, &brain];
     for (m, n, k) in [(64, 64, 64), (3, 5, 7), (64, 63, 64), (63, 64, 64)] {
         for (transpose_a, transpose_b) in
             [(false, false), (false, true), (true, false), (true, true)]
@@ -46,12 +49,26 @@ fn launches() -> Vec<Launch> {
                 transpose_a,
                 transpose_b,
             };
-            for around in [&identity, &unpacking] {
+            for around in right_operands {
                 all.push(matmul_block::launch(&p, &caps, around));
                 all.push(matmul_tile::launch(&p, &caps, around));
                 all.push(matmul_vec::launch(&MatMul { m: 4, ..p }, &caps, around));
             }
         }
+    }
+    let attending = Epilogue {
+        source: format!(
+            "fn score(acc: f32, b: u32, row: u32, col: u32) -> f32 {{ return acc; }}\n\
+             fn share(acc: f32, b: u32, row: u32, col: u32) -> f32 {{ return acc; }}\n{}",
+            identity.source
+        ),
+        ..identity.clone()
+    };
+    for width in [8, 256] {
+        let at = [width * 70, width, 1];
+        let p = Attention { batch: 2, queries: 70, keys: 70, depth: 8, width, q: at, k: at, v: at };
+        all.push(attention_tile::launch(&p, &caps, &attending));
+        all.push(attention_row::launch(&Attention { queries: 2, ..p }, &caps, &attending));
     }
     for (channels, stride) in [(8, 1), (6, 2)] {
         let conv = |kind, groups| Conv {
@@ -68,11 +85,16 @@ fn launches() -> Vec<Launch> {
             kind,
         };
         for kind in [ConvKind::Forward, ConvKind::InputGrad] {
-            all.push(conv_block::launch(&conv(kind, 1), &caps, &identity));
-            all.push(conv_gemm::launch(&conv(kind, 2), &caps, &identity));
-            all.push(conv_direct::launch(&conv(kind, channels), &caps, &identity));
-            let eight = Conv { in_channels: 8, out_channels: 8, ..conv(kind, 8) };
-            all.push(conv_depthwise::launch(&eight, &caps, &identity));
+            for around in right_operands {
+                all.push(conv_block::launch(&conv(kind, 1), &caps, around));
+                all.push(conv_gemm::launch(&conv(kind, 2), &caps, around));
+                all.push(conv_direct::launch(&conv(kind, channels), &caps, around));
+                let eight = Conv { in_channels: 8, out_channels: 8, ..conv(kind, 8) };
+                all.push(conv_depthwise::launch(&eight, &caps, around));
+                if conv_depthwise_line::applies(&eight) {
+                    all.push(conv_depthwise_line::launch(&eight, &caps, around));
+                }
+            }
         }
         all.push(conv_filter_grad_split::launch(&conv(ConvKind::FilterGrad, 2), &caps, &identity));
         all.push(conv_filter_grad::launch(&conv(ConvKind::FilterGrad, 1), &caps, &identity));
@@ -92,6 +114,9 @@ fn launches() -> Vec<Launch> {
         all.push(pool_grad::launch(&p, &caps, &identity));
     }
     all.push(map_of_every_function(&caps));
+    let dtypes = DType::ALL.into_iter().chain(DType::FLOAT8);
+    let narrow: Vec<DType> = dtypes.filter(|dtype| dtype.is_narrow()).collect();
+    all.extend(narrow.chunks(4).map(|dtypes| map_of_packed_operands(dtypes, &caps)));
     all.extend(reductions(&caps));
     all.extend(rows_of_several_lengths(&caps));
     all.push(transposed_map(&caps));
@@ -153,6 +178,17 @@ fn map_of_every_function(caps: &Caps) -> keraunos::Result<Launch> {
     let body = Body { operands: vec![0, 1], code, space };
     let dtype_of = |id| if id == 0 { float } else { int };
     map::launch(&body, 12, caps, &Access::whole(&dtype_of)).map(|(launch, _)| launch)
+}
+
+/// A map that takes elements of narrow dtypes out of their words.
+fn map_of_packed_operands(narrow: &[DType], caps: &Caps) -> keraunos::Result<Launch> {
+    let space = Space::new(&[&[12]]);
+    let load = |(operand, &dtype)| Inst::Load { operand, dtype, at: space.position(0..1) };
+    let code = narrow.iter().enumerate().map(load).collect();
+    let body = Body { operands: (0..narrow.len()).collect(), code, space: space.clone() };
+    let dtype_of = |id: usize| narrow[id];
+    let access = Access { is_packed: &|_| true, ..Access::whole(&dtype_of) };
+    map::launch(&body, 12, caps, &access).map(|(launch, _)| launch)
 }
 
 /// A map that reads neighbours along its first dimension.
@@ -335,7 +371,17 @@ fn no_shader_file_is_left_out() {
     // Modules that stand for one of several files appear under the import's name.
     for (import, files) in [
         ("operand_a", vec!["lib/a_scalar", "lib/a_vec4"]),
-        ("operand_b", vec!["lib/b_computed", "lib/b_scalar", "lib/b_vec4"]),
+        (
+            "operand_b",
+            vec![
+                "lib/b_computed",
+                "lib/b_halves",
+                "lib/b_halves_vec4",
+                "lib/b_scalar",
+                "lib/b_vec4",
+            ],
+        ),
+        ("halves", vec!["lib/halves_bf16", "lib/halves_f16"]),
     ] {
         assert!(used.contains(import));
         used.extend(files.into_iter().map(String::from));

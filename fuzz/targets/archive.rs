@@ -4,4 +4,6 @@
 #[path = "../entries.rs"]
 mod entries;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| _ = entries::archive(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    _ = entries::archive(data);
+});

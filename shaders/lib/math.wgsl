@@ -6,6 +6,7 @@
 // numerics has their largest errors.
 
 #import lib/number
+#import lib/float8
 #import lib/exponential
 #import lib/inverse_erf
 #import lib/circular

@@ -210,35 +210,6 @@ fn round_bf16(x: f32) -> f32 {
     return select(bitcast<f32>(rounded), x, is_nan(x));
 }
 
-// The nearest float8_e4m3fn, ties to even, as a float32; NaN where that would be beyond 448.
-fn round_e4m3fn(x: f32) -> f32 {
-    let size = magnitude(x);
-    if size > 0x43e80000u { // 464, halfway to what would be the next number
-        return not_a_number();
-    }
-    if size < 0x3c800000u { // subnormal: multiples of 2^-9
-        return with_sign(round(x * 512.0) * (1.0 / 512.0), x);
-    }
-    let rounded = (size + 0x7ffffu + ((size >> 20u) & 1u)) & 0xfff00000u;
-    return with_sign(bitcast<f32>(rounded), x);
-}
-
-// The nearest float8_e5m2, ties to even, as a float32.
-fn round_e5m2(x: f32) -> f32 {
-    let size = magnitude(x);
-    if size >= 0x7f800000u {
-        return x;
-    }
-    if size >= 0x47700000u { // 61440, halfway to what would be the next number
-        return with_sign(infinity(), x);
-    }
-    if size < 0x38800000u { // subnormal: multiples of 2^-16
-        return with_sign(round(x * 65536.0) * (1.0 / 65536.0), x);
-    }
-    let rounded = (size + 0xfffffu + ((size >> 21u) & 1u)) & 0xffe00000u;
-    return with_sign(bitcast<f32>(rounded), x);
-}
-
 // Towards zero; saturates, and NaN gives 0.
 fn f32_to_i32(x: f32) -> i32 {
     let inside = i32(clamp(x, -2147483648.0, 2147483520.0));
@@ -267,14 +238,13 @@ fn f16_bits(x: f32) -> u32 {
 }
 
 fn f16_of_bits(bits: u32) -> f32 {
-    let sign = (bits & 0x8000u) << 16u;
-    let fraction = bits & 0x3ffu;
-    let exponent = (bits >> 10u) & 0x1fu;
-    if exponent == 0u {
-        return bitcast<f32>(sign | bitcast<u32>(f32(fraction) * 5.9604644775390625e-8));
-    }
-    let wide = select(exponent + 112u, 255u, exponent == 31u);
-    return bitcast<f32>(sign | (wide << 23u) | (fraction << 13u));
+    let size = bits & 0x7fffu;
+    // Without a branch: weights are unpacked where products read them.
+    let normal = bitcast<f32>((size << 13u) + 0x38000000u);
+    let subnormal = f32(size) * 5.9604644775390625e-8;
+    let special = bitcast<f32>((size << 13u) | 0x7f800000u);
+    let number = select(select(normal, special, size >= 0x7c00u), subnormal, size < 0x400u);
+    return bitcast<f32>(bitcast<u32>(number) | ((bits & 0x8000u) << 16u));
 }
 
 fn shift_left_u32(a: u32, b: u32) -> u32 {

@@ -135,6 +135,21 @@ impl DType {
         }
     }
 
+    /// Bytes of an element where it only lies on a device, in weights, inputs and outputs: as stored
+    /// where several elements share a word, else a word of four. While it is computed, an element is
+    /// a word, whatever its dtype.
+    pub fn bytes_at_rest(self) -> usize {
+        match self.size() {
+            few @ 1..=2 => few,
+            _ => 4,
+        }
+    }
+
+    /// Whether several elements share a word where they only lie on a device.
+    pub fn is_narrow(self) -> bool {
+        self.bytes_at_rest() < 4
+    }
+
     /// The word in which values of this type are computed.
     pub fn lane(self) -> Lane {
         if self.is_float() {

@@ -23,6 +23,13 @@ impl Spec {
     pub fn bytes(&self) -> usize {
         self.shape.len().saturating_mul(self.dtype.size())
     }
+
+    /// Number of bytes where the tensor only lies on a device: whole words; see
+    /// [`DType::bytes_at_rest`].
+    pub fn bytes_at_rest(&self) -> usize {
+        let bytes = self.shape.len().saturating_mul(self.dtype.bytes_at_rest());
+        bytes.checked_next_multiple_of(4).unwrap_or(usize::MAX)
+    }
 }
 
 impl fmt::Display for Spec {

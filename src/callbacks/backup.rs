@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::base::error::quote;
 use crate::base::{Error, Result};
 use crate::saving::json::{Json, float, from_float, parse, to_python};
-use crate::saving::{Limits, atomic};
+use crate::saving::{Limits, Replace, atomic};
 use crate::tensor::{Tensor, Variable};
 
 pub const WEIGHTS_ENDING: &str = ".weights.h5";
@@ -33,7 +33,7 @@ impl Place {
         let memory: Json = self.memory.iter().map(numbers).collect();
         let (epoch, batch, weights) = (self.epoch, self.batch, self.weights.as_str());
         let text = json!({"epoch": epoch, "batch": batch, "weights": weights, "memory": memory});
-        atomic::write(path, to_python(&text).as_bytes(), true)
+        atomic::write(path, to_python(&text).as_bytes(), Replace::default())
     }
 
     /// Reads it, where there is one.

@@ -8,10 +8,10 @@ use crate::base::error::quote;
 use crate::base::{DType, Error, Result};
 use crate::cli::loading;
 use crate::models::{InputSpec, Model};
-use crate::saving::atomic;
 use crate::saving::json::array::{depth, from_tensor, to_tensor};
 use crate::saving::json::{Json, parse, to_python};
 use crate::saving::npz::{read_npz, write_npz};
+use crate::saving::{Replace, atomic};
 use crate::tensor::Tensor;
 
 /// The sides of a model, with the names under which their arrays are numbered.
@@ -112,7 +112,7 @@ pub fn write(path: &Path, model: &Model, outputs: Vec<Tensor>, positional: bool)
         true => Json::Object(names.zip(outputs.iter().map(from_tensor)).collect()),
         false => model.outputs_to_json(&outputs),
     };
-    atomic::write(path, to_python(&json).as_bytes(), true)
+    atomic::write(path, to_python(&json).as_bytes(), Replace::default())
 }
 
 fn is_json(path: &Path) -> bool {

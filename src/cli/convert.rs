@@ -8,8 +8,8 @@ use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
 use crate::cli::{loading, progress, standard};
 use crate::models::{CustomObjects, Model};
-use crate::saving::KerasVersion;
 use crate::saving::saving_lib::{LoadWeightsOptions, SaveOptions, SaveWeightsOptions};
+use crate::saving::{KerasVersion, Replace, atomic};
 
 /// Load a model and save it again, as Keras would
 ///
@@ -41,6 +41,9 @@ pub struct Args {
     /// Fail when the destination exists
     #[arg(long)]
     no_overwrite: bool,
+    /// Read what was written before it takes its place, and compare; not for standard output
+    #[arg(long)]
+    verify: bool,
     /// Where it is given, the weights are put on the device first and saved from there
     #[command(flatten)]
     device: DeviceArgs,
@@ -89,8 +92,12 @@ impl Args {
     }
 
     fn save(&self, model: &Model, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
-        let (path, overwrite) = (&self.destination, !self.no_overwrite);
+        let (path, overwrite, verify) = (&self.destination, !self.no_overwrite, self.verify);
         if standard::is_meant(path) {
+            if verify {
+                let why = "--verify: what went to standard output cannot be read again";
+                return Err(Error::Invalid(why.into()));
+            }
             return standard::save(model, self.keras_version, progress);
         }
         let sharded = ends(path, ".weights.json");
@@ -99,6 +106,7 @@ impl Args {
             let progress = Some(progress);
             let mut options = SaveWeightsOptions {
                 overwrite,
+                verify,
                 max_shard_bytes,
                 keras_version: self.keras_version,
                 progress,
@@ -107,11 +115,12 @@ impl Args {
         }
         if ends(path, ".json") {
             let text = model.to_json_for(self.keras_version)?;
-            return crate::saving::atomic::write(path, text.as_bytes(), overwrite);
+            return atomic::write(path, text.as_bytes(), Replace { overwrite, verify });
         }
         let zipped = [".keras", ".h5", ".hdf5"].iter().any(|ending| ends(path, ending));
         let mut options = SaveOptions {
             overwrite,
+            verify,
             zipped,
             keras_version: self.keras_version,
             progress: Some(progress),

@@ -23,7 +23,7 @@ pub struct Args {
     /// Rows per run
     #[arg(long, value_name = "N", default_value_t = 32)]
     batch: usize,
-    /// Leave out a pass: simplify, hoist, fuse or memory
+    /// Leave out a pass: simplify, hoist, fuse, rows, attention or memory
     #[arg(long, value_name = "PASS", value_parser = pass)]
     without: Vec<Pass>,
     /// Write the program after each pass, and the regions, to text files in this folder

@@ -1,6 +1,6 @@
 //! Reads sources ahead of the copies to a device.
 //!
-//! Reading, checksums, inflating and the conversion to words happen in one thread, copies to staging
+//! Reading, checksums, inflating and the conversion of 64-bit elements to words happen in one thread, copies to staging
 //! memory in another, and the device copies from there. Between the two threads go a few buffers, round
 //! and round, so that the memory is bounded and nothing is allocated on the way.
 
@@ -88,7 +88,7 @@ type Place = (usize, usize, usize);
 fn places(items: &[Item<'_>]) -> impl Iterator<Item = Place> {
     items.iter().enumerate().flat_map(|(item, (source, _))| {
         let spec = source.spec();
-        let (len, step) = (spec.shape.len(), PIECE / spec.dtype.size().max(4));
+        let (len, step) = (spec.shape.len(), PIECE / spec.dtype.size().max(1));
         (0..len).step_by(step).map(move |first| (item, first, step.min(len - first)))
     })
 }
@@ -104,10 +104,13 @@ impl Piece {
         let (source, name) = items[item];
         let dtype = source.spec().dtype;
         let size = dtype.size();
-        (self.item, self.offset) = (item, first as u64 * 4);
-        let read = if size == 4 {
-            self.words.resize(count * 4, 0);
-            source.read(first * 4, &mut self.words)
+        // Pieces but for the last are whole words, of however many elements.
+        (self.item, self.offset) = (item, (first * dtype.bytes_at_rest()) as u64);
+        let read = if size <= 4 {
+            self.words.resize(count * size, 0);
+            let read = source.read(first * size, &mut self.words);
+            self.words.resize((count * size).next_multiple_of(4), 0);
+            read
         } else {
             stored.resize(count * size, 0);
             let read = source.read(first * size, stored);

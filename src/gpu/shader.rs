@@ -21,9 +21,12 @@ macro_rules! embed {
 /// Every file under `shaders/`, by its path without the ending.
 pub const FILES: &[(&str, &str)] = embed![
     "arg_reduce",
+    "attention_row",
+    "attention_tile",
     "cholesky",
     "conv_block",
     "conv_depthwise",
+    "conv_depthwise_line",
     "conv_direct",
     "conv_filter_grad",
     "conv_filter_grad_split",
@@ -31,7 +34,10 @@ pub const FILES: &[(&str, &str)] = embed![
     "eigh",
     "lib/a_scalar",
     "lib/a_vec4",
+    "lib/attention",
     "lib/b_computed",
+    "lib/b_halves",
+    "lib/b_halves_vec4",
     "lib/b_scalar",
     "lib/b_vec4",
     "lib/block",
@@ -41,6 +47,9 @@ pub const FILES: &[(&str, &str)] = embed![
     "lib/exponential",
     "lib/factor",
     "lib/filter_grad",
+    "lib/float8",
+    "lib/halves_bf16",
+    "lib/halves_f16",
     "lib/householder",
     "lib/index",
     "lib/inverse_erf",
@@ -81,6 +90,15 @@ pub fn file(name: &str) -> Result<&'static str> {
         .find(|(known, _)| *known == name)
         .map(|(_, text)| *text)
         .ok_or_else(|| Error::Internal(format!("no shader file '{name}'")))
+}
+
+/// A number that changes with any file under `shaders/`.
+pub fn checksum() -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for (name, text) in FILES {
+        [name, text].iter().for_each(|part| hasher.update(part.as_bytes()));
+    }
+    hasher.finalize()
 }
 
 /// The whole text of a kernel: prelude, then the file with its imports resolved, first among

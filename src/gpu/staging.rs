@@ -19,7 +19,7 @@ const SLOT_BYTES: u64 = CHUNK as u64;
 const SMALL: usize = 64 << 10;
 
 impl Gpu {
-    /// Streams a source into a buffer, one 32-bit word per element.
+    /// Streams a source into a buffer, as its elements lie [at rest](crate::base::Spec::bytes_at_rest).
     ///
     /// # Errors
     /// Those of the source; [`Error::DType`] for 64-bit integers that do not fit a word.
@@ -39,7 +39,7 @@ impl Gpu {
 
     fn stream(&self, items: &[(&dyn Source, &Buffer)]) -> Result<()> {
         for (source, to) in items {
-            to.check_range(0, (source.spec().shape.len() as u64).saturating_mul(4))?;
+            to.check_range(0, source.spec().bytes_at_rest() as u64)?;
         }
         let named: Vec<_> = items.iter().map(|(source, to)| (*source, to.label())).collect();
         self.with_write_ring(|ring| {

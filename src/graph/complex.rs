@@ -1,8 +1,9 @@
 //! Complex numbers: two real values that go together.
 //!
 //! A value of [`DType::Complex64`] is only a name for a real and an imaginary part. What computes with
-//! it takes the parts ([`Complex::of`]), so no operation and no device knows complex numbers; every other
-//! operation on such a value is an error. Devices take and give a complex tensor as float32 with a last
+//! it takes the parts ([`Complex::of`]), so no operation and no device knows complex numbers. Operations
+//! that are written on such a value become operations on its parts where they move, join, add or multiply
+//! elements; every other one is an error. Devices take and give a complex tensor as float32 with a last
 //! axis of two ([`Tensor::in_parts`]).
 
 use crate::base::{DType, Shape, Spec};
@@ -68,6 +69,19 @@ impl<'g> Complex<'g> {
             re: self.re * other.re - self.im * other.im,
             im: self.re * other.im + self.im * other.re,
         }
+    }
+
+    /// The quotient, with the divisor scaled so that its square neither overflows nor vanishes.
+    pub fn over(self, divisor: Complex<'g>) -> Complex<'g> {
+        let scale = divisor.re.abs().maximum(divisor.im.abs());
+        let unit = divisor.map(|v| v / scale);
+        let square = (unit.re.square() + unit.im.square()) * scale;
+        self.times(unit.conjugate()).map(|v| v / square)
+    }
+
+    /// Where both parts are those of other numbers.
+    pub fn equals(self, other: Complex<'g>) -> Value<'g> {
+        self.re.binary("eq", other.re).binary("and", self.im.binary("eq", other.im))
     }
 
     /// The numbers mirrored at the real axis.

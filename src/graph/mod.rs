@@ -7,6 +7,7 @@
 //! Errors are *sticky*: the first wrong shape or dtype is kept, with the layer path in which it
 //! happened, and [`Graph::freeze`](crate::program::Program) returns it. Layer code stays formulas.
 
+mod by_parts;
 mod complex;
 pub mod einsum;
 pub mod eval;
@@ -282,6 +283,9 @@ impl Graph {
             // Shapes downstream of an error mean nothing: do not look at them.
             return self.failed(Error::Internal("an earlier error".into()));
         }
+        if self.any_complex(inputs) {
+            return self.ok(self.push_by_parts(&op, inputs));
+        }
         let key = (op, inputs.to_vec());
         if let Some(&id) = self.inner.borrow().interned.get(&key) {
             return self.value(id);
@@ -291,7 +295,6 @@ impl Graph {
             let inner = self.inner.borrow();
             let specs: Vec<&Spec> = inputs.iter().map(|&i| &inner.trace.nodes[i].spec).collect();
             refuse_text(&op, &specs)
-                .and_then(|()| refuse_complex(&op, &specs))
                 .and_then(|()| op.def().infer(&specs))
                 .and_then(|spec| spec.shape.checked_len().map(|_| spec))
         };
@@ -349,18 +352,6 @@ fn refuse_text(op: &Op, inputs: &[&Spec]) -> Result<()> {
         return Err(Error::Unsupported(format!(
             "text in '{}': only layers such as StringLookup, TextVectorization and Hashing work \
              with it",
-            op.def().label()
-        )));
-    }
-    Ok(())
-}
-
-/// What computes with complex numbers takes their parts.
-fn refuse_complex(op: &Op, inputs: &[&Spec]) -> Result<()> {
-    if inputs.iter().any(|spec| spec.dtype == DType::Complex64) {
-        return Err(Error::Unsupported(format!(
-            "complex numbers in '{}': only operations of keras.ops such as add, multiply, matmul, \
-             abs, angle, real, imag and view_as_real work with them",
             op.def().label()
         )));
     }

@@ -207,6 +207,10 @@ impl<'g> Value<'g> {
         if [low, high, interior].iter().all(|v| v.iter().all(|&n| n == 0)) {
             return self;
         }
+        if let Some(Complex { re, im }) = Complex::of(self) {
+            let pad = |part: Value<'g>, value| part.pad_with(low, high, interior, value);
+            return Complex { re: pad(re, value), im: pad(im, 0.0) }.value();
+        }
         let constant = Tensor::scalar(0.0).cast(self.dtype());
         let bits = Tensor::new([], &[value])
             .unwrap_or(constant)

@@ -19,14 +19,17 @@ pub struct Access<'a> {
     pub dtype_of: &'a dyn Fn(NodeId) -> DType,
     /// The rows of an operand; `None` for one that is read whole.
     pub rows_of: &'a dyn Fn(NodeId) -> Option<Rows>,
+    /// Whether an operand's elements lie as [at rest](crate::base::Spec::bytes_at_rest), several in a
+    /// word; those of others are a word each.
+    pub is_packed: &'a dyn Fn(NodeId) -> bool,
     /// One or two places for the result; a place is a whole buffer, or a row of one.
     pub places: Vec<Option<Rows>>,
 }
 
 impl<'a> Access<'a> {
-    /// Whole buffers, one for the result.
+    /// Whole buffers of words, one for the result.
     pub fn whole(dtype_of: &'a dyn Fn(NodeId) -> DType) -> Access<'a> {
-        Access { dtype_of, rows_of: &|_| None, places: vec![None] }
+        Access { dtype_of, rows_of: &|_| None, is_packed: &|_| false, places: vec![None] }
     }
 
     /// Whether the result is stored in one whole buffer.

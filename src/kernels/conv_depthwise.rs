@@ -2,7 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::gpu::Caps;
-use crate::kernels::build::Kernel;
+use crate::kernels::build::{Kernel, right_operand};
 use crate::kernels::{Conv, ConvKind, Epilogue, Launch};
 
 pub use crate::kernels::conv::Params;
@@ -27,7 +27,7 @@ pub fn launch(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch
         name: "conv_depthwise",
         label: problem.label("conv_depthwise"),
         prelude: problem.prelude(WORKGROUP),
-        modules: Vec::new(),
+        modules: right_operand(epilogue.right, true),
         params: &problem.params(0, 0, quads)?,
         groups: quads.div_ceil(WORKGROUP),
         inputs: 2,

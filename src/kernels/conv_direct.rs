@@ -2,7 +2,7 @@
 
 use crate::base::Result;
 use crate::gpu::Caps;
-use crate::kernels::build::Kernel;
+use crate::kernels::build::{Kernel, right_operand};
 use crate::kernels::{Conv, Epilogue, Launch};
 
 pub use crate::kernels::conv::Params;
@@ -16,7 +16,7 @@ pub fn launch(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch
         name: "conv_direct",
         label: problem.label("conv_direct"),
         prelude: problem.prelude(WORKGROUP),
-        modules: Vec::new(),
+        modules: right_operand(epilogue.right, false),
         params: &problem.params(0, 0, elements)?,
         groups: elements.div_ceil(WORKGROUP),
         inputs: 2,

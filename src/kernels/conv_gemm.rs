@@ -2,7 +2,7 @@
 
 use crate::base::Result;
 use crate::gpu::Caps;
-use crate::kernels::build::Kernel;
+use crate::kernels::build::{Kernel, right_operand};
 use crate::kernels::{Conv, Epilogue, Launch};
 
 pub use crate::kernels::conv::Params;
@@ -17,7 +17,7 @@ pub fn launch(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch
         name: "conv_gemm",
         label: problem.label("conv_gemm"),
         prelude: problem.prelude(256),
-        modules: Vec::new(),
+        modules: right_operand(epilogue.right, false),
         params: &problem.params(row_tiles, col_tiles, groups)?,
         groups,
         inputs: 2,

@@ -140,12 +140,16 @@ impl<'a> Expr<'a> {
             text.push_str("#import lib/random\n");
         }
         for (i, &id) in self.operands.iter().enumerate() {
-            let (binding, lane) = (self.binding(i), (self.access.dtype_of)(id).lane());
+            let (binding, dtype) = (self.binding(i), (self.access.dtype_of)(id));
+            let packed = (self.access.is_packed)(id);
+            let word = if packed { "u32" } else { dtype.lane().wgsl() };
             let _ = writeln!(
                 text,
-                "@group(0) @binding({binding}) var<storage, read> e{i}: array<{}>;",
-                lane.wgsl()
+                "@group(0) @binding({binding}) var<storage, read> e{i}: array<{word}>;",
             );
+            if packed {
+                text.push_str(&unpacking(i, dtype));
+            }
         }
         text.push_str(aliases);
         self.params.resize(self.params.len().next_multiple_of(4), 0);
@@ -200,6 +204,14 @@ impl<'a> Expr<'a> {
         }
     }
 
+    /// The element of an operand at a position.
+    fn element(&self, operand: usize, at: &str) -> String {
+        if (self.access.is_packed)(self.operands[operand]) {
+            return format!("element_of_e{operand}(u32({at}))");
+        }
+        format!("e{operand}[u32({at})]")
+    }
+
     /// An int32 of the parameters.
     fn param(&mut self, word: u32) -> String {
         let i = self.params.len();
@@ -249,7 +261,8 @@ impl<'a> Expr<'a> {
             Inst::Row { combined, .. } => format!("number{combined}"),
             Inst::Load { operand, at, .. } => {
                 let operand = operands[*operand];
-                format!("e{operand}[u32({})]", self.position(operand, at))
+                let at = self.position(operand, at);
+                self.element(operand, &at)
             }
             Inst::Gather { operand, at, index, extent, stride, .. } => {
                 let last = self.param((extent - 1) as u32);
@@ -261,7 +274,7 @@ impl<'a> Expr<'a> {
                     Lane::U32 => format!("i32(min(v{index}, u32({last})))"),
                     _ => format!("clamp(v{index}, 0, {last})"),
                 };
-                format!("e{operand}[u32({at} + {index} * {stride})]")
+                self.element(operand, &format!("{at} + {index} * {stride}"))
             }
             Inst::Scalar { dtype, bits } => self.scalar(*dtype, *bits),
             Inst::Index { at } => self.affine(at),
@@ -278,6 +291,7 @@ impl<'a> Expr<'a> {
             Inst::Select { condition, a, b, .. } => {
                 format!("select(v{b}, v{a}, v{condition} != 0u)")
             }
+            Inst::Cast { x, dtype } if body.code[*x].dtype() == *dtype => format!("v{x}"),
             Inst::Cast { x, dtype } => rounded(*dtype, cast(*x, lane(*x), *dtype)),
             Inst::Bitcast { x, dtype } => word_of(*dtype, &bits_of(body.code[*x].dtype(), *x)),
             Inst::Inside { bounds, x, dtype, otherwise } => {
@@ -336,6 +350,20 @@ fn place(name: &str, binding: usize, element: &str) -> String {
     format!("@group(0) @binding({binding}) var<storage, read_write> {name}: array<{element}>;\n")
 }
 
+/// The function that takes an element of a packed operand out of its word.
+fn unpacking(operand: usize, dtype: DType) -> String {
+    let each = 4 / dtype.bytes_at_rest();
+    let bits = 32 / each;
+    let mask = (1u32 << bits) - 1;
+    let element = word_of(dtype, "bits");
+    format!(
+        "fn element_of_e{operand}(i: u32) -> {} {{\n    \
+            let bits = (e{operand}[i / {each}u] >> (i % {each}u * {bits}u)) & {mask:#x}u;\n    \
+            return {element};\n}}\n",
+        dtype.lane().wgsl()
+    )
+}
+
 /// A table row's text with registers for its variables and the lane's name for `LANE`.
 fn substitute(text: &str, lane: Lane, variables: &[(&str, Reg)]) -> String {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
@@ -375,6 +403,8 @@ fn bits_of(dtype: DType, x: Reg) -> String {
     match dtype {
         DType::Float16 => format!("f16_bits(v{x})"),
         DType::BFloat16 => format!("(bitcast<u32>(v{x}) >> 16u)"),
+        DType::Float8E4M3FN => format!("e4m3fn_bits(v{x})"),
+        DType::Float8E5M2 => format!("e5m2_bits(v{x})"),
         _ => match dtype.size() {
             1 => format!("(bitcast<u32>(v{x}) & 0xffu)"),
             2 => format!("(bitcast<u32>(v{x}) & 0xffffu)"),
@@ -388,6 +418,8 @@ fn word_of(dtype: DType, bits: &str) -> String {
     match dtype {
         DType::Float16 => format!("f16_of_bits({bits})"),
         DType::BFloat16 => format!("bitcast<f32>({bits} << 16u)"),
+        DType::Float8E4M3FN => format!("e4m3fn_of_bits({bits})"),
+        DType::Float8E5M2 => format!("e5m2_of_bits({bits})"),
         DType::Bool => format!("u32({bits} != 0u)"),
         _ => rounded(dtype, format!("bitcast<{}>({bits})", dtype.lane().wgsl())),
     }

@@ -43,6 +43,29 @@ pub struct Config<'a> {
     defaults: Option<Map<String, Json>>,
     taken: RefCell<HashSet<String>>,
     layers: Option<&'a dyn LayerReader>,
+    place: Place,
+}
+
+/// Under which path Keras builds a layer, which is what a map of dtype policies asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The class has nothing to build: a layer of it never gets a path.
+    #[default]
+    None,
+    /// The layer was not built when it was saved; its path depends on who calls it first.
+    Open,
+    /// The names from the outermost layer that was built by itself, joined by `/`.
+    Path(String),
+}
+
+impl Place {
+    /// The place of a layer that this one makes as a part of it.
+    pub(crate) fn part(&self, name: &str) -> Place {
+        match self {
+            Place::Path(path) => Place::Path(format!("{path}/{name}")),
+            other => other.clone(),
+        }
+    }
 }
 
 impl<'a> Config<'a> {
@@ -53,13 +76,31 @@ impl<'a> Config<'a> {
             Json::Object(map) => Some(map),
             _ => None,
         };
-        Config { owner, given, defaults, taken: RefCell::default(), layers: None }
+        Config {
+            owner,
+            given,
+            defaults,
+            taken: RefCell::default(),
+            layers: None,
+            place: Place::None,
+        }
     }
 
     /// The same config, from which layers within the layer can be made.
     #[must_use]
     pub fn with_layers(self, layers: &'a dyn LayerReader) -> Config<'a> {
         Config { layers: Some(layers), ..self }
+    }
+
+    /// The same config, of a layer that Keras builds at this place.
+    #[must_use]
+    pub(crate) fn at_place(self, place: Place) -> Config<'a> {
+        Config { place, ..self }
+    }
+
+    /// Where Keras builds the layer.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The user's activation of a name.
@@ -223,6 +264,15 @@ impl<'a> Config<'a> {
     /// If the value is anything else.
     pub fn float(&self, key: &str) -> Result<f64> {
         as_float(self.get(key)).ok_or_else(|| self.bad(key, "a number"))
+    }
+
+    /// A share of a whole.
+    ///
+    /// # Errors
+    /// If the value is no number from 0 to 1.
+    pub fn share(&self, key: &str) -> Result<f64> {
+        let share = self.float(key).ok().filter(|share| (0.0..=1.0).contains(share));
+        share.ok_or_else(|| self.bad(key, "a number from 0 to 1"))
     }
 
     /// A number, or `None` for null.

@@ -2,7 +2,8 @@
 //! quantizes them.
 
 use crate::base::{DType, Error, Result};
-use crate::layers::config::{Config, Json};
+use crate::layers::config::{Config, Json, Place};
+use crate::layers::dtype_policy_map::policy_of_map;
 use crate::quantizers::Mode;
 
 /// Compute and variable dtype of a layer, and how its weights are quantized.
@@ -68,23 +69,35 @@ impl DTypePolicy {
     /// # Errors
     /// If it is none, or one that this version cannot compute with.
     pub fn from_config(config: &Config) -> Result<DTypePolicy> {
+        DTypePolicy::at_place(config, config.place())
+    }
+
+    /// [`from_config`](DTypePolicy::from_config) for a layer at another place than the config's, as
+    /// the cell of a recurrent layer is.
+    pub(crate) fn at_place(config: &Config, place: &Place) -> Result<DTypePolicy> {
         let bad = || config.bad("dtype", "a dtype policy such as \"float32\" or \"mixed_float16\"");
         match config.get("dtype") {
             Json::Null => Ok(DTypePolicy::FLOAT32),
             Json::String(name) => DTypePolicy::from_name(name).map_err(|_| bad()),
-            record => {
-                DTypePolicy::from_record(record, config.owner()).unwrap_or_else(|| Err(bad()))
+            record if record["class_name"] == "DTypePolicyMap" => {
+                policy_of_map(&record["config"], config.owner(), place)
             }
+            record => DTypePolicy::from_record(record).ok_or_else(bad),
         }
     }
 
     /// The policy of a serialized record; `None` if it is none.
-    fn from_record(record: &Json, owner: &str) -> Option<Result<DTypePolicy>> {
-        let config = record.get("config")?;
+    pub(super) fn from_record(record: &Json) -> Option<DTypePolicy> {
+        let config = record.get("config")?.as_object()?;
         let text = |key: &str| config.get(key).and_then(Json::as_str);
+        // A name that is missing stands for the default; one that is no text for nothing.
+        let name_or_default = |key: &str| match config.get(key) {
+            None | Some(Json::Null) => Some("float32"),
+            Some(name) => name.as_str(),
+        };
         match record.get("class_name")?.as_str()? {
             "DTypePolicy" | "FloatDTypePolicy" => {
-                DTypePolicy::from_name(text("name")?).ok().map(Ok)
+                DTypePolicy::from_name(name_or_default("name")?).ok()
             }
             class @ ("QuantizedDTypePolicy"
             | "QuantizedFloat8DTypePolicy"
@@ -99,30 +112,9 @@ impl DTypePolicy {
                     }
                     (_, mode) => mode,
                 };
-                DTypePolicy::quantized(mode, text("source_name").unwrap_or("float32")).ok().map(Ok)
+                DTypePolicy::quantized(mode, name_or_default("source_name")?).ok()
             }
-            "DTypePolicyMap" => Some(DTypePolicy::from_map(config, owner)),
             _ => None,
         }
-    }
-
-    /// The policy of a map from layers' paths to policies, where all layers have the same one.
-    fn from_map(config: &Json, owner: &str) -> Result<DTypePolicy> {
-        let bad = || Error::Unsupported(format!("{owner}: this default of a DTypePolicyMap"));
-        let read = |policy: &Json| match policy {
-            Json::Null => Ok(DTypePolicy::FLOAT32),
-            Json::String(name) => DTypePolicy::from_name(name),
-            record => DTypePolicy::from_record(record, owner).unwrap_or_else(|| Err(bad())),
-        };
-        let default = read(config.get("default_policy").unwrap_or(&Json::Null))?;
-        let listed = config.get("policy_map").and_then(Json::as_object);
-        for policy in listed.into_iter().flat_map(|map| map.values()) {
-            if read(policy)? != default {
-                return Err(Error::Unsupported(format!(
-                    "{owner}: a DTypePolicyMap whose policies differ from its default"
-                )));
-            }
-        }
-        Ok(default)
     }
 }

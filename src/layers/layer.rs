@@ -223,6 +223,21 @@ impl LayerBase {
         })
     }
 
+    /// [`new`](LayerBase::new) for a part that the config of the layer around it describes, such as the
+    /// cell of a recurrent layer. Without a name the config is the layer's own.
+    pub(crate) fn of_part(
+        class_name: &'static str,
+        name: Option<&str>,
+        config: &Config,
+    ) -> Result<LayerBase> {
+        let mut base = LayerBase::new(class_name, config)?;
+        if let Some(name) = name {
+            base.name = name.into();
+            base.policy = DTypePolicy::at_place(config, &config.place().part(name))?;
+        }
+        Ok(base)
+    }
+
     /// Makes a trainable variable of the policy's variable dtype.
     ///
     /// # Errors

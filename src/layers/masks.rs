@@ -28,6 +28,7 @@ const KEEPING: &[&str] = &[
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "TernaryDense",
     "ThresholdedReLU",
     "TimeDistributed",
     "UnitNormalization",

@@ -78,7 +78,7 @@ layers! {
     Core: core::InputLayer("sparse and ragged inputs"), core::Dense("training in float8"),
         core::Activation, core::Embedding,
         core::ReversibleEmbedding, core::Masking,
-        core::EinsumDense("training in float8"), core::Identity;
+        core::EinsumDense("training in float8"), core::Identity, core::TernaryDense;
     Activation: activations::ReLU, activations::Softmax, activations::LeakyReLU,
         activations::PReLU, activations::ELU, activations::ThresholdedReLU;
     Convolutional: convolutional::Conv1D, convolutional::Conv2D, convolutional::Conv3D,
@@ -132,7 +132,7 @@ layers! {
         preprocessing::RandomSaturation,
         preprocessing::RandomSharpness,
         preprocessing::Solarization,
-        preprocessing::AugMix("training"),
+        preprocessing::AugMix,
         preprocessing::RandAugment("bounding boxes in training"),
         preprocessing::RandomColorJitter,
         preprocessing::RandomElasticTransform("bounding boxes in training"),
@@ -159,7 +159,12 @@ layers! {
         applications::CustomScaleLayer;
 }
 
+/// What files of other versions call a class: Keras 3.16 gives this one the name of its Python class.
+const ALIASES: &[(&str, &str)] = &[("GroupedQueryAttention", "GroupQueryAttention")];
+
 /// The definition of a class.
 pub fn find(class_name: &str) -> Option<&'static LayerDef> {
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == class_name);
+    let class_name = alias.map_or(class_name, |(_, name)| name);
     LAYERS.iter().find(|def| def.class_name == class_name)
 }

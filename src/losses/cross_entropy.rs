@@ -10,6 +10,7 @@ use crate::losses::Samples;
 use crate::losses::function::{Function, equal_shapes, floats, formula, functions, masked};
 use crate::operations::formulas::{EPSILON, axis_of, float, mean_axis, sum_axis};
 use crate::operations::nn::one_hot_of;
+use crate::tensor::Tensor;
 
 functions! {
     /// Losses of classification by probabilities.
@@ -115,7 +116,7 @@ fn binary_focal(c: &Config) -> Result<Arc<dyn Function>> {
 
 fn categorical_focal(c: &Config) -> Result<Arc<dyn Function>> {
     let (from_logits, axis) = (c.bool("from_logits")?, axis(c)?);
-    let (alpha, gamma) = (c.float("alpha")?, c.float("gamma")?);
+    let (alpha, gamma) = (class_weights(c, "alpha")?, c.float("gamma")?);
     let smoothing = c.float("label_smoothing")?;
     Ok(formula(move |t, p| {
         let (t, p) = floats(t, p);
@@ -126,9 +127,23 @@ fn categorical_focal(c: &Config) -> Result<Arc<dyn Function>> {
         };
         let p = probability(p, axis);
         let miss = p.scalar_like(1.0) - p;
+        let alpha = p.graph().constant(alpha.clone()).cast(p.dtype());
         let weight = miss.binary("pow", miss.like(gamma)) * alpha;
         sum_axis(weight * (-t * p.log()), axis)
     }))
+}
+
+/// A number for all classes, or a list with one for each.
+fn class_weights(c: &Config, key: &str) -> Result<Tensor> {
+    let bad = || c.bad(key, "a number, or a list with one for each class");
+    let number = |json: &Json| json.as_f64().map(|x| x as f32).ok_or_else(bad);
+    match c.get(key) {
+        Json::Array(items) => {
+            let weights = items.iter().map(number).collect::<Result<Vec<f32>>>()?;
+            Tensor::new([weights.len()], &weights)
+        }
+        one => number(one).map(Tensor::scalar),
+    }
 }
 
 /// Predictions scaled to a sum of 1 along an axis, and kept off 0 and 1.

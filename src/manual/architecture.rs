@@ -43,7 +43,8 @@
 //! | map | `map`; `map_tiled` where it reads neighbours along another axis than it stores them |
 //! | reduction, with what is fused in front and behind | `reduce`, `reduce_group`, `reduce_columns`, `arg_reduce` |
 //! | several reductions of the same rows, each with what is fused in front and behind, and the maps that use them | `rows` |
-//! | product, convolution, pooling, with what is fused behind; in front of a product, what unpacks its right operand | `matmul_*`, `conv_*`, `pool*` |
+//! | scores of queries and keys, their softmax and the sum of values, where nobody else wants the scores | `attention_tile`, `attention_row` |
+//! | product, convolution, pooling, with what is fused behind; in front of a product or convolution, what unpacks its right operand | `matmul_*`, `conv_*`, `pool*` |
 //!
 //! # Loops
 //!
@@ -62,7 +63,7 @@
 //!
 //! | design | here | because |
 //! | --- | --- | --- |
-//! | dtypes kept packed on a device | one 32-bit word per element, rounded to the dtype after each operation | the meaning of a dtype then is in one place; packed storage can follow as a property of buffers |
+//! | dtypes kept packed on a device | values that only lie there are (weights, inputs, constants, outputs); what is computed is one 32-bit word per element, rounded to the dtype after each operation | the meaning of a dtype then is in one place, and the memory of weights is that of their file; see [`program::pass::at_rest`](crate::program::pass::at_rest) |
 //! | softmax and normalisation as composite operations | written with the other operations, joined by the pass `rows` | one kernel serves every formula that reduces rows and goes on with them, their gradients too |
 //! | `predict` pads the last batch | the last batch is planned as it is | padding changes models that look across rows; pipelines are shared, so the second plan is cheap |
 //! | what depends on variables only is hoisted | but not weights of eight bits or fewer on their way to a product | as floats they would take the memory that packing saves: the product's kernel unpacks its right operand where it reads it |
@@ -96,6 +97,7 @@
 //! | root | the value that a region stores |
 //! | carry | what a step of a loop leaves to the next |
 //! | turn | which buffers of the carries a step reads and writes |
+//! | at rest | how a value's elements lie where nothing computes with them: as stored, several in a word where they are narrow |
 //! | slot | a buffer for intermediate values |
 //! | panel | some rows of a variable that is too large for one binding |
 //! | prelude | what depends on variables only, run once per version of them |

@@ -152,6 +152,7 @@
 //! | MaxNumBoundingBoxes | takes a mapping of boxes and cuts it |
 //! | MixUp | takes a mapping with labels; in inference it passes images on |
 //! | StringLookup | takes text |
+//! | TernaryDense | came with Keras 3.16; `tests/ternary.rs` compares its training |
 //! | TFDConcat | is within FeatureSpace |
 //! | TFDIdentity | is within FeatureSpace |
 //! | TextVectorization | takes text |

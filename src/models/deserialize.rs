@@ -10,7 +10,7 @@ use crate::activations::Activation;
 use crate::base::error::quote;
 use crate::base::{DType, Error, Result, ResultExt, SymbolicShape};
 use crate::layers::config::{Config, Json, LayerReader, NewInitializer};
-use crate::layers::{Arg, CallArgs, FeatureSpace, Layer, SymbolicSpec, registry};
+use crate::layers::{Arg, CallArgs, FeatureSpace, Layer, SymbolicSpec, place, registry};
 use crate::models::custom::CustomObjects;
 use crate::models::functional::Functional;
 use crate::models::sequential::Sequential;
@@ -45,6 +45,8 @@ pub struct Record<'a> {
     pub module: &'a str,
     pub registered_name: Option<&'a str>,
     pub config: &'a Map<String, Json>,
+    /// Whether the record holds shapes with which Keras builds the object right away.
+    pub says_how_to_build: bool,
 }
 
 /// The names of the layers of one model.
@@ -172,10 +174,12 @@ impl<'a> Reader<'a> {
 
     fn resolve(&self, record: &Record<'_>, owner: &str) -> Result<Box<dyn Layer>> {
         let inner = Inner(self);
-        let config = |defaults| {
-            Config::new(owner.into(), record.config.clone(), defaults).with_layers(&inner)
-        };
         let name = record.config.get("name").and_then(Json::as_str);
+        let config = |defaults| {
+            Config::new(owner.into(), record.config.clone(), defaults)
+                .with_layers(&inner)
+                .at_place(place(record.class_name, name, record.says_how_to_build))
+        };
         if let Some(new) = name.and_then(|name| self.custom.replacement(name)) {
             return new(&config(Json::Null));
         }
@@ -252,6 +256,15 @@ fn build_shape(record: &Json) -> Option<SymbolicShape> {
     shape.iter().map(extent).collect::<Option<_>>().map(SymbolicShape)
 }
 
+/// Whether this is a shape, or a structure of shapes.
+fn is_shape(json: &Json) -> bool {
+    match json {
+        Json::Array(items) => items.iter().all(is_shape),
+        Json::Object(items) => items.values().all(is_shape),
+        extent => extent.is_null() || extent.is_u64(),
+    }
+}
+
 fn is_layer_module(module: &str) -> bool {
     module == "keras.layers"
         || module.starts_with("keras.src.layers.")
@@ -274,11 +287,19 @@ impl<'a> Record<'a> {
             Some(_) => Err(bad(&format!("{key} that is not a string"))),
         };
         let config = json.get("config").and_then(Json::as_object);
+        let build = match json.get("build_config") {
+            None | Some(Json::Null) => None,
+            Some(Json::Object(build)) if build.get("input_shape").is_none_or(is_shape) => {
+                Some(build)
+            }
+            Some(_) => return Err(bad("a build_config that names no shape")),
+        };
         Ok(Record {
             class_name,
             module: text("module")?.unwrap_or(""),
             registered_name: text("registered_name")?,
             config: config.ok_or_else(|| bad("no config mapping"))?,
+            says_how_to_build: build.is_some_and(|keys| !keys.is_empty()),
         })
     }
 

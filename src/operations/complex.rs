@@ -79,12 +79,12 @@ fn rule(c: &Call<'_, '_>, class_name: &str) -> Option<Rule> {
         "Isreal" => Function(|x| x.im.binary("eq", x.im.like(0.0))),
         "Log" => Function(|x| Complex { re: x.abs().log(), im: angle(x) }.value()),
         "Real" => Function(|x| x.re),
-        "Reciprocal" => Function(|x| quotient(Complex::from_any(x.re.like(1.0)), x)),
+        "Reciprocal" => Function(|x| Complex::from_any(x.re.like(1.0)).over(x).value()),
         "Square" => Function(|x| x.times(x).value()),
         "ViewAsReal" => Function(|x| side_by_side(x.re, x.im)),
-        "Divide" | "TrueDivide" => Pairs(quotient),
+        "Divide" | "TrueDivide" => Pairs(|a, b| a.over(b).value()),
         "Equal" => Pairs(equal),
-        "NotEqual" => Pairs(|a, b| equal(a, b).unary("not")),
+        "NotEqual" => Pairs(|a, b| a.equals(b).unary("not")),
         _ => return None,
     })
 }
@@ -202,7 +202,7 @@ fn both<'g>(x: Complex<'g>, name: &'static str, f: impl Fn(Value<'g>) -> Value<'
 }
 
 fn equal<'g>(a: Complex<'g>, b: Complex<'g>) -> Value<'g> {
-    a.re.binary("eq", b.re).binary("and", a.im.binary("eq", b.im))
+    a.equals(b)
 }
 
 fn abs(x: Complex<'_>) -> Value<'_> {
@@ -216,14 +216,6 @@ fn angle(x: Complex<'_>) -> Value<'_> {
 fn exp(x: Complex<'_>) -> Value<'_> {
     let size = x.re.exp();
     Complex { re: size * x.im.unary("cos"), im: size * x.im.unary("sin") }.value()
-}
-
-/// `a / b`, with `b` scaled so that its square neither overflows nor vanishes.
-fn quotient<'g>(a: Complex<'g>, b: Complex<'g>) -> Value<'g> {
-    let scale = b.re.abs().maximum(b.im.abs());
-    let unit = b.map(|v| v / scale);
-    let square = (unit.re.square() + unit.im.square()) * scale;
-    a.times(unit.conjugate()).map(|v| v / square).value()
 }
 
 /// Parts on a new last axis of two.

@@ -29,8 +29,9 @@ const LATTICE: &[(Kind, &[Kind])] = &[
     (WeakFloat, &[Strong(BFloat16), Strong(Float16)]),
     (Strong(BFloat16), &[Strong(Float32)]),
     (Strong(Float16), &[Strong(Float32)]),
-    (Strong(Float32), &[Strong(Float64)]),
+    (Strong(Float32), &[Strong(Float64), Strong(Complex64)]),
     (Strong(Float64), &[]),
+    (Strong(Complex64), &[]),
 ];
 
 fn at_most(low: Kind, high: Kind) -> bool {

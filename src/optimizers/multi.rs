@@ -6,14 +6,14 @@ use std::sync::Arc;
 use serde_json::{Map, json};
 
 use crate::base::error::quote;
-use crate::base::{Error, Result};
+use crate::base::{Error, Pattern, Result};
 use crate::graph::Value;
 use crate::layers::config::{Config, Json};
 use crate::optimizers::loss_scale::zero_rate;
 use crate::optimizers::registry::{self, Record};
 use crate::optimizers::saved::SavedOptimizer;
 use crate::optimizers::settings::{LearningRate, counter};
-use crate::optimizers::{Optimizer, OptimizerBuilder, Pattern, SharedOptimizer, Step, Weight};
+use crate::optimizers::{Optimizer, OptimizerBuilder, SharedOptimizer, Step, Weight};
 use crate::saving::saveable::Child;
 use crate::tensor::Variable;
 

@@ -3,12 +3,12 @@
 
 use super::adam::Moments;
 use super::clipping::square_sum;
-use crate::base::Result;
+use crate::base::{Pattern, Result};
 use crate::graph::Value;
 use crate::layers::config::{Config, Json};
 use crate::optimizer;
+use crate::optimizers::Weight;
 use crate::optimizers::rule::{Rule, Slot, Update};
-use crate::optimizers::{Pattern, Weight};
 
 optimizer! {
     /// Orthogonalized momentum for matrices (Jordan, 2024; Liu et al., 2025).

@@ -5,13 +5,13 @@ use std::ops::{Add, Mul};
 
 use crate::graph::{NodeId, Op};
 use crate::program::Program;
-use crate::program::pass::{memory, storage_of};
+use crate::program::pass::{at_rest, memory, storage_of};
 use crate::program::region::{Body, Inst, Region, RegionKind, RowPlan};
 
 /// Arithmetic and traffic of one run.
 ///
 /// A multiply-add counts as two operations, any function of an element as one. Traffic counts each
-/// value that is read once and the value that is stored, in the words a device holds them in.
+/// value that is read once and the value that is stored, in the bytes in which a device holds them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Operations of arithmetic.
@@ -57,6 +57,7 @@ impl Cost {
                 behind + elements * (1 + region.prologue.as_ref().map_or(0, arithmetic))
             }
             RegionKind::Kernel { anchor } => behind + contraction(program, anchor),
+            RegionKind::Attention { anchor } => behind + of_attention(program, region, anchor),
             RegionKind::Rows => region.rows.as_ref().map_or(0, |rows| of_rows(rows)),
             // What a loop costs is what its body costs in each step.
             RegionKind::Loop => return Cost::default(),
@@ -66,8 +67,22 @@ impl Cost {
         stored.sort_unstable();
         stored.dedup();
         stored.extend(region.stores(program));
-        Cost { flops, bytes: stored.into_iter().map(|id| len(id) * 4).sum() }
+        let bytes = |id: NodeId| match at_rest::is_packed(program, id) {
+            true => program.nodes[id].spec.bytes_at_rest() as u64,
+            false => len(id) * 4,
+        };
+        Cost { flops, bytes: stored.into_iter().map(bytes).sum() }
     }
+}
+
+/// Operations of an attention in front of its result: two products, and a softmax of four functions
+/// for each score.
+fn of_attention(program: &Program, region: &Region, anchor: NodeId) -> u64 {
+    let scores = region.attention.as_ref().map_or(0, |plan| {
+        let len = program.nodes[plan.scored].spec.shape.len() as u64;
+        contraction(program, plan.scored) + len * (4 + arithmetic(&plan.score))
+    });
+    scores + contraction(program, anchor)
 }
 
 /// Operations of a region of rows.

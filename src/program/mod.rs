@@ -5,6 +5,7 @@
 //! gives regions their buffers. Inference and training differ only in what was traced.
 
 pub mod cost;
+mod extract;
 mod loop_plan;
 pub mod pass;
 mod print;
@@ -34,6 +35,9 @@ pub struct Program {
     pub outputs: Vec<NodeId>,
     /// Positions of outputs that are complex numbers; they are computed in parts, on a last axis of two.
     pub complex: Vec<usize>,
+    /// Outputs that are words of packed elements, by their position: what their elements are; see
+    /// [`at_rest`](pass::at_rest).
+    pub packed: HashMap<usize, Spec>,
     /// Variables to be set after a run, with the position of their value in `outputs`.
     pub assigns: Vec<(Variable, usize)>,
     /// Variables that were read or assigned when the program was traced.
@@ -66,7 +70,7 @@ impl Program {
             }
         }
         let mut program =
-            Program { nodes, inputs, outputs, complex, assigns, variables, prelude: None };
+            Program { nodes, inputs, outputs, complex, assigns, variables, ..Program::default() };
         rewrite::remove_unused(&mut program);
         program
     }
@@ -82,6 +86,12 @@ impl Program {
         }
         self.inputs = kept.iter().map(|&i| self.inputs[i].clone()).collect();
         kept
+    }
+
+    /// What an output is.
+    pub fn output_spec(&self, position: usize) -> Spec {
+        let node = &self.nodes[self.outputs[position]];
+        self.packed.get(&position).unwrap_or(&node.spec).clone()
     }
 
     /// Number of values a run returns to the caller.

@@ -21,6 +21,11 @@ pub enum RegionKind {
         /// The operation of the kernel.
         anchor: NodeId,
     },
+    /// Queries look at keys and sum up values; the anchor is the product of shares and values.
+    Attention {
+        /// The product of shares and values.
+        anchor: NodeId,
+    },
     /// Threads share a row: they combine its elements once or several times, then store elements.
     Rows,
     /// The regions of a loop's body, in every step; it stores the loop's results.
@@ -34,15 +39,37 @@ pub struct Region {
     pub root: NodeId,
     /// What its kernel is built around.
     pub kind: RegionKind,
-    /// What is computed in front of a reduction, per element; in front of a product, per element of its
-    /// right operand, by its linear position.
+    /// What is computed in front of a reduction, per element; in front of a product or a convolution, per
+    /// element of its right operand, by its linear position.
     pub prologue: Option<Body>,
     /// What gives the stored element, from loads and from the anchor's result.
     pub body: Body,
     /// What a region of rows computes; its code is all here.
     pub rows: Option<Box<RowPlan>>,
+    /// What an attention does before its anchor.
+    pub attention: Option<Box<AttentionPlan>>,
     /// All nodes that are computed here, for dumps.
     pub members: Vec<NodeId>,
+}
+
+/// How the shares of an attention come from queries and keys: softmax along the last coordinate.
+///
+/// Bodies compute over three coordinates, as those behind the product of queries and keys do: the
+/// matrix, the query and the key.
+#[derive(Clone, Debug)]
+pub struct AttentionPlan {
+    /// The product of queries and keys.
+    pub scored: NodeId,
+    /// A score, from the product's element.
+    pub score: Body,
+    /// What the values are weighted by, from a share of the softmax: the share, or zero.
+    pub share: Option<Body>,
+}
+
+impl AttentionPlan {
+    fn bodies(&self) -> impl Iterator<Item = &Body> {
+        [&self.score].into_iter().chain(&self.share)
+    }
 }
 
 /// What becomes of each row: reductions, one after the other, then elements.
@@ -318,6 +345,7 @@ impl Region {
             prologue: None,
             body: Body::none(),
             rows: None,
+            attention: None,
             members: vec![root],
         }
     }
@@ -338,7 +366,8 @@ impl Region {
     pub fn operands(&self) -> Vec<NodeId> {
         let mut all: Vec<NodeId> = Vec::new();
         let rows = self.rows.iter().flat_map(|rows| rows.bodies());
-        for body in self.prologue.iter().chain([&self.body]).chain(rows) {
+        let attention = self.attention.iter().flat_map(|attention| attention.bodies());
+        for body in self.prologue.iter().chain([&self.body]).chain(rows).chain(attention) {
             for &id in &body.operands {
                 if !all.contains(&id) {
                     all.push(id);
@@ -352,7 +381,9 @@ impl Region {
     pub fn anchor(&self) -> Option<NodeId> {
         match self.kind {
             RegionKind::Map | RegionKind::Rows | RegionKind::Loop => None,
-            RegionKind::Reduce { anchor } | RegionKind::Kernel { anchor } => Some(anchor),
+            RegionKind::Reduce { anchor }
+            | RegionKind::Kernel { anchor }
+            | RegionKind::Attention { anchor } => Some(anchor),
         }
     }
 }

@@ -53,7 +53,10 @@ impl QuantizationConfig {
                 Given { activation, block: Some(block) }
             }
             // What these say was of use when the weights were calibrated.
-            "Float8QuantizationConfig" | "GPTQConfig" | "AWQConfig" => Given::default(),
+            "Float8QuantizationConfig"
+            | "TernaryQuantizationConfig"
+            | "GPTQConfig"
+            | "AWQConfig" => Given::default(),
             _ => {
                 return Err(Error::UnknownClass {
                     kind: "quantization config",

@@ -5,6 +5,7 @@
 //! | int8 | kernel, bias, kernel_scale | the kernel's; as the layer's output wants it |
 //! | int4 | kernel, bias, kernel_scale | rows × ⌈columns / 2⌉; columns |
 //! | int4 in blocks | …, kernel_zero, g_idx | groups × columns, both; rows |
+//! | ternary | kernel, bias, kernel_scale | rows × ⌈columns / 5⌉; none |
 //! | gptq | bias, kernel, kernel_scale, kernel_zero, g_idx | columns × rows, with 4 bits ⌈columns / 2⌉ × rows; columns × groups, both; rows |
 //! | awq | bias, kernel, kernel_scale, kernel_zero, awq_scales, g_idx | as gptq with 4 bits; rows |
 
@@ -12,7 +13,9 @@ use crate::base::{DType, Error, Result, Shape, Spec};
 use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::{Context, LayerBase};
-use crate::quantizers::{Groups, Mode, dequantize_groups, group_index, unpack_int4};
+use crate::quantizers::{
+    Groups, Mode, dequantize_groups, group_index, unpack_int4, unpack_ternary,
+};
 use crate::tensor::Variable;
 
 /// A kernel as a dense layer uses it, and the matrix as which it is quantized.
@@ -26,6 +29,9 @@ pub struct KernelShape {
     /// The shape of an int8 kernel's scale.
     pub scale: Vec<usize>,
 }
+
+/// A byte of five ternary zeros: 1 + 3 + 9 + 27 + 81.
+const FIVE_ZEROS: Initializer = Initializer::Constant(121.0);
 
 /// The variables of a quantized kernel.
 pub struct QuantizedKernel {
@@ -46,7 +52,7 @@ impl QuantizedKernel {
         let KernelShape { rows, columns, .. } = shape;
         let half = columns.div_ceil(2);
         let group = match mode {
-            Mode::Int8 | Mode::Float8 { .. } => None,
+            Mode::Int8 | Mode::Ternary | Mode::Float8 { .. } => None,
             Mode::Int4 { block } => block,
             Mode::Gptq { group, .. } | Mode::Awq { group } => group,
         };
@@ -56,6 +62,7 @@ impl QuantizedKernel {
                 return Err(Error::Internal("float8 has no quantized kernel".into()));
             }
             Mode::Int8 => (shape.kernel.clone(), DType::Int8, shape.scale.clone()),
+            Mode::Ternary => (vec![rows, columns.div_ceil(5)], DType::UInt8, Vec::new()),
             Mode::Int4 { block: None } => (vec![rows, half], DType::Int8, vec![columns]),
             Mode::Int4 { .. } => (vec![rows, half], DType::Int8, vec![count, columns]),
             Mode::Gptq { bits: 4, .. } | Mode::Awq { .. } => {
@@ -63,11 +70,15 @@ impl QuantizedKernel {
             }
             Mode::Gptq { .. } => (vec![columns, rows], DType::UInt8, vec![columns, count]),
         };
-        let numbers = base.add_frozen("kernel", Spec::new(numbers, dtype), &Initializer::ZEROS)?;
+        let zeros = match mode {
+            Mode::Ternary => &FIVE_ZEROS,
+            _ => &Initializer::ZEROS,
+        };
+        let numbers = base.add_frozen("kernel", Spec::new(numbers, dtype), zeros)?;
         let kept = base.policy.variable;
         let scale_spec = Spec::new(scale.clone(), kept);
         let scale_variable = base.add_frozen("kernel_scale", scale_spec, &Initializer::ONES)?;
-        let has_groups = !matches!(mode, Mode::Int8 | Mode::Int4 { block: None });
+        let has_groups = !matches!(mode, Mode::Int8 | Mode::Ternary | Mode::Int4 { block: None });
         let mut zero = None;
         if has_groups {
             let spec = Spec::new(scale, dtype);
@@ -90,8 +101,8 @@ impl QuantizedKernel {
         self.mode
     }
 
-    /// Whether outputs of products with [`integers`](QuantizedKernel::integers) are divided by the
-    /// scale of their channel; otherwise there is only the [`dequantized`] kernel.
+    /// Whether outputs of products with [`integers`](QuantizedKernel::integers) can be
+    /// [`rescaled`](QuantizedKernel::rescaled); otherwise there is only the [`dequantized`] kernel.
     ///
     /// [`dequantized`]: QuantizedKernel::dequantized
     pub fn has_channels(&self) -> bool {
@@ -103,6 +114,7 @@ impl QuantizedKernel {
         let numbers = cx.read(&self.numbers);
         match self.mode {
             Mode::Int4 { .. } => unpack_int4(numbers, self.shape.columns, 1),
+            Mode::Ternary => unpack_ternary(numbers, self.shape.columns, 1),
             Mode::Gptq { bits: 4, .. } | Mode::Awq { .. } => {
                 unpack_int4(numbers, self.shape.columns, 0).transpose(&[1, 0])
             }
@@ -116,6 +128,14 @@ impl QuantizedKernel {
         cx.read(&self.scale)
     }
 
+    /// Outputs of a product with the integers, as the floats would have given them.
+    pub fn rescaled<'g>(&self, cx: &Context<'g>, y: Value<'g>) -> Value<'g> {
+        match self.mode {
+            Mode::Ternary => y * self.scale(cx),
+            _ => y / self.scale(cx),
+        }
+    }
+
     /// The matrix that the integers stand for, in the compute dtype and the kernel's shape; an int8
     /// kernel's scale is aligned with its axes by `align`.
     pub fn dequantized<'g>(
@@ -126,7 +146,7 @@ impl QuantizedKernel {
         let (numbers, scale) = (self.integers(cx), self.scale(cx));
         let matrix = match (&self.groups, self.mode) {
             (None, Mode::Int8) => numbers.cast(cx.compute_dtype()) / align(scale)?,
-            (None, _) => numbers.cast(cx.compute_dtype()) / scale,
+            (None, _) => self.rescaled(cx, numbers.cast(cx.compute_dtype())),
             (Some(groups), mode) => {
                 let (zero, index) = (cx.read(&groups.zero), cx.read(&groups.index));
                 let by_input = |v: Value<'g>| match mode {
@@ -145,7 +165,7 @@ impl QuantizedKernel {
 
     /// The variables of a layer with this kernel, in the order of its file.
     pub fn in_file_order(&self, bias: Option<&Variable>) -> Vec<Variable> {
-        let kernel_first = matches!(self.mode, Mode::Int8 | Mode::Int4 { .. });
+        let kernel_first = matches!(self.mode, Mode::Int8 | Mode::Ternary | Mode::Int4 { .. });
         let (first, second) =
             if kernel_first { (Some(&self.numbers), bias) } else { (bias, Some(&self.numbers)) };
         let zero = self.groups.as_ref().map(|groups| &groups.zero);

@@ -19,4 +19,4 @@ pub use groups::{Groups, dequantize_groups, group_index};
 pub use integers::{Summed, contract_integers};
 pub use kernel::{KernelShape, QuantizedKernel};
 pub use mode::Mode;
-pub use packing::unpack_int4;
+pub use packing::{unpack_int4, unpack_ternary};

@@ -28,6 +28,8 @@ pub enum Mode {
         /// Inputs in a group; `None` for one group of all.
         group: Option<u32>,
     },
+    /// Weights of -1, 0 and 1, five to a byte, with one scale for all (Ma et al. 2024, BitNet b1.58).
+    Ternary,
     /// Weights of 4 bits as with `Gptq`, of inputs that were scaled by their importance.
     Awq {
         /// Inputs in a group; `None` for one group of all.
@@ -40,7 +42,7 @@ const HISTORY: u32 = 1024;
 
 impl Mode {
     /// The mode that a policy calls `name`: `int8`, `int4`, `int4/128`, `float8`, `gptq/4/128`,
-    /// `awq/4/-1`.
+    /// `awq/4/-1`, `ternary`.
     ///
     /// # Errors
     /// If it names none.
@@ -51,6 +53,7 @@ impl Mode {
             ["int4"] => Some(Mode::Int4 { block: None }),
             ["int4", block] => size(block).map(|block| Mode::Int4 { block }),
             ["float8"] => Some(Mode::Float8 { history: HISTORY }),
+            ["ternary"] => Some(Mode::Ternary),
             ["gptq", bits, group] => {
                 let bits = bits.parse().ok().filter(|bits| [2, 3, 4, 8].contains(bits));
                 bits.zip(size(group)).map(|(bits, group)| Mode::Gptq { bits, group })
@@ -61,7 +64,8 @@ impl Mode {
         mode.ok_or_else(|| Error::DType {
             context: "quantization mode".into(),
             found: quote(name),
-            expected: "int8, int4, int4/BLOCK, float8, gptq/BITS/GROUP or awq/4/GROUP".into(),
+            expected: "int8, int4, int4/BLOCK, float8, ternary, gptq/BITS/GROUP or awq/4/GROUP"
+                .into(),
         })
     }
 }
@@ -81,6 +85,7 @@ impl fmt::Display for Mode {
             Mode::Int8 => f.write_str("int8"),
             Mode::Int4 { block } => write!(f, "int4/{}", count(block)),
             Mode::Float8 { .. } => f.write_str("float8"),
+            Mode::Ternary => f.write_str("ternary"),
             Mode::Gptq { bits, group } => write!(f, "gptq/{bits}/{}", count(group)),
             Mode::Awq { group } => write!(f, "awq/4/{}", count(group)),
         }
@@ -93,7 +98,7 @@ mod tests {
 
     #[test]
     fn names_say_sizes_or_are_refused() {
-        for name in ["int8", "int4/-1", "int4/128", "float8", "gptq/2/-1", "awq/4/32"] {
+        for name in ["int8", "int4/-1", "int4/128", "float8", "ternary", "gptq/2/-1", "awq/4/32"] {
             assert_eq!(Mode::from_name(name).unwrap().to_string(), name);
         }
         assert_eq!(Mode::from_name("int4").unwrap(), Mode::Int4 { block: None });

@@ -5,9 +5,10 @@ use std::time::Duration;
 use std::{fmt, mem};
 
 use crate::base::{Error, Result};
+use crate::gpu::Kind;
 use crate::program::pass::fuse::{self, Regions};
 use crate::program::pass::memory::{self, Slots};
-use crate::program::pass::{panels, rows};
+use crate::program::pass::{at_rest, attention, panels, rows};
 use crate::program::region::{Region, RegionKind};
 use crate::program::{Cost, Options, Pass, Program};
 use crate::runtime::gpu_plan::GpuPlan;
@@ -77,18 +78,20 @@ impl Compiled {
                 Plan::Host(HostPlan::new(&program, options, &Arc::default())?)
             }
             Device::Gpu(gpu) => {
+                let target = Target::Device(gpu.caps().kind);
                 panels::run(&mut program, gpu.max_binding())?;
+                at_rest::run(&mut program)?;
                 let variables = program.prelude.iter().flat_map(|inner| inner.variables.values());
                 let variables: Vec<_> = variables.chain(program.variables.values()).collect();
                 let placement = Placement::new(gpu, &variables)?;
                 let plan = placement.stream_beside(|placement| {
                     let mut prelude = None;
                     if let Some(inner) = &program.prelude {
-                        let (regions, slots, text) = summarize(inner, options, Target::Device)?;
+                        let (regions, slots, text) = summarize(inner, options, target)?;
                         summary.prelude = text.regions;
                         prelude = Some(GpuPlan::new(placement, inner, &regions, &slots, None)?);
                     }
-                    let (regions, slots, text) = summarize(&program, options, Target::Device)?;
+                    let (regions, slots, text) = summarize(&program, options, target)?;
                     summary = PlanSummary { prelude: mem::take(&mut summary.prelude), ..text };
                     GpuPlan::new(placement, &program, &regions, &slots, prelude)
                 });
@@ -103,9 +106,12 @@ impl Compiled {
     /// # Errors
     /// As [`new`](Compiled::new), as far as that needs no device.
     pub fn describe(program: &Program, options: &Options) -> Result<PlanSummary> {
-        let mut summary = summarize(program, options, Target::Device)?.2;
+        let target = Target::Device(Kind::Discrete);
+        let mut program = program.clone();
+        at_rest::run(&mut program)?;
+        let mut summary = summarize(&program, options, target)?.2;
         if let Some(prelude) = &program.prelude {
-            summary.prelude = summarize(prelude, options, Target::Device)?.2.regions;
+            summary.prelude = summarize(prelude, options, target)?.2.regions;
         }
         Ok(summary)
     }
@@ -198,20 +204,33 @@ impl Compiled {
 
 /// What regions are made for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Target {
+pub enum Target {
     /// Interprets regions: a value that is computed twice costs more than one that is stored.
     Host,
-    Device,
+    Device(Kind),
 }
 
-fn summarize(
+/// Attention of fewer scores is computed with a matrix of them. A software adapter has no memory that
+/// is nearer than any other and pays for barriers: there, only what would fill its memory is not.
+fn least_scores(kind: Kind) -> usize {
+    if kind == Kind::Software { 16 << 20 } else { 0 }
+}
+
+/// The regions of an optimised program, their buffers, and both for people to read.
+pub fn summarize(
     program: &Program,
     options: &Options,
     target: Target,
 ) -> Result<(Regions, Slots, PlanSummary)> {
     let mut regions = fuse::run(program, options.has(Pass::Fuse))?;
-    if target == Target::Device && options.has(Pass::Fuse) && options.has(Pass::Rows) {
+    if let Target::Device(kind) = target
+        && options.has(Pass::Fuse)
+        && options.has(Pass::Rows)
+    {
         rows::run(program, &mut regions)?;
+        if options.has(Pass::Attention) {
+            attention::run(program, &mut regions, least_scores(kind))?;
+        }
     }
     let slots = memory::run(program, &regions, options.has(Pass::Memory));
     let summary = PlanSummary {
@@ -257,6 +276,7 @@ impl RegionSummary {
                 format!("reduce of {}", lower::reduced_len(program, anchor))
             }
             RegionKind::Kernel { anchor } => program.nodes[anchor].op.def().label(),
+            RegionKind::Attention { .. } => "attention".into(),
             RegionKind::Loop => "each step".into(),
         };
         let node = &program.nodes[region.root];

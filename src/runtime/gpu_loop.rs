@@ -92,7 +92,9 @@ impl LoopPlan {
         if stores.output.is_none() || stores.places() > 1 {
             places.push(None);
         }
-        let access = Access { dtype_of: &dtype_of, rows_of: &rows_of, places };
+        // Everything in a loop is words.
+        let is_packed = &|_| false;
+        let access = Access { dtype_of: &dtype_of, rows_of: &rows_of, places, is_packed };
         lower(&self.program, region, gpu.caps(), &access)
     }
 
@@ -165,7 +167,8 @@ impl<'a> Body<'a> {
         }
         for (id, node) in nodes.iter().enumerate().filter(|(id, _)| self.plan.regions.stored[*id]) {
             if let Op::Constant(constant) = &node.op {
-                self.of.insert(id, upload(self.gpu, constant)?);
+                let words = constant.tensor.to_array()?;
+                self.of.insert(id, upload(self.gpu, words.word_bytes(), "constant")?);
             }
         }
         Ok(())

@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use crate::base::{Error, Result, Source, Spec};
 use crate::gpu::{Buffer, DeviceTensor, Gpu, Recording, Rows, Step, Work};
-use crate::graph::ops::Constant;
 use crate::graph::{NodeId, Op};
 use crate::kernels::Access;
 use crate::program::pass::fuse::Regions;
 use crate::program::pass::memory::Slots;
-use crate::program::pass::{panels, storage_of};
+use crate::program::pass::{at_rest, panels, storage_of};
 use crate::program::region::Region;
 use crate::program::{LoopPlan, Program};
 use crate::runtime::gpu_loop::{self, Given, Recorded};
 use crate::runtime::lower::lower;
 use crate::runtime::placement::Placement;
-use crate::tensor::{Array, Resident, Tensor, Variable};
+use crate::tensor::{Resident, Tensor, Variable};
+
+/// From which buffer to which all words are copied.
+type Copy = (Buffer, Buffer);
 
 /// Everything a run needs, allocated.
 pub struct GpuPlan {
@@ -26,6 +28,8 @@ pub struct GpuPlan {
     inputs: Vec<Buffer>,
     /// Buffers of the program's outputs, the new values of variables included.
     outputs: Vec<Buffer>,
+    /// Buffers that a run's end overwrites, and those of the outputs that want what was in them.
+    saved: Vec<Copy>,
     /// The variables and the buffers that the dispatches read and set.
     bound: Vec<(Variable, Arc<dyn Resident>)>,
     hoisted: Option<Hoisted>,
@@ -68,14 +72,15 @@ impl GpuPlan {
         }
         let input = |i: usize| buffers.input(i);
         let inputs = (0..program.inputs.len()).map(input).collect::<Result<_>>()?;
-        let outputs = program.outputs.iter().map(|&id| buffers.get(id)).collect::<Result<_>>()?;
+        let (outputs, saved) = buffers.outputs()?;
         let hoisted = prelude.map(|plan| Hoisted {
             plan: Box::new(plan),
             variables: prelude_variables(program),
             computed: Mutex::new(None),
         });
         let recording = Recording::new(gpu, works)?;
-        Ok(GpuPlan { gpu: gpu.clone(), recording, inputs, outputs, bound, hoisted, scratch_bytes })
+        let gpu = gpu.clone();
+        Ok(GpuPlan { gpu, recording, inputs, outputs, saved, bound, hoisted, scratch_bytes })
     }
 
     /// Number of dispatches of one run.
@@ -106,19 +111,16 @@ impl GpuPlan {
         self.rebind()?;
         self.submit(inputs, &self.copies(program)?)?;
         program.assigns.iter().for_each(|(variable, _)| variable.touch());
-        let returned = &program.outputs[..program.returned()];
-        let specs: Vec<Spec> = returned.iter().map(|&id| program.nodes[id].spec.clone()).collect();
-        let bytes = |spec: &Spec| spec.shape.len() * 4;
-        let mut words: Vec<Vec<u8>> =
-            specs.iter().map(|spec| Vec::with_capacity(bytes(spec))).collect();
-        let sizes = specs.iter().map(|spec| bytes(spec) as u64);
+        let specs: Vec<Spec> = (0..program.returned()).map(|i| program.output_spec(i)).collect();
+        let mut bytes: Vec<Vec<u8>> =
+            specs.iter().map(|spec| Vec::with_capacity(spec.bytes_at_rest())).collect();
+        let sizes = specs.iter().map(|spec| spec.bytes_at_rest() as u64);
         let from: Vec<(Buffer, u64)> = self.outputs.iter().cloned().zip(sizes).collect();
         self.gpu.download_many(&from, &mut |output, piece| {
-            words[output].extend_from_slice(piece);
+            bytes[output].extend_from_slice(piece);
             Ok(())
         })?;
-        let pairs = specs.into_iter().zip(words);
-        Ok(pairs.map(|(spec, words)| Array::from_word_bytes(spec, &words).to_tensor()).collect())
+        specs.into_iter().zip(bytes).map(|(spec, bytes)| Tensor::from_rest(spec, bytes)).collect()
     }
 
     /// Brings values that variables were given since the last run into the buffers that the
@@ -141,25 +143,21 @@ impl GpuPlan {
         Ok(())
     }
 
-    fn submit(&self, inputs: &[Tensor], copies: &[(Buffer, Buffer)]) -> Result<()> {
+    fn submit(&self, inputs: &[Tensor], copies: &[Copy]) -> Result<()> {
         self.gpu.check()?;
         if let Some(hoisted) = &self.hoisted {
             hoisted.refresh()?;
         }
         for (tensor, buffer) in inputs.iter().zip(&self.inputs) {
-            if tensor.dtype().size() == 4 {
-                self.gpu.upload_words(tensor.bytes(), buffer)?;
-            } else {
-                self.gpu.upload_words(tensor.to_array()?.word_bytes(), buffer)?;
-            }
+            self.gpu.upload_words(&tensor.to_rest()?, buffer)?;
         }
         self.recording.run_and_copy(copies)
     }
 
-    /// From where to where the new values of variables go when a run is done. Buffers that are a
-    /// variable's own come first, before anything overwrites them.
-    fn copies(&self, program: &Program) -> Result<Vec<(Buffer, Buffer)>> {
-        let mut copies = Vec::with_capacity(program.assigns.len());
+    /// From where to where values go when a run is done, in this order: old values of variables, then
+    /// the new ones.
+    fn copies(&self, program: &Program) -> Result<Vec<Copy>> {
+        let mut copies = self.saved.clone();
         for (variable, position) in &program.assigns {
             let whole = |t: &DeviceTensor| t.panel(0).filter(|_| t.panels() == 1).cloned();
             let resident = on_device(&self.gpu, variable, whole).flatten().ok_or_else(|| {
@@ -170,12 +168,8 @@ impl GpuPlan {
             })?;
             copies.push((self.outputs[*position].clone(), resident));
         }
-        let is_target = |from: &Buffer| copies.iter().any(|(_, to)| to.is(from));
-        let own: Vec<bool> = copies.iter().map(|(from, _)| is_target(from)).collect();
-        let mut order: Vec<usize> = (0..copies.len()).collect();
-        order.sort_by_key(|&i| !own[i]);
-        let copies = order.into_iter().map(|i| copies[i].clone());
-        Ok(copies.filter(|(from, to)| !from.is(to)).collect())
+        copies.retain(|(from, to)| !from.is(to));
+        Ok(copies)
     }
 }
 
@@ -203,11 +197,10 @@ fn on_device<T>(gpu: &Gpu, variable: &Variable, f: impl Fn(&DeviceTensor) -> T) 
     tensor.gpu().is(gpu).then(|| f(tensor))
 }
 
-/// A buffer with the elements of a constant.
-pub fn upload(gpu: &Gpu, constant: &Constant) -> Result<Buffer> {
-    let array = constant.tensor.to_array()?;
-    let buffer = gpu.create_buffer(array.word_bytes().len() as u64, "constant")?;
-    gpu.upload_words(array.word_bytes(), &buffer)?;
+/// A buffer with these words.
+pub fn upload(gpu: &Gpu, words: &[u8], label: &str) -> Result<Buffer> {
+    let buffer = gpu.create_buffer(words.len() as u64, label)?;
+    gpu.upload_words(words, &buffer)?;
     Ok(buffer)
 }
 
@@ -222,9 +215,10 @@ impl Buffers<'_> {
     fn leaves(&mut self, placement: &Placement<'_>, prelude: Option<&GpuPlan>) -> Result<()> {
         let missing = |what: &str| Error::Internal(format!("no buffer for {what}"));
         for (id, node) in self.program.nodes.iter().enumerate() {
-            let bytes = node.spec.shape.len() as u64 * 4;
             let buffer = match &node.op {
-                Op::Input(_) => self.gpu.create_buffer(bytes, "input")?,
+                Op::Input(_) => {
+                    self.gpu.create_buffer(node.spec.bytes_at_rest() as u64, "input")?
+                }
                 Op::Read(read) => {
                     let buffer = placement.panel(read.id, read.first_row);
                     buffer.ok_or_else(|| missing("a variable"))?
@@ -234,7 +228,9 @@ impl Buffers<'_> {
                     let buffer = outputs.and_then(|o| o.get(hoisted.index)).cloned();
                     buffer.ok_or_else(|| missing("a hoisted value"))?
                 }
-                Op::Constant(constant) => upload(self.gpu, constant)?,
+                Op::Constant(constant) => {
+                    upload(self.gpu, &constant.tensor.to_rest()?, "constant")?
+                }
                 _ => continue,
             };
             self.of.insert(id, buffer);
@@ -268,14 +264,36 @@ impl Buffers<'_> {
         self.of.get(&id).cloned().ok_or_else(missing)
     }
 
+    /// The buffers of the outputs. An output that is the old value of a variable that is set has a buffer
+    /// of its own; these are to be copied, from and to.
+    fn outputs(&self) -> Result<(Vec<Buffer>, Vec<Copy>)> {
+        let mut saved = Vec::new();
+        let program = self.program;
+        let output = |(position, &id): (usize, &NodeId)| {
+            let buffer = self.get(id)?;
+            let Op::Read(read) = &program.nodes[storage_of(program, id)].op else {
+                return Ok(buffer);
+            };
+            let set = |(v, to): &(Variable, usize)| v.id() == read.id && *to != position;
+            if !program.assigns.iter().any(set) {
+                return Ok(buffer);
+            }
+            let own = self.gpu.create_buffer(buffer.bytes(), "old value")?;
+            saved.push((buffer, own.clone()));
+            Ok(own)
+        };
+        let outputs = program.outputs.iter().enumerate().map(output).collect::<Result<_>>()?;
+        Ok((outputs, saved))
+    }
+
     /// The buffer of an input; one that the program does not look at has none of its own.
     fn input(&self, index: usize) -> Result<Buffer> {
         let is_input = |op: &Op| matches!(op, Op::Input(i) if i.index == index);
         match self.program.nodes.iter().position(|n| is_input(&n.op)) {
             Some(id) => self.get(id),
             None => {
-                let bytes = self.program.inputs[index].shape.len() as u64 * 4;
-                self.gpu.create_buffer(bytes, "unused input")
+                let bytes = self.program.inputs[index].bytes_at_rest();
+                self.gpu.create_buffer(bytes as u64, "unused input")
             }
         }
     }
@@ -293,7 +311,8 @@ impl Buffers<'_> {
 
     fn step(&self, region: &Region) -> Result<Step> {
         let dtype_of = |id: NodeId| self.program.nodes[id].spec.dtype;
-        let access = Access::whole(&dtype_of);
+        let is_packed = |id: NodeId| at_rest::is_packed(self.program, id);
+        let access = Access { is_packed: &is_packed, ..Access::whole(&dtype_of) };
         let lowered = lower(self.program, region, self.gpu.caps(), &access)?;
         let mut buffers =
             lowered.reads.iter().map(|&id| self.get(id)).collect::<Result<Vec<Buffer>>>()?;

@@ -20,6 +20,7 @@ use crate::program::region::{Region, RegionKind};
 use crate::program::{Options, Pass, Program};
 use crate::runtime::host_body::{self, Behind, Operand};
 use crate::runtime::host_loop::HostLoop;
+use crate::runtime::host_unpacked::Unpacked;
 use crate::runtime::host_value::{HostValue, Memory};
 use crate::runtime::{host_kernels, host_reduce, lower};
 use crate::tensor::{Array, Resident, Tensor, Variable, Words};
@@ -32,6 +33,7 @@ pub struct HostPlan {
     dead: Vec<Vec<NodeId>>,
     hoisted: Option<Hoisted>,
     loops: HashMap<NodeId, HostLoop>,
+    unpacked: Unpacked,
     memory: Arc<Memory>,
 }
 
@@ -52,10 +54,13 @@ struct HostResident(Arc<HostValue>);
 
 impl Source for HostResident {
     fn spec(&self) -> &Spec {
-        &self.0.spec
+        self.0.stored().map_or_else(|| &self.0.spec, Tensor::spec)
     }
 
     fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
+        if let Some(stored) = self.0.stored() {
+            return stored.read(offset, buf);
+        }
         let size = self.0.spec.dtype.size();
         let (first, last) = (offset / size, (offset + buf.len()).div_ceil(size));
         let words = self.0.word_bytes();
@@ -108,15 +113,18 @@ pub fn place(variables: &[&Variable]) -> Result<()> {
     missing.dedup_by_key(|variable| variable.id());
     let read = |variable: &&Variable| {
         let source = variable.source();
-        let array = Array::read(source.as_ref()).at(|| title(variable))?;
-        Ok((source, array))
+        let value = match variable.spec().dtype.is_narrow() {
+            true => Tensor::from_source(source.as_ref()).and_then(HostValue::of_stored),
+            false => Array::read(source.as_ref()).map(HostValue::new),
+        };
+        Ok((source, value.at(|| title(variable))?))
     };
     let read: Vec<_> = missing.par_iter().map(read).collect::<Result<_>>()?;
     for (variable, (source, _)) in missing.iter().zip(&read) {
         source.check().at(|| title(variable))?;
     }
-    for (variable, (_, array)) in missing.iter().zip(read) {
-        variable.set_resident(Arc::new(HostResident(Arc::new(HostValue::new(array)))));
+    for (variable, (_, value)) in missing.iter().zip(read) {
+        variable.set_resident(Arc::new(HostResident(Arc::new(value))));
     }
     Ok(())
 }
@@ -150,7 +158,8 @@ impl HostPlan {
         });
         let loops = loops.collect::<Result<_>>()?;
         let memory = Arc::clone(memory);
-        Ok(HostPlan { regions, constants, dead, hoisted, loops, memory })
+        let unpacked = Unpacked::default();
+        Ok(HostPlan { regions, constants, dead, hoisted, loops, unpacked, memory })
     }
 
     /// Computes the returned outputs.
@@ -295,7 +304,7 @@ impl HostPlan {
             values[stored].as_deref().ok_or_else(missing)
         };
         let operands = |ids: &[NodeId]| -> Result<Vec<Operand<'_>>> {
-            ids.iter().map(|&id| value(id).map(|v| Operand::new(v))).collect()
+            ids.iter().map(|&id| value(id).map(HostValue::operand)).collect()
         };
         let spec = program.nodes[region.root].spec.clone();
         let own = operands(&region.body.operands)?;
@@ -327,19 +336,19 @@ impl HostPlan {
                 let unpacked = match (&region.prologue, node.inputs.get(1)) {
                     (Some(prologue), Some(&id)) => {
                         let spec = &program.nodes[id].spec;
-                        let into = memory.array(spec.clone());
-                        let array = host_body::map(prologue, &operands(&prologue.operands)?, into)?;
-                        Some((spec, Arc::new(HostValue::new(array))))
+                        let code = (prologue, &*operands(&prologue.operands)?);
+                        let place = (program, region.root);
+                        Some((spec, self.unpacked.get(place, code, spec, memory)?))
                     }
                     _ => None,
                 };
-                inputs.extend(unpacked.as_ref().map(|(spec, value)| (*spec, &**value)));
+                inputs.extend(unpacked.as_ref().map(|(spec, right)| (*spec, right.value())));
                 let words = host_kernels::compute(&node.op, &inputs, &node.spec, &behind, memory)?;
-                unpacked.into_iter().for_each(|(_, value)| memory.give(value));
+                unpacked.into_iter().for_each(|(_, right)| right.done(memory));
                 words
             }
-            RegionKind::Rows => {
-                return Err(Error::Internal("a region of rows on the host".into()));
+            RegionKind::Rows | RegionKind::Attention { .. } => {
+                return Err(Error::Internal("a region of a device on the host".into()));
             }
             RegionKind::Map | RegionKind::Loop => {
                 return Err(Error::Internal("a loop without a plan".into()));

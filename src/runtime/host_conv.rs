@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::base::Result;
 use crate::graph::ops::ConvGeometry;
-use crate::runtime::host_product::{Block, DEPTH, Dense, Finish, Rows, multiply};
+use crate::runtime::host_product::{Block, Dense, Finish, Rows, multiply};
 use crate::runtime::host_strips::{Layout, Strips};
 use crate::runtime::host_value::{HostValue, Memory};
 
@@ -13,10 +13,10 @@ use crate::runtime::host_value::{HostValue, Memory};
 const FEW: usize = 16;
 
 /// Output positions of one task.
-const POSITIONS: usize = 64;
+pub const POSITIONS: usize = 64;
 
-/// The windows that output positions see, in pieces: one tap, or the neighbouring ones of a row.
-struct Windows<'a> {
+/// The windows that positions see, in pieces: one tap, or the neighbouring ones of a row.
+pub struct Windows<'a> {
     x: &'a [f32],
     /// Extents of what is looked at, and what lies between its positions.
     extents: [usize; 3],
@@ -42,7 +42,7 @@ enum Step {
 }
 
 /// An image, and the place in it that a tap at 0 looks at, which may lie in front of it.
-type Place = (usize, [usize; 3]);
+pub type Place = (usize, [usize; 3]);
 
 impl Rows for Windows<'_> {
     type At = Place;
@@ -65,6 +65,14 @@ impl Rows for Windows<'_> {
             Step::Back(_) => position[i] + self.pad[i],
         };
         (image, [start(0), start(1), start(2)])
+    }
+
+    /// One of the rows stands for all: those of a block lie equally far from multiples of the stride.
+    #[inline(always)]
+    fn is_skipped(&self, (_, start): Place, piece: usize) -> bool {
+        let Step::Back(stride) = self.step else { return false };
+        let reach = |i: usize| start[i].wrapping_sub(self.taps[piece][i]);
+        (0..3).any(|i| stride[i] > 1 && !reach(i).is_multiple_of(stride[i]))
     }
 
     #[inline(always)]
@@ -93,7 +101,7 @@ impl Rows for Windows<'_> {
 
 impl<'a> Windows<'a> {
     /// Those that output positions see of a group's channels.
-    fn forward(g: &ConvGeometry, x: &'a [f32], group: usize) -> Windows<'a> {
+    pub fn forward(g: &ConvGeometry, x: &'a [f32], group: usize) -> Windows<'a> {
         let len = g.in_channels / g.groups;
         Windows {
             x,
@@ -123,15 +131,17 @@ impl<'a> Windows<'a> {
         }
     }
 
-    /// The gradients of outputs that input positions have a part in.
-    fn back(g: &ConvGeometry, dy: &'a [f32]) -> Windows<'a> {
+    /// The gradients of a group's outputs that input positions have a part in.
+    pub fn back(g: &ConvGeometry, dy: &'a [f32], group: usize) -> Windows<'a> {
+        let len = g.out_channels / g.groups;
         Windows {
             extents: g.output,
             channels: g.out_channels,
             positions: g.input,
             step: Step::Back(g.stride),
-            len: g.out_channels,
-            zeros: vec![0.0; g.out_channels],
+            first_channel: group * len,
+            len,
+            zeros: vec![0.0; len],
             ..Windows::forward(g, dy, 0)
         }
     }
@@ -211,112 +221,6 @@ fn padded_rows(g: &ConvGeometry, x: &[f32]) -> Vec<f32> {
     padded
 }
 
-/// `dx` of a convolution in one group.
-///
-/// # Errors
-/// If the kernel has fewer elements than the geometry says.
-pub fn input_grad(
-    g: &ConvGeometry,
-    dy: &[f32],
-    kernel: &HostValue,
-    out: &mut [f32],
-    memory: &Memory,
-    finish: &Finish<'_>,
-) -> Result<()> {
-    let (taps, channels, filters) = (g.kernel.iter().product(), g.in_channels, g.out_channels);
-    let layout = Layout {
-        matrices: taps,
-        matrix_stride: channels * filters,
-        ..Layout::rows(channels, filters).transposed()
-    };
-    let strips = kernel.strips(layout, memory)?;
-    let rows = Windows::back(g, dy);
-    out.par_chunks_mut((POSITIONS * channels).max(1)).enumerate().for_each(|(task, out)| {
-        let first = task * POSITIONS;
-        let some = first..first + out.len() / channels;
-        let lower = strips.stacked();
-        let (chosen, pieces) = (0..lower.count(), 0..rows.pieces());
-        Block { rows: &rows, some, strips: lower, chosen, pieces, stride: channels }.fill(out);
-        finish(first * channels, out);
-    });
-    Ok(())
-}
-
-/// `dkernel` of a convolution in one group.
-///
-/// # Errors
-/// If `dy` has fewer elements than the geometry says.
-pub fn filter_grad(
-    g: &ConvGeometry,
-    x: &[f32],
-    dy: &HostValue,
-    out: &mut [f32],
-    memory: &Memory,
-    finish: &Finish<'_>,
-) -> Result<()> {
-    let (count, filters, channels) = (positions(g), g.out_channels, g.in_channels);
-    let strips = dy.strips(Layout::rows(count, filters), memory)?;
-    let windows = Windows::forward(g, x, 0);
-    if count == 0 {
-        out.fill(0.0);
-    }
-    // One tap for each task: rows of a channel each, along the output positions.
-    out.par_chunks_mut((channels * filters).max(1)).enumerate().for_each(|(tap, out)| {
-        let mut columns = vec![0.0; channels * COLUMN];
-        for (piece, first) in (0..count).step_by(DEPTH).enumerate() {
-            let len = DEPTH.min(count - first);
-            for i in 0..len {
-                let window = windows.piece(windows.at(first + i), tap);
-                let to = columns.iter_mut().skip(i).step_by(COLUMN);
-                to.zip(window).for_each(|(to, from)| *to = *from);
-            }
-            let lower = strips.matrix(0);
-            let block = Block {
-                rows: &Columns { data: &columns, len },
-                some: 0..channels,
-                strips: lower,
-                chosen: 0..lower.count(),
-                pieces: piece..piece + 1,
-                stride: filters,
-            };
-            block.fill(out);
-        }
-        finish(tap * channels * filters, out);
-    });
-    Ok(())
-}
-
-/// Distance of gathered columns: not a power of two, so that they spread over the cache.
-const COLUMN: usize = DEPTH + 16;
-
-/// One piece of rows that have been gathered.
-struct Columns<'a> {
-    data: &'a [f32],
-    len: usize,
-}
-
-impl Rows for Columns<'_> {
-    type At = usize;
-
-    fn pieces(&self) -> usize {
-        1
-    }
-
-    fn piece_len(&self) -> usize {
-        DEPTH
-    }
-
-    #[inline(always)]
-    fn at(&self, row: usize) -> usize {
-        row * COLUMN
-    }
-
-    #[inline(always)]
-    fn piece(&self, at: usize, _: usize) -> &[f32] {
-        &self.data[at..at + self.len]
-    }
-}
-
 /// Whether the windows are the input's elements as they lie: one tap, nothing skipped or padded.
 fn is_product(g: &ConvGeometry) -> bool {
     let all = g.groups == 1 && g.input == g.output;
@@ -329,6 +233,6 @@ fn window(g: &ConvGeometry) -> usize {
 }
 
 /// Output positions of the whole batch.
-fn positions(g: &ConvGeometry) -> usize {
+pub fn positions(g: &ConvGeometry) -> usize {
     g.batch * g.output.iter().product::<usize>()
 }

@@ -7,7 +7,7 @@ use crate::graph::ops::ConvGeometry;
 use crate::runtime::host_product::Finish;
 
 /// Channels that are summed in registers.
-const LANES: usize = 32;
+pub const LANES: usize = 32;
 
 /// `y` of a convolution of each channel by itself, with one or several filters for each.
 pub fn depthwise(
@@ -38,11 +38,11 @@ pub fn depthwise(
 }
 
 /// One position with one filter for each channel; `taps` are the filter's and the input's places.
-struct OneFilter<'a> {
-    taps: &'a [(usize, usize)],
-    x: &'a [f32],
-    kernel: &'a [f32],
-    out: &'a mut [f32],
+pub struct OneFilter<'a> {
+    pub taps: &'a [(usize, usize)],
+    pub x: &'a [f32],
+    pub kernel: &'a [f32],
+    pub out: &'a mut [f32],
 }
 
 impl WithSimd for OneFilter<'_> {

@@ -6,12 +6,12 @@ use rayon::prelude::*;
 
 use crate::base::{Result, Spec};
 use crate::graph::Op;
-use crate::graph::ops::{Conv, ConvKind, MatMul};
+use crate::graph::ops::{ConvGeometry, ConvKind, MatMul};
 use crate::runtime::host_body::Behind;
 use crate::runtime::host_product::{Dense, Finish, multiply};
 use crate::runtime::host_strips::Layout;
 use crate::runtime::host_value::{HostValue, Memory};
-use crate::runtime::{host_conv, host_depthwise, host_pool};
+use crate::runtime::{host_conv, host_conv_grad, host_depthwise, host_depthwise_grad, host_pool};
 use crate::tensor::Array;
 
 /// An operand with its spec, which may be another shape of the same elements.
@@ -32,17 +32,26 @@ pub fn compute(
     let x = || inputs[0].1.as_f32();
     match op {
         Op::MatMul(op) => matmul(op, inputs, out, memory, &finish)?,
-        Op::Conv(op) if is_depthwise(op) => {
-            host_depthwise::depthwise(&op.geometry, x(), inputs[1].1.as_f32(), out, &finish);
+        Op::Conv(op) if is_depthwise(&op.geometry) => {
+            let (g, other) = (&op.geometry, inputs[1].1.as_f32());
+            match op.kind {
+                ConvKind::Forward => host_depthwise::depthwise(g, x(), other, out, &finish),
+                ConvKind::InputGrad => {
+                    host_depthwise_grad::input_grad(g, x(), other, out, &finish);
+                }
+                ConvKind::FilterGrad => {
+                    host_depthwise_grad::filter_grad(g, x(), other, out, &finish);
+                }
+            }
         }
         Op::Conv(op) if op.kind == ConvKind::Forward => {
             host_conv::forward(&op.geometry, x(), inputs[1].1, out, memory, &finish)?;
         }
-        Op::Conv(op) if op.geometry.groups == 1 && op.kind == ConvKind::InputGrad => {
-            host_conv::input_grad(&op.geometry, x(), inputs[1].1, out, memory, &finish)?;
+        Op::Conv(op) if op.kind == ConvKind::InputGrad => {
+            host_conv_grad::input_grad(&op.geometry, x(), inputs[1].1, out, memory, &finish)?;
         }
-        Op::Conv(op) if op.geometry.groups == 1 => {
-            host_conv::filter_grad(&op.geometry, x(), inputs[1].1, out, memory, &finish)?;
+        Op::Conv(op) => {
+            host_conv_grad::filter_grad(&op.geometry, x(), inputs[1].1, out, memory, &finish)?;
         }
         Op::Pool(op) => host_pool::pool(op, x(), out, &finish),
         other => {
@@ -69,9 +78,8 @@ fn evaluate(op: &Op, inputs: &[Input<'_>], output: &Spec) -> Result<Vec<u32>> {
     Ok(op.def().eval(&arrays, output)?.words.into_bits())
 }
 
-fn is_depthwise(op: &Conv) -> bool {
-    let g = &op.geometry;
-    op.kind == ConvKind::Forward && g.groups == g.in_channels && g.groups > 1
+fn is_depthwise(g: &ConvGeometry) -> bool {
+    g.groups == g.in_channels && g.groups > 1
 }
 
 fn matmul(

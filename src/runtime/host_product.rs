@@ -37,6 +37,12 @@ pub trait Rows: Sync {
     fn at(&self, row: usize) -> Self::At;
 
     fn piece(&self, at: Self::At, piece: usize) -> &[f32];
+
+    /// Whether a piece is zeros in this row and all others of the same block.
+    #[inline(always)]
+    fn is_skipped(&self, _at: Self::At, _piece: usize) -> bool {
+        false
+    }
 }
 
 /// Rows that lie in memory one behind the other.
@@ -207,6 +213,9 @@ impl<R: Rows> Tile<'_, R> {
         let at: [R::At; N] = std::array::from_fn(|i| block.rows.at(row + i));
         let mut sums = [[simd.splat_f32s(0.0); VECTORS]; N];
         for piece in pieces.clone() {
+            if block.rows.is_skipped(at[0], piece) {
+                continue;
+            }
             let rows = at.map(|at| block.rows.piece(at, piece));
             let strip = block.strips.at_piece(*strip, piece, len);
             sums = add_products(simd, rows, strip, sums);

@@ -135,6 +135,11 @@ impl<'a> Lower<'a> {
         self.columns.div_ceil(self.width)
     }
 
+    /// The same without the first rows of every matrix.
+    pub fn below(self, row: usize) -> Lower<'a> {
+        Lower { words: self.words.get(row * self.width..).unwrap_or_default(), ..self }
+    }
+
     /// A strip from a piece on, when pieces have so many rows.
     #[inline(always)]
     pub fn at_piece(&self, strip: usize, piece: usize, rows: usize) -> &'a [f32] {

@@ -4,7 +4,9 @@ use crate::base::{Error, Result};
 use crate::gpu::{Caps, Launch};
 use crate::graph::ops::{Conv, ConvKind, MatMul, Pool, PoolMode};
 use crate::graph::{NodeId, Op};
-use crate::kernels::{self, Access, CONTRACTION_OPERAND, Epilogue, WINDOW_OPERAND, reduce};
+use crate::kernels::{
+    self, Access, Attention, CONTRACTION_OPERAND, Epilogue, WINDOW_OPERAND, reduce,
+};
 use crate::program::Program;
 use crate::program::pass::memory;
 use crate::program::region::{Region, RegionKind};
@@ -43,6 +45,7 @@ pub fn lower(
             reduce::launch(&reduction, caps, access)?
         }
         RegionKind::Kernel { anchor } => kernel(program, region, anchor, caps, access)?,
+        RegionKind::Attention { anchor } => attention(program, region, anchor, caps, access)?,
         RegionKind::Rows => {
             let plan = region.rows.as_ref();
             let plan = plan.ok_or_else(|| Error::Internal("rows without a plan".into()))?;
@@ -85,22 +88,17 @@ fn kernel(
     let node = &program.nodes[anchor];
     let mut reads = memory::kernel_inputs(program, region, anchor).to_vec();
     let mut epilogue = |first: usize| -> Result<Epilogue> {
-        let (epilogue, more) = kernels::epilogue(&region.body, first, access)?;
+        let (epilogue, more) = match &region.prologue {
+            None => kernels::epilogue(&region.body, first, access)?,
+            Some(unpacking) => kernels::around_product(unpacking, &region.body, access)?,
+        };
         reads.extend(more);
         Ok(epilogue)
     };
     let launch = match &node.op {
         Op::MatMul(op) => {
             let problem = matmul(program, op, &node.inputs)?;
-            let around = match &region.prologue {
-                None => epilogue(CONTRACTION_OPERAND)?,
-                Some(unpacking) => {
-                    let (around, more) = kernels::around_product(unpacking, &region.body, access)?;
-                    reads.extend(more);
-                    around
-                }
-            };
-            kernels::choose_matmul(&problem, caps, &around)?
+            kernels::choose_matmul(&problem, caps, &epilogue(CONTRACTION_OPERAND)?)?
         }
         Op::Conv(op) => kernels::choose_conv(&conv(op), caps, &epilogue(CONTRACTION_OPERAND)?)?,
         Op::Pool(op) => kernels::pool::launch(&pool(op), caps, &epilogue(WINDOW_OPERAND)?)?,
@@ -136,6 +134,29 @@ fn kernel(
         }
     };
     Ok((launch, reads))
+}
+
+fn attention(
+    program: &Program,
+    region: &Region,
+    anchor: NodeId,
+    caps: &Caps,
+    access: &Access<'_>,
+) -> Result<(Launch, Vec<NodeId>)> {
+    let plan = region.attention.as_ref();
+    let plan = plan.ok_or_else(|| Error::Internal("attention without a plan".into()))?;
+    let product = |id: NodeId| {
+        let node = &program.nodes[id];
+        match &node.op {
+            Op::MatMul(op) => matmul(program, op, &node.inputs),
+            other => Err(Error::Internal(format!("attention by {}", other.def().label()))),
+        }
+    };
+    let problem = Attention::of(&product(plan.scored)?, &product(anchor)?);
+    let (text, more) = kernels::attention_text(plan, &region.body, access)?;
+    let mut reads = memory::attended(program, region, anchor);
+    reads.extend(more);
+    Ok((kernels::choose_attention(&problem, caps, &text)?, reads))
 }
 
 fn matmul(program: &Program, op: &MatMul, inputs: &[NodeId]) -> Result<kernels::MatMul> {

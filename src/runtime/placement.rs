@@ -45,8 +45,7 @@ impl<'a> Placement<'a> {
         }
         let mut buffers = Vec::new();
         for (first, spec) in panels::panels(variable.spec(), self.gpu.max_binding()) {
-            let bytes = spec.shape.len() as u64 * 4;
-            let buffer = self.gpu.create_buffer(bytes, variable.name())?;
+            let buffer = self.gpu.create_buffer(spec.bytes_at_rest() as u64, variable.name())?;
             self.items.push((Arc::new(Rows::new(variable.source(), first, spec)), buffer.clone()));
             buffers.push((first, buffer));
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::base::error::quote;
 use crate::base::{Error, Result};
 use crate::saving::archive::{ASSETS, CONFIG, METADATA, NPZ_WEIGHTS, WEIGHTS};
-use crate::saving::atomic::{AtomicFile, AtomicFolder, FolderForm};
+use crate::saving::atomic::{AtomicFile, AtomicFolder, FolderForm, Replace};
 use crate::saving::file_system::{Disk, FileSystem};
 use crate::saving::h5::H5Writer;
 use crate::saving::json::{Json, to_python};
@@ -29,8 +29,8 @@ pub struct Contents {
 /// How to write a model file.
 #[derive(Clone, Copy, Debug)]
 pub struct WriteOptions {
-    /// Whether an existing file may be replaced.
-    pub overwrite: bool,
+    /// How it takes the place of an existing one.
+    pub replace: Replace,
     /// An archive, or a folder with the same members as files.
     pub zipped: bool,
     /// Whether an archive's sizes and offsets all stand in 64-bit fields (ZIP64), as those above 4 GiB
@@ -40,7 +40,7 @@ pub struct WriteOptions {
 
 impl Default for WriteOptions {
     fn default() -> WriteOptions {
-        WriteOptions { overwrite: true, zipped: true, zip64: false }
+        WriteOptions { replace: Replace::default(), zipped: true, zip64: false }
     }
 }
 
@@ -87,13 +87,13 @@ pub(super) fn write_archive_on(
     let mut progress = |done| progress(done, total);
     let members = Members { contents, weights };
     if options.zipped {
-        let mut file = AtomicFile::create(files, path, options.overwrite)?;
+        let mut file = AtomicFile::create(files, path, options.replace)?;
         file.write(|out| {
             members.write_zip(StoredZip::new(out).zip64(options.zip64), &mut progress)
         })?;
         return file.commit();
     }
-    members.write_folder(files, path, options.overwrite, &mut progress)
+    members.write_folder(files, path, options.replace, &mut progress)
 }
 
 /// Writes the archive form of a model to anything that takes bytes, from start to end. The checksum
@@ -158,7 +158,7 @@ impl Members<'_> {
         &self,
         files: &dyn FileSystem,
         path: &Path,
-        overwrite: bool,
+        replace: Replace,
         progress: &mut dyn FnMut(u64),
     ) -> Result<()> {
         if path.extension().is_some_and(|ending| ending == "keras") {
@@ -167,9 +167,9 @@ impl Members<'_> {
                 path.display()
             )));
         }
-        let mut folder = AtomicFolder::create(files, path, &FOLDER, overwrite)?;
+        let mut folder = AtomicFolder::create(files, path, &FOLDER, replace)?;
         folder.folder(ASSETS_FOLDER)?;
-        folder.file(WEIGHTS, |mut out| self.weights.write_to(&mut out, progress))?;
+        folder.file(WEIGHTS, |out| self.weights.write_to(out, progress))?;
         for (name, bytes) in &self.contents.assets {
             folder.bytes(&format!("{ASSETS}{name}"), bytes)?;
         }

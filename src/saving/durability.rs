@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::archive_writer::{Contents, WriteOptions, write_archive_on};
+use super::atomic::Replace;
 use super::file_system::memory::{Fault, Memory, Tree};
 use super::legacy::{LegacyContents, write_legacy_on};
 use super::store::GroupPlan;
@@ -17,6 +18,9 @@ use crate::tensor::Tensor;
 
 /// A file in a model's folder that is not the model's.
 const NOTES: &str = "notes.txt";
+
+/// With all that a save can do.
+const REPLACE: Replace = Replace { overwrite: true, verify: true };
 
 const FORMS: [Form; 5] = [
     Form { name: "archive", target: "/m.keras", save: save_archive },
@@ -52,7 +56,7 @@ fn archive(files: &Memory, path: &str, value: f32, zipped: bool) -> Result<()> {
         groups: groups(value),
         assets: vec![("layers/lookup/vocabulary.txt".into(), value.to_string().into())],
     };
-    let options = WriteOptions { overwrite: true, zipped, zip64: false };
+    let options = WriteOptions { replace: REPLACE, zipped, zip64: false };
     write_archive_on(files, Path::new(path), &contents, &options, &mut |_, _| {})
 }
 
@@ -65,13 +69,13 @@ fn save_folder(files: &Memory, value: f32) -> Result<()> {
 }
 
 fn save_weights(files: &Memory, value: f32) -> Result<()> {
-    write_weights_on(files, Path::new("/m.weights.h5"), &groups(value), true, &mut |_, _| {})
+    write_weights_on(files, Path::new("/m.weights.h5"), &groups(value), REPLACE, &mut |_, _| {})
 }
 
 fn save_shards(files: &Memory, value: f32) -> Result<()> {
     let index = Path::new("/m.weights.json");
     let size = ShardSize { bytes: 3_000, whole_objects: false };
-    write_shards_on(files, index, &groups(value), size, true, &mut |_, _| {})
+    write_shards_on(files, index, &groups(value), size, REPLACE, &mut |_, _| {})
 }
 
 fn save_legacy(files: &Memory, value: f32) -> Result<()> {
@@ -82,7 +86,7 @@ fn save_legacy(files: &Memory, value: f32) -> Result<()> {
         layers: Vec::new(),
         optimizer: groups(value).into_iter().flat_map(|group| group.datasets).collect(),
     };
-    write_legacy_on(files, Path::new("/m.h5"), contents, true, &mut |_, _| {})
+    write_legacy_on(files, Path::new("/m.h5"), contents, REPLACE, &mut |_, _| {})
 }
 
 impl Form {
@@ -192,6 +196,30 @@ fn check_failed(
     if seen == *old {
         assert!(left.is_empty(), "{name}, call {call}: left behind {left:?}");
         assert!(files.tree() == before.tree(), "{name}, call {call}: something else changed");
+    }
+}
+
+/// A bit that changes between writing and the new name is found before the new model takes the place of
+/// the old one.
+#[test]
+fn a_bit_that_changes_on_the_disk_is_found() {
+    const BITS: usize = 25;
+    let mut random = Random(2);
+    for form in &FORMS {
+        let mut found = 0;
+        form.each_start(|before| {
+            let whole = before.copy();
+            (form.save)(&whole, 2.0).unwrap();
+            let (old, new) = (form.seen(&before.tree()), form.seen(&whole.tree()));
+            for call in (0..whole.calls()).flat_map(|call| [call; BITS]) {
+                let files = before.copy();
+                files.fail(call, Fault::Flip(random.next() as usize));
+                let saved = (form.save)(&files, 2.0);
+                check_failed(form, &before, &files, (&old, &new), &saved, call);
+                found += usize::from(saved.is_err());
+            }
+        });
+        assert!(found >= 2 * BITS, "{}: {found} found", form.name);
     }
 }
 

@@ -29,6 +29,7 @@ pub mod weights_file;
 
 pub use archive::{Archive, Member, Method};
 pub use archive_writer::{Contents, WriteOptions, write_archive, write_archive_to};
+pub use atomic::Replace;
 pub use bytes::ReadAt;
 pub use json::Json;
 pub use legacy::{LegacyFile, LegacyLayer};

@@ -22,15 +22,16 @@ const DATE: u16 = 1 << 5 | 1;
 const UTF8_NAME: u16 = 1 << 11;
 const DESCRIPTOR: u16 = 1 << 3;
 /// Where in a local header the checksum stands.
-const CRC_AT: u64 = 14;
+const CRC_AT: usize = 14;
+const CRC_BYTES: usize = 4;
 
 /// A zip archive that is being written. Dates are fixed: equal members give equal bytes.
 ///
 /// Errors of the system come without a path ([`Error::Io`] with an empty one).
 pub(super) struct StoredZip<W: Write> {
     out: BufWriter<W>,
-    /// How to fill in a checksum; where there is no way back, it follows its member.
-    patch: Option<Patch<W>>,
+    /// How to go to another place; where there is no way back, a checksum follows its member.
+    seek: Option<SeekTo<W>>,
     position: u64,
     entries: Vec<Entry>,
     /// Sizes and offsets from this on stand in 64-bit fields.
@@ -40,8 +41,7 @@ pub(super) struct StoredZip<W: Write> {
     left: u64,
 }
 
-/// Writes bytes at a place, then goes on at another.
-type Patch<W> = fn(&mut BufWriter<W>, u64, &[u8], u64) -> io::Result<()>;
+type SeekTo<W> = fn(&mut BufWriter<W>, u64) -> io::Result<()>;
 
 struct Entry {
     name: String,
@@ -50,27 +50,26 @@ struct Entry {
     crc: u32,
     /// Sizes and offsets from this on stand in 64-bit fields.
     large: u64,
-    /// Whether checksum and sizes follow the member, in a data descriptor.
-    trailing: bool,
+    checksum: Checksum,
+}
+
+/// When a member's checksum is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Checksum {
+    /// With the header, as it is known.
+    First,
+    /// In the header, where its place is left free until the member is written.
+    FilledIn,
+    /// Behind the member, in a data descriptor.
+    Behind,
 }
 
 impl<W: Write + Seek> StoredZip<W> {
     /// An archive in `out`, which is empty.
     pub(super) fn new(out: W) -> StoredZip<W> {
-        StoredZip { patch: Some(patch), ..StoredZip::streamed(out) }
+        let seek: SeekTo<W> = |out, place| out.seek(SeekFrom::Start(place)).map(drop);
+        StoredZip { seek: Some(seek), ..StoredZip::streamed(out) }
     }
-}
-
-fn patch<W: Write + Seek>(
-    out: &mut BufWriter<W>,
-    place: u64,
-    bytes: &[u8],
-    back: u64,
-) -> io::Result<()> {
-    out.seek(SeekFrom::Start(place))?;
-    out.write_all(bytes)?;
-    out.seek(SeekFrom::Start(back))?;
-    Ok(())
 }
 
 impl<W: Write> StoredZip<W> {
@@ -79,7 +78,7 @@ impl<W: Write> StoredZip<W> {
     pub(super) fn streamed(out: W) -> StoredZip<W> {
         StoredZip {
             out: BufWriter::new(out),
-            patch: None,
+            seek: None,
             position: 0,
             entries: Vec::new(),
             large: LARGE,
@@ -105,14 +104,32 @@ impl<W: Write> StoredZip<W> {
         if u16::try_from(name.len()).is_err() {
             return Err(Error::Invalid(format!("a name of {} bytes in an archive", name.len())));
         }
-        let trailing = crc.is_none() && self.patch.is_none();
+        let checksum = match (crc, self.seek) {
+            (Some(_), _) => Checksum::First,
+            (None, Some(_)) => Checksum::FilledIn,
+            (None, None) => Checksum::Behind,
+        };
         let (offset, crc) = (self.position, crc.unwrap_or(0));
         let large = self.large;
-        let entry = Entry { name: name.into(), bytes, offset, crc, large, trailing };
+        let entry = Entry { name: name.into(), bytes, offset, crc, large, checksum };
         let header = entry.local_header();
         self.entries.push(entry);
         self.left = bytes;
-        self.put(&header).map_err(|e| Error::io("", e))
+        let written = match self.seek {
+            Some(seek) if checksum == Checksum::FilledIn => self.put_around_crc(&header, seek),
+            _ => self.put(&header),
+        };
+        written.map_err(|e| Error::io("", e))
+    }
+
+    /// Leaves the place of the checksum free, so that every byte is written once.
+    fn put_around_crc(&mut self, header: &[u8], seek: SeekTo<W>) -> io::Result<()> {
+        let (before, rest) = header.split_at(CRC_AT);
+        let (crc, behind) = rest.split_at(CRC_BYTES);
+        self.put(before)?;
+        self.position += crc.len() as u64;
+        seek(&mut self.out, self.position)?;
+        self.put(behind)
     }
 
     /// Writes a member as a whole.
@@ -141,15 +158,19 @@ impl<W: Write> StoredZip<W> {
             return Err(Error::Internal(format!("member '{name}' lacks {left} bytes")));
         }
         let crc = std::mem::take(&mut self.crc).finalize();
-        let known = std::mem::replace(&mut entry.crc, crc) == crc;
-        let written = if entry.trailing {
-            let descriptor = entry.descriptor();
-            self.put(&descriptor)
-        } else if let Some(patch) = self.patch.filter(|_| !known) {
-            let place = entry.offset + CRC_AT;
-            patch(&mut self.out, place, &crc.to_le_bytes(), self.position)
-        } else {
-            Ok(())
+        entry.crc = crc;
+        let written = match (entry.checksum, self.seek) {
+            (Checksum::Behind, _) => {
+                let descriptor = entry.descriptor();
+                self.put(&descriptor)
+            }
+            (Checksum::FilledIn, Some(seek)) => {
+                let place = entry.offset + CRC_AT as u64;
+                seek(&mut self.out, place)
+                    .and_then(|()| self.out.write_all(&crc.to_le_bytes()))
+                    .and_then(|()| seek(&mut self.out, self.position))
+            }
+            _ => Ok(()),
         };
         written.map_err(|e| Error::io("", e))
     }
@@ -181,13 +202,18 @@ impl Entry {
         const STORED: u16 = 0;
         const MIDNIGHT: u16 = 0;
         let name = if self.name.is_ascii() { 0 } else { UTF8_NAME };
-        let flags = name | if self.trailing { DESCRIPTOR } else { 0 };
+        let flags = name | if self.is_described() { DESCRIPTOR } else { 0 };
         let mut out = Vec::new();
         for field in [flags, STORED, MIDNIGHT, DATE] {
             out.extend_from_slice(&field.to_le_bytes());
         }
         out.extend_from_slice(&self.crc.to_le_bytes());
         out
+    }
+
+    /// Whether a data descriptor follows the member.
+    fn is_described(&self) -> bool {
+        self.checksum == Checksum::Behind
     }
 
     /// Whether the sizes of the member take 64 bits.
@@ -214,7 +240,7 @@ impl Entry {
     }
 
     fn local_header(&self) -> Vec<u8> {
-        let stated = if self.trailing && !self.is_large() { 0 } else { self.bytes };
+        let stated = if self.is_described() && !self.is_large() { 0 } else { self.bytes };
         let sizes = [stated, stated];
         let large = self.is_large();
         // Both sizes are there when one is: readers of local headers expect it.

@@ -5,6 +5,7 @@
 //! [`Variable`] is a model's weight, wherever its bytes are.
 
 mod array;
+mod at_rest;
 mod complex;
 pub mod convert;
 mod float8;

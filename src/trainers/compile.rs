@@ -2,9 +2,9 @@
 
 use serde_json::{Map, json};
 
-use crate::base::{Error, Result};
+use crate::base::{Error, Pattern, Result};
 use crate::layers::config::Json;
-use crate::optimizers::{Pattern, registry};
+use crate::optimizers::registry;
 
 /// Arguments of Keras's `compile`, as a model file holds them.
 ///

@@ -15,7 +15,6 @@
 //! | gradients of a model's outputs, without a loss | [`Gradients`] |
 //! | what is called on the way; Keras's own are in [`callbacks`](crate::callbacks) | [`Callback`] |
 
-mod arguments;
 mod batches;
 mod callback;
 mod compile;
@@ -29,6 +28,7 @@ mod loss_scaling;
 mod model;
 mod objectives;
 mod options;
+mod placed;
 mod step;
 mod trace;
 mod weights;

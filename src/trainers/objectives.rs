@@ -2,28 +2,34 @@
 
 use std::sync::Arc;
 
-use crate::base::error::quote;
-use crate::base::{Error, Nested, Result, Spec};
+use crate::base::{Error, Result, Spec};
 use crate::graph::{Graph, Value};
 use crate::layers::config::Json;
 use crate::losses::{self, Loss, Weights};
 use crate::metrics::{self, Direction, Mean, Metric};
 use crate::models::{CustomObjects, Model};
 use crate::trainers::Compile;
-use crate::trainers::arguments::{metric_lists, per_output};
+use crate::trainers::placed::{self, PlacedLoss};
 
 /// The losses and metrics of a compiled model, made for labels and predictions of given specs.
 pub struct Objectives {
     losses: Vec<OutputLoss>,
+    /// How many of the losses count.
+    counted: usize,
     /// The mean of the whole loss.
     tracker: Mean,
-    /// The mean of each output's loss, where there are several.
-    trackers: Vec<(String, Mean)>,
     metrics: Vec<OutputMetric>,
 }
 
-/// The loss of an output, where it has one, and by what it is multiplied.
-type OutputLoss = Option<(Arc<dyn Loss>, Option<f64>)>;
+/// A loss of an output.
+struct OutputLoss {
+    output: usize,
+    loss: Arc<dyn Loss>,
+    /// By what it is multiplied.
+    factor: Option<f64>,
+    /// The mean of the loss with its name in logs, where there are several losses.
+    tracker: Option<(String, Mean)>,
+}
 
 struct OutputMetric {
     /// The name in logs.
@@ -47,34 +53,35 @@ impl Objectives {
         model: &Model,
         specs: &[(Option<Spec>, Spec)],
     ) -> Result<Objectives> {
-        let names: Vec<String> = model.outputs().into_iter().map(|output| output.name).collect();
-        let (names, custom) = (names.as_slice(), &model.custom);
-        let losses = losses(compile, model, names, specs)?;
-        let several = losses.iter().flatten().count() > 1;
-        let tracked = losses.iter().zip(names).filter(|(loss, _)| several && loss.is_some());
-        let trackers = tracked
-            .map(|(_, name)| Ok((format!("{name}_loss"), Mean::new(format!("{name}_loss"))?)))
-            .collect::<Result<_>>()?;
+        let outputs = placed::Outputs::of(model);
+        let names = outputs.names.as_slice();
+        let custom = &model.custom;
+        let placed = outputs.losses(compile.get("loss"), compile.get("loss_weights"))?;
+        // As in Keras: of several losses of a model's only output, those behind the first show up in logs
+        // and count nothing.
+        let counted = if outputs.structure.leaf().is_some() { 1 } else { placed.len() };
+        let losses = losses(placed, custom, specs)?;
         let mut metrics = Vec::new();
         for (key, weighted) in [("metrics", false), ("weighted_metrics", true)] {
-            add_metrics((key, compile.get(key), weighted), custom, names, specs, &mut metrics)?;
+            let lists = outputs.metrics(key, compile.get(key))?;
+            add_metrics((&lists, weighted), custom, names, specs, &mut metrics)?;
         }
-        Ok(Objectives { losses, tracker: Mean::new("loss")?, trackers, metrics })
+        Ok(Objectives { losses, counted, tracker: Mean::new("loss")?, metrics })
     }
 
     /// The sum of the outputs' losses; nothing when no output has one.
     pub fn loss<'g>(&self, graph: &'g Graph, outputs: &[Output<'g>]) -> Result<Option<Value<'g>>> {
         let mut total: Option<Value<'g>> = None;
-        let mut trackers = self.trackers.iter();
-        for (loss, output) in self.losses.iter().zip(outputs) {
-            let (Some((loss, factor)), Some(y_true)) = (loss, output.y_true) else { continue };
-            let value = loss.compute(y_true, output.y_pred, output.weights);
+        for one in self.losses.iter().take(self.counted) {
+            let Some(output) = outputs.get(one.output) else { continue };
+            let Some(y_true) = output.y_true else { continue };
+            let value = one.loss.compute(y_true, output.y_pred, output.weights);
             let value = value.cast(crate::base::DType::Float32);
-            if let Some((_, tracker)) = trackers.next() {
+            if let Some((_, tracker)) = &one.tracker {
                 let rows = graph.scalar(output.y_pred.extent(0) as f64, value.dtype());
                 tracker.update_values(graph, value, only(rows));
             }
-            let value = factor.map_or(value, |factor| value * factor);
+            let value = one.factor.map_or(value, |factor| value * factor);
             total = Some(total.map_or(value, |total| total + value));
         }
         Ok(total)
@@ -105,8 +112,13 @@ impl Objectives {
         for metric in &self.metrics {
             all.push((metric.name.clone(), metric.metric.result(graph)?));
         }
-        for (name, tracker) in &self.trackers {
-            all.push((name.clone(), tracker.result(graph)?));
+        for (name, tracker) in self.losses.iter().filter_map(|one| one.tracker.as_ref()) {
+            let result = tracker.result(graph)?;
+            // Several losses of one output have one name: the last one is seen.
+            match all.iter_mut().find(|(other, _)| other == name) {
+                Some((_, found)) => *found = result,
+                None => all.push((name.clone(), result)),
+            }
         }
         Ok(all)
     }
@@ -121,7 +133,8 @@ impl Objectives {
     /// Forgets all batches.
     pub fn reset(&self) -> Result<()> {
         self.tracker.base().reset()?;
-        self.trackers.iter().try_for_each(|(_, tracker)| tracker.base().reset())?;
+        let trackers = self.losses.iter().filter_map(|one| one.tracker.as_ref());
+        trackers.into_iter().try_for_each(|(_, tracker)| tracker.base().reset())?;
         self.metrics.iter().try_for_each(|metric| metric.metric.base().reset())
     }
 }
@@ -130,31 +143,22 @@ fn only(weight: Value<'_>) -> Weights<'_> {
     Weights { sample_weight: Some(weight), mask: None }
 }
 
-/// The losses of the outputs, with their weights.
+/// The losses of the outputs, with their trackers.
 fn losses(
-    compile: &Compile,
-    model: &Model,
-    names: &[String],
+    placed: Vec<PlacedLoss>,
+    custom: &CustomObjects,
     specs: &[(Option<Spec>, Spec)],
 ) -> Result<Vec<OutputLoss>> {
-    let (given, weights) = (compile.get("loss"), compile.get("loss_weights"));
-    // Only a mapping of outputs may have losses for some of them.
-    let partial = matches!(model.output_structure(), Nested::Dict(_));
-    let identifiers = per_output(("loss", given), names, true, partial)?;
-    let factors = per_output(("loss_weights", weights), names, false, true)?;
-    let one = |((identifier, factor), (name, spec)): ((&Json, &Json), (&String, _))| {
-        if identifier.is_null() {
-            return Ok(None);
-        }
-        if factor.as_f64().is_none() && !weights.is_null() {
-            let (name, weights) = (quote(name), quote(&weights.to_string()));
-            return Err(Error::Invalid(format!(
-                "loss_weights {weights}: expected a number for '{name}', which has a loss"
-            )));
-        }
-        Ok(Some((loss(identifier, &model.custom, spec)?, factor.as_f64())))
+    let several = placed.len() > 1;
+    let one = |placed: PlacedLoss| {
+        let PlacedLoss { output, identifier, factor, name } = placed;
+        let none = || Error::Internal(format!("a loss of output {output} of {}", specs.len()));
+        let loss = loss(&identifier, custom, specs.get(output).ok_or_else(none)?)?;
+        let name = format!("{name}_loss");
+        let tracker = several.then(|| Ok::<_, Error>((name.clone(), Mean::new(name)?)));
+        Ok(OutputLoss { output, loss, factor, tracker: tracker.transpose()? })
     };
-    identifiers.iter().zip(&factors).zip(names.iter().zip(specs)).map(one).collect()
+    placed.into_iter().map(one).collect()
 }
 
 /// What labels and predictions of these specs say of the kind of a classification.
@@ -209,15 +213,14 @@ fn metric(
     Ok(metric)
 }
 
-/// Adds the metrics under one of the two keys of `compile`.
+/// Adds the metrics of all outputs under one of the two keys of `compile`.
 fn add_metrics(
-    (key, given, weighted): (&str, &Json, bool),
+    (lists, weighted): (&[Vec<Json>], bool),
     custom: &CustomObjects,
     names: &[String],
     specs: &[(Option<Spec>, Spec)],
     all: &mut Vec<OutputMetric>,
 ) -> Result<()> {
-    let lists = metric_lists(key, given, names)?;
     for (output, (list, specs)) in lists.iter().zip(specs).enumerate() {
         for identifier in list {
             let metric = metric(identifier, custom, specs)?;

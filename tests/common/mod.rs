@@ -1,6 +1,8 @@
 //! What several test files share.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod damage;
+pub mod hostile;
 pub mod random_graph;
 
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 """Models that came out of what `random_models.py` found wrong, made small."""
 
 from keras import Input, Model, Sequential, layers, ops
+from keras.dtype_policies import DTypePolicy, DTypePolicyMap
 from models import example
 
 
@@ -110,3 +111,33 @@ def masked_scores():
     attention = layers.MultiHeadAttention(2, 3)
     output, scores = attention(x, x, use_causal_mask=True, return_attention_scores=True)
     return Model(x, [output, scores, layers.Softmax(axis=2)(scores)])
+
+
+@example
+def mapped_policies():
+    """A map of dtype policies: by path, by pattern, for parts of layers, and its default for the rest."""
+    single, half = DTypePolicy("float32"), DTypePolicy("float16")
+    keys = {"dense": single, "mha(/.*)?": single, "lstm(/lstm_cell)?": single}
+    policies = DTypePolicyMap("float16", keys | {"half/.*": half})
+    x = Input((4, 3))
+    hidden = layers.Dense(3, dtype=policies, name="dense")(x)
+    attended = layers.MultiHeadAttention(2, 3, dtype=policies, name="mha")(hidden, hidden)
+    last = layers.LSTM(2, dtype=policies, name="lstm")(attended)
+    added = layers.Add(dtype=policies, name="half")([x, x])
+    flipped = layers.Permute((2, 1), dtype=policies, name="dense_of_other")(x)
+    return Model(x, [hidden, attended, last, added, flipped])
+
+
+@example
+def complex_layers():
+    """Complex numbers through layers that move, join, add and multiply elements."""
+    x = Input((4, 3, 2))
+    z = ops.view_as_complex(x)
+    other = layers.Permute((2, 1))(layers.Reshape((3, 4))(z))
+    merged = [kind()([z, other, x[..., 0]]) for kind in (layers.Add, layers.Multiply, layers.Average)]
+    merged += [layers.Subtract()([x[..., 1], z]), layers.Concatenate(axis=1)([z, x[..., 0]])]
+    merged += [layers.Dot(2)([z, other]), layers.Masking()(layers.ReLU()(x[..., 0]) * z)]
+    moved = layers.Cropping1D((1, 0))(layers.ZeroPadding1D(2)(layers.UpSampling1D(2)(z)))
+    pooled = [layers.GlobalAveragePooling1D()(moved), layers.AveragePooling1D(3)(moved)]
+    repeated = layers.RepeatVector(2)(layers.Flatten()(layers.Dropout(0.2)(z)))
+    return Model(x, [ops.view_as_real(y) for y in (*merged, moved, *pooled, repeated)])

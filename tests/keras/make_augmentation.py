@@ -31,30 +31,30 @@ def numbers(array):
     return [float(f"{x:.7g}") for x in np.asarray(array, np.float32).ravel()]
 
 
-def case(class_name, boxes=False, **config):
+def case(class_name, boxes=False, masks=False, **config):
     shape = SHAPE
     if config.get("data_format") == "channels_first":
         shape = (SHAPE[0], SHAPE[3], *SHAPE[1:3])
     if boxes:
-        config["bounding_box_format"] = "xyxy"
+        config.setdefault("bounding_box_format", "xyxy")
     layer = getattr(layers, class_name)(**config)
     entry = {"class_name": class_name, "config": config, "shape": shape}
     x = images(shape)
+    data = {"images": x}
     if boxes:
-        data = {
-            "images": x,
-            "bounding_boxes": {
-                "boxes": np.array(BOXES, np.float32),
-                "labels": np.array([[1, 2]] * 3, np.float32),
-            },
+        data["bounding_boxes"] = {
+            "boxes": np.array(BOXES, np.float32),
+            "labels": np.array([[1, 2]] * 3, np.float32),
         }
-        y = layer(data, training=True)
+    if masks:
+        data["segmentation_masks"] = x
+    y = layer(data, training=True)
+    entry["output"] = numbers(y["images"])
+    if boxes:
         entry["boxes"] = numbers(y["bounding_boxes"]["boxes"])
         entry["labels"] = numbers(y["bounding_boxes"]["labels"])
-        y = y["images"]
-    else:
-        y = layer(x, training=True)
-    entry["output"] = numbers(y)
+    if masks:
+        entry["masks"] = numbers(y["segmentation_masks"])
     CASES.append(entry)
 
 
@@ -86,6 +86,15 @@ def main():
     case("RandomColorJitter", contrast_factor=0.6, seed=14)
     for seed in (15, 18):
         case("RandAugment", num_ops=2, factor=0.4, seed=seed)
+    for seed in (19, 20, 21):
+        case("RandAugment", boxes=True, masks=True, num_ops=4, factor=0.3, seed=seed)
+    for box_format in ("xyxy", "rel_yxyx", "center_xywh"):
+        case("RandomPerspective", boxes=True, masks=True, factor=0.8, scale=0.5, seed=22,
+             bounding_box_format=box_format)
+    case("RandomElasticTransform", masks=True, factor=0.8, seed=23)
+    for mode in ("horizontal", "vertical", "horizontal_and_vertical"):
+        case("RandomFlip", boxes=True, masks=True, mode=mode, seed=24)
+    case("RandomFlip", seed=25, data_format="channels_first")
     path = pathlib.Path(__file__).parent.parent / "models" / "augmentation.json"
     rows = ",\n".join(json.dumps(entry, separators=(",", ":")) for entry in CASES)
     path.write_text(f"[\n{rows}\n]\n")

@@ -17,9 +17,13 @@ pub struct MatMul {
 /// Extents of one product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MatMulExtents {
+    /// Number of products.
     pub batch: usize,
+    /// Rows of the result.
     pub m: usize,
+    /// Columns of the result.
     pub n: usize,
+    /// Elements in each sum.
     pub k: usize,
 }
 

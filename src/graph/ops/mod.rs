@@ -38,7 +38,7 @@ pub use factor::{Factor, FactorKind};
 pub use gather::Gather;
 pub use leaf::{Constant, Hoisted, Input, Iota, Placeholder, Read};
 pub use loop_over_time::{LoopBody, LoopOutput, LoopOverTime, LoopResult, stacked};
-pub use matmul::MatMul;
+pub use matmul::{MatMul, MatMulExtents};
 pub use pad::Pad;
 pub use pair::Pair;
 pub use pool::{Pool, PoolGrad, PoolMode};

@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use super::scores::{all_of, distance, flag, mask_at, masked_softmax};
+use super::scores::{all_of, distance, mask_at, masked_softmax};
 use crate::base::{DType, Error, Nested, Result, SymbolicShape};
 use crate::graph::Value;
 use crate::graph::einsum::einsum;
-use crate::layers::config::{Config, Json};
+use crate::layers::config::{Config, Json, Place};
 use crate::layers::layer::layer_base;
 use crate::layers::seed_generator::SeedGenerator;
 use crate::layers::stateless::stateless;
@@ -18,6 +18,7 @@ use crate::layers::{
     Arg, Args, CallArgs, Context, EinsumDense, Layer, LayerBase, LayerBuilder, Outputs,
     SymbolicSpec,
 };
+use crate::operations::promotion::promoted;
 use crate::tensor::Variable;
 
 /// The attribute names of the projections of query, key, gate, value and output, in the order in which
@@ -61,6 +62,8 @@ pub(super) struct Heads {
     /// Whether the query's mask is the one that rides along with it, whatever the call says; the call
     /// then takes it away from the query, and those of value and key.
     rides: bool,
+    /// Where Keras builds the layer.
+    place: Place,
     /// What all projections have in their configs.
     common: Vec<(&'static str, Json)>,
     projections: Vec<(&'static str, Arc<dyn Layer>)>,
@@ -73,12 +76,14 @@ pub(super) struct Heads {
 const WEIGHTLESS: [[&str; 3]; 2] =
     [["_softmax", "Softmax", "softmax"], ["_dropout_layer", "Dropout", "dropout"]];
 
-/// A layer that nothing calls: attention does its work itself.
+/// A layer that nothing calls: attention does its work itself, in its dtype.
 fn weightless(
     [attribute, class, name]: [&'static str; 3],
+    dtype: &Json,
 ) -> Result<(&'static str, Arc<dyn Layer>)> {
     let mut given = serde_json::Map::new();
     given.insert("name".into(), name.into());
+    given.insert("dtype".into(), dtype.clone());
     let config = Config::new(name.into(), given, Json::Null);
     Ok((attribute, Arc::from(stateless(class, &config, |_, args| args.input())?)))
 }
@@ -97,15 +102,19 @@ impl Heads {
             base: LayerBase::new(class_name, config)?,
             names,
             extents,
-            dropout: config.float("dropout")?,
+            dropout: config.share("dropout")?,
             seed_generator: SeedGenerator::from_config(config)?,
             use_bias: config.bool("use_bias")?,
             use_gate: config.bool("use_gate")?,
             sliding_window: config.optional_size("sliding_window")?,
             rides: false,
+            place: config.place().clone(),
             common: COMMON.iter().map(|&key| (key, config.get(key).clone())).collect(),
             projections: Vec::new(),
-            weightless: WEIGHTLESS.into_iter().map(weightless).collect::<Result<_>>()?,
+            weightless: WEIGHTLESS
+                .into_iter()
+                .map(|layer| weightless(layer, config.get("dtype")))
+                .collect::<Result<_>>()?,
         })
     }
 
@@ -153,12 +162,19 @@ impl Heads {
         let record = builder.set("activation", activation).record();
         let given = record.get("config").and_then(Json::as_object).cloned().unwrap_or_default();
         let owner = format!("{}/{name}", self.base.name);
-        let config = Config::new(owner, given, EinsumDense::defaults());
+        let place = self.place.part(name);
+        let config = Config::new(owner, given, EinsumDense::defaults()).at_place(place);
         let mut layer = EinsumDense::from_config(&config)?;
         let spec = SymbolicSpec { shape: input.clone(), dtype: DType::Float32 };
         layer.build(&CallArgs::one(Arg::Tensor(spec)))?;
         layer.base_mut().built = true;
         Ok(Arc::from(layer))
+    }
+
+    /// The dtype of `_softmax`, which follows the default of a map of policies.
+    fn softmax_dtype(&self) -> DType {
+        let softmax = self.weightless.first().map(|(_, layer)| layer.base());
+        softmax.unwrap_or(&self.base).policy.compute
     }
 
     fn projection(&self, name: &str) -> Result<&dyn Layer> {
@@ -182,11 +198,11 @@ impl Heads {
         query_mask: Option<Value<'g>>,
     ) -> Result<Option<Value<'g>>> {
         let given = |position: usize, name: &str, axis: usize| {
-            args.tensor(position, name).map(|mask| mask_at(mask, axis)).transpose()
+            args.tensor(position, name)?.map(|mask| mask_at(mask, axis)).transpose()
         };
         let steps = |x: Value<'g>| x.shape().get(1).copied().unwrap_or(1);
         let apart = || distance(query, steps(query), steps(value));
-        let causal = flag(args, 8, "use_causal_mask").then(|| {
+        let causal = args.flag(8, "use_causal_mask")?.then(|| {
             let apart = apart();
             apart.binary("ge", apart.like(0.0))
         });
@@ -195,7 +211,7 @@ impl Heads {
             apart.binary("lt", apart.like(window as f64))
         });
         Ok(all_of([
-            args.tensor(6, "attention_mask").map(|mask| mask.cast(DType::Bool)),
+            args.tensor(6, "attention_mask")?.map(|mask| mask.cast(DType::Bool)),
             query_mask.map(|mask| mask_at(mask, 2)).transpose()?,
             given(4, "value_mask", 1)?,
             given(5, "key_mask", 1)?,
@@ -237,7 +253,16 @@ impl Heads {
             .collect();
         let (source, target): (String, String) = (source.iter().collect(), target.iter().collect());
         let scale = 1.0 / (self.extents.key_dim as f64).sqrt();
-        let scores = einsum(&format!("{source},{target}->{product}"), &[key, query * scale])?;
+        // Keras has two ways to compute this. They differ where a mask leaves nothing, and in the dtype
+        // of the softmax, a layer of its own in one of them.
+        let by_layers = self.dropout > 0.0 || want_scores || rank != 4;
+        let [query, key, value] = match by_layers {
+            true => [query, key, value],
+            false => promoted([query, key, value]),
+        };
+        let factors = promoted([key, query * scale]);
+        let scores = einsum(&format!("{source},{target}->{product}"), &factors)?;
+        let scores = if by_layers { scores.cast(self.softmax_dtype()) } else { scores };
         let last: Vec<usize> = (scores.rank() - axes.len()..scores.rank()).collect();
         let mask = mask.map(|mask| {
             // Missing axes, such as that of the heads, stand in front of the attending ones.
@@ -247,14 +272,13 @@ impl Heads {
             extents.splice(at..at, std::iter::repeat_n(1, missing));
             mask.reshape(extents).broadcast(scores.shape())
         });
-        // Keras has two ways to compute this, which differ where a mask leaves nothing.
-        let zero = self.dropout > 0.0 || want_scores || rank != 4;
-        let shares = masked_softmax(scores, mask, &last, zero);
+        let shares = masked_softmax(scores, mask, &last, by_layers);
         let taken = match cx.training() {
             true => self.seed_generator.dropout(cx, shares, self.dropout, shares.shape())?,
             false => shares,
         };
-        let output = einsum(&format!("{product},{source}->{target}"), &[taken, value])?;
+        let factors = promoted([taken, value]);
+        let output = einsum(&format!("{product},{source}->{target}"), &factors)?;
         Ok((output, shares, mask))
     }
 }
@@ -301,7 +325,7 @@ impl Layer for Heads {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        let query_mask = args.tensor(3, "query_mask").filter(|_| !self.rides);
+        let query_mask = args.tensor(3, "query_mask")?.filter(|_| !self.rides);
         Ok(self.call_masked(cx, args, query_mask)?.0)
     }
 
@@ -312,7 +336,7 @@ impl Layer for Heads {
         masks: &[Option<Value<'g>>],
     ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
         let riding = masks.first().copied().flatten();
-        let query_mask = if self.rides { riding } else { args.tensor(3, "query_mask") };
+        let query_mask = if self.rides { riding } else { args.tensor(3, "query_mask")? };
         // The scores keep the mask of the softmax that made them.
         let (outputs, of_scores) = self.call_masked(cx, args, query_mask)?;
         Ok((outputs, vec![riding, of_scores]))
@@ -352,11 +376,11 @@ impl Heads {
         query_mask: Option<Value<'g>>,
     ) -> Result<(Outputs<'g>, Option<Value<'g>>)> {
         let needed = |what: &str| Error::shape("attention", format!("no {what}"), "a tensor");
-        let query = args.tensor(0, "query").ok_or_else(|| needed("query"))?;
-        let value = args.tensor(1, "value").ok_or_else(|| needed("value"))?;
-        let key = args.tensor(2, "key").unwrap_or(value);
+        let query = args.tensor(0, "query")?.ok_or_else(|| needed("query"))?;
+        let value = args.tensor(1, "value")?.ok_or_else(|| needed("value"))?;
+        let key = args.tensor(2, "key")?.unwrap_or(value);
         let mask = self.mask(args, query, value, query_mask)?;
-        let want_scores = flag(args, 7, "return_attention_scores");
+        let want_scores = args.flag(7, "return_attention_scores")?;
         let [query_dense, key_dense, gate_dense, value_dense, output_dense] = self.names;
         let repeats = self.extents.heads / self.extents.shared_heads;
         let shared = |x: Value<'g>| x.repeat(x.rank().saturating_sub(2), repeats);

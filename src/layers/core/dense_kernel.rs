@@ -159,12 +159,12 @@ impl DenseKernel {
     ) -> Result<Value<'g>> {
         let compute = cx.compute_dtype();
         let dequantized = || kernel.dequantized(cx, |scale| product.kernel_scale(scale));
-        let is_int8 = kernel.mode() == Mode::Int8;
-        let descaled = is_int8 || (P::MULTIPLIES_INT4 && kernel.has_channels());
+        let descaled = matches!(kernel.mode(), Mode::Int8 | Mode::Ternary)
+            || (P::MULTIPLIES_INT4 && kernel.has_channels());
         match self.quantizer(kernel) {
             None if descaled => {
                 let y = product.contract(x.cast(compute), kernel.integers(cx).cast(compute))?;
-                Ok(y / kernel.scale(cx))
+                Ok(kernel.rescaled(cx, y))
             }
             None => product.contract(x.cast(compute), dequantized()?),
             Some(quantizer) => {
@@ -189,9 +189,11 @@ impl DenseKernel {
         }
     }
 
-    /// The quantizer of the inputs: only kernels with one scale per channel have one.
+    /// The quantizer of the inputs: only kernels of integers with one scale per channel have one.
     fn quantizer(&self, kernel: &QuantizedKernel) -> Option<AbsMaxQuantizer> {
         let default = (kernel.mode() == Mode::Int8).then(AbsMaxQuantizer::default);
-        self.config.activation_quantizer(default).filter(|_| kernel.has_channels())
+        self.config
+            .activation_quantizer(default)
+            .filter(|_| kernel.has_channels() && kernel.mode() != Mode::Ternary)
     }
 }

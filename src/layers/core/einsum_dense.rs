@@ -132,6 +132,12 @@ impl EinsumDenseLayer {
                 let axes = self.equation.kernel_scale_axes(input_rank)?;
                 (size(true), size(false), axes.shape(&kept)?)
             }
+            Some(Mode::Ternary) => {
+                return Err(Error::Unsupported(format!(
+                    "EinsumDense '{}' in mode ternary, which Keras has for Dense and TernaryDense",
+                    self.base.name
+                )));
+            }
             _ => (size(true), size(false), Vec::new()),
         };
         Ok(KernelShape { kernel, rows, columns, scale })

@@ -11,6 +11,7 @@ mod input_layer;
 mod masking;
 mod reversible_embedding;
 mod table;
+mod ternary_dense;
 
 pub use activation::Activation;
 pub use dense::Dense;
@@ -20,3 +21,4 @@ pub use identity::Identity;
 pub use input_layer::InputLayer;
 pub use masking::Masking;
 pub use reversible_embedding::ReversibleEmbedding;
+pub use ternary_dense::TernaryDense;

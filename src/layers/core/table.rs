@@ -161,7 +161,7 @@ impl QuantizedRows {
     /// The integers of some rows, of which each has `columns`.
     pub fn unpacked<'g>(&self, numbers: Value<'g>, columns: usize) -> Value<'g> {
         match self.packed {
-            true => unpack_int4(numbers, columns, numbers.rank() - 1),
+            true => unpack_int4(numbers, columns, numbers.rank().saturating_sub(1)),
             false => numbers,
         }
     }
@@ -179,7 +179,7 @@ impl QuantizedRows {
             }
             Some(groups) => {
                 let zero = take(cx.read(&groups.zero), indices, 0);
-                let last = numbers.rank() - 1;
+                let last = numbers.rank().saturating_sub(1);
                 dequantize_groups(numbers, scale, zero, cx.read(&groups.index), last)
             }
         };

@@ -14,7 +14,7 @@ pub(crate) use color::{hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv, split_channels}
 pub(crate) use elastic::{Elastic, elastic_transform};
 pub(crate) use filter::{depthwise, gaussian_blur, sobel_edges};
 pub(crate) use patches::{Sliding, extract_patches};
-pub(crate) use perspective::perspective_transform;
+pub(crate) use perspective::{in_perspective, perspective_transform};
 pub(crate) use sample::{Along, Fill, Sampling, map_coordinates};
 pub(crate) use similarity::{Ssim, psnr};
 pub(crate) use transform::affine_transform;

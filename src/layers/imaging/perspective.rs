@@ -50,6 +50,29 @@ fn homography<'g>(from: Value<'g>, to: Value<'g>) -> [Value<'g>; 8] {
     std::array::from_fn(element)
 }
 
+/// Where points of images come to lie when what was at `start` is moved to `end`, both (batch, 4, 2): x and
+/// y of points, (batch, points, 1) each, in float32.
+///
+/// # Errors
+/// If the corners have another shape.
+pub(crate) fn in_perspective<'g>(
+    [start, end]: [Value<'g>; 2],
+    points: &[(Value<'g>, Value<'g>)],
+) -> Result<Vec<[Value<'g>; 2]>> {
+    let shape = start.shape();
+    let &[batch, 4, 2] = shape.as_slice() else {
+        let found = shape.to_string();
+        return Err(Error::shape("corners of a change of perspective", found, "(batch, 4, 2)"));
+    };
+    let [to, from] = [end, start].map(|corners| corners.cast(DType::Float32));
+    let [a0, a1, a2, b0, b1, b2, c0, c1] = homography(to, from).map(|v| v.reshape([batch, 1, 1]));
+    let moved = |&(x, y): &(Value<'g>, Value<'g>)| {
+        let depth = c0 * x + c1 * y + 1.0;
+        [(a0 * x + a1 * y + a2) / depth, (b0 * x + b1 * y + b2) / depth]
+    };
+    Ok(points.iter().map(moved).collect())
+}
+
 /// Images (batch, height, width, channels) such that what was at `start` is at `end`; both are
 /// `(batch, 4, 2)` or `(4, 2)`: x and y of four corners. Keras's `perspective_transform`.
 ///

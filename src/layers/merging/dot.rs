@@ -66,10 +66,9 @@ fn batch_dot<'g>(a: Value<'g>, i: usize, b: Value<'g>, j: usize) -> Value<'g> {
 
 /// `x` as (batch, rest, axis), and the extents of the rest.
 fn axis_last(x: Value<'_>, axis: usize) -> (Value<'_>, Vec<usize>) {
-    let shape = x.shape();
-    let rest: Vec<usize> = (1..shape.rank()).filter(|&i| i != axis).collect();
+    let rest: Vec<usize> = (1..x.rank()).filter(|&i| i != axis).collect();
     let order: Vec<usize> = [0].into_iter().chain(rest.iter().copied()).chain([axis]).collect();
-    let extents: Vec<usize> = rest.iter().map(|&i| shape[i]).collect();
+    let extents: Vec<usize> = rest.iter().map(|&i| x.extent(i)).collect();
     let rows = Shape::from(extents.as_slice()).len();
-    (x.transpose(&order).reshape([shape[0], rows, shape[axis]]), extents)
+    (x.transpose(&order).reshape([x.extent(0), rows, x.extent(axis)]), extents)
 }

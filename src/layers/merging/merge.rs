@@ -1,9 +1,9 @@
 //! `keras.layers.Add`, `Subtract`, `Multiply`, `Average`, `Maximum`, `Minimum`: element by element
 //! over a list of inputs.
 //!
-//! Inputs broadcast and are promoted to one dtype, two by two; one of lower rank gets its missing axes behind the batch. Where every input comes
-//! with a mask, a step counts that counts in one of them. Products and extremes leave out what a mask
-//! says not to count.
+//! Inputs broadcast and are promoted to one dtype, two by two; one of lower rank gets its missing axes
+//! behind the batch. Where every input comes with a mask, a step counts that counts in one of them.
+//! Products and extremes leave out what a mask says not to count.
 
 use crate::base::{DType, Error, Result};
 use crate::builder;
@@ -53,7 +53,8 @@ merge! {
     /// Mean of all inputs.
     Average |x, _| {
         let sum = fold(x, |a, b| a + b)?;
-        let sum = if sum.dtype().is_float() { sum } else { sum.cast(DType::Float32) };
+        let whole = sum.dtype().is_int() || sum.dtype() == DType::Bool;
+        let sum = if whole { sum.cast(DType::Float32) } else { sum };
         Ok(sum / x.len() as f64)
     };
     /// Largest element of all inputs.

@@ -106,10 +106,7 @@ impl ConvLSTMCell {
 
 impl ConvCell {
     fn new(rank: usize, name: Option<&str>, config: &Config) -> Result<ConvCell> {
-        let mut base = LayerBase::new("ConvLSTMCell", config)?;
-        if let Some(name) = name {
-            base.name = name.into();
-        }
+        let base = LayerBase::of_part("ConvLSTMCell", name, config)?;
         let size = config.sizes("kernel_size", rank)?;
         let stride = config.sizes("strides", rank)?;
         let dilation = config.sizes("dilation_rate", rank)?;

@@ -41,10 +41,7 @@ impl Weights {
         name: Option<&str>,
         config: &Config,
     ) -> Result<Weights> {
-        let mut base = LayerBase::new(class_name, config)?;
-        if let Some(name) = name {
-            base.name = name.into();
-        }
+        let base = LayerBase::of_part(class_name, name, config)?;
         let dropout = Dropout::from_config(config)?;
         let implementation = match config.get("implementation") {
             Json::Null => 2,

@@ -128,7 +128,7 @@ fn region(
     let groups: Vec<Vec<usize>> = match kind {
         RegionKind::Map | RegionKind::Rows | RegionKind::Loop => vec![shape(root).to_vec()],
         RegionKind::Reduce { anchor } => vec![shape(anchor).to_vec()],
-        RegionKind::Kernel { anchor } => {
+        RegionKind::Kernel { anchor } | RegionKind::Attention { anchor } => {
             coordinates(&program.nodes[anchor].op, &shape(anchor)).map(|d| vec![d]).to_vec()
         }
     };
@@ -146,13 +146,14 @@ fn region(
     members.extend(anchor);
     members.sort_unstable();
     members.dedup();
-    Ok(Region { root, kind, prologue, body, rows: None, members })
+    Ok(Region { root, kind, prologue, body, rows: None, attention: None, members })
 }
 
-/// The product and its right operand, when it unpacks that while it reads it.
+/// The product or convolution and its right operand, when it unpacks that while it reads it.
 fn unpacks(program: &Program, assignment: &Assignment, anchor: NodeId) -> Option<(NodeId, NodeId)> {
     let node = &program.nodes[anchor];
-    let right = *node.inputs.get(1).filter(|_| matches!(node.op, Op::MatMul(_)))?;
+    let contracts = matches!(node.op, Op::MatMul(_) | Op::Conv(_));
+    let right = *node.inputs.get(1).filter(|_| contracts)?;
     (!assignment.stored[right]).then_some((anchor, right))
 }
 

@@ -112,11 +112,12 @@ fn peak(program: &Program, regions: &[Region], lives: &[Life]) -> usize {
 pub fn reads(program: &Program, region: &Region) -> Vec<NodeId> {
     let mut all = region.operands();
     let own = match region.kind {
-        RegionKind::Kernel { anchor } => kernel_inputs(program, region, anchor),
-        RegionKind::Loop => &program.nodes[region.root].inputs,
-        RegionKind::Map | RegionKind::Reduce { .. } | RegionKind::Rows => &[],
+        RegionKind::Kernel { anchor } => kernel_inputs(program, region, anchor).to_vec(),
+        RegionKind::Attention { anchor } => attended(program, region, anchor),
+        RegionKind::Loop => program.nodes[region.root].inputs.to_vec(),
+        RegionKind::Map | RegionKind::Reduce { .. } | RegionKind::Rows => Vec::new(),
     };
-    for &input in own {
+    for input in own {
         let id = storage_of(program, input);
         if !all.contains(&id) {
             all.push(id);
@@ -130,6 +131,12 @@ pub fn reads(program: &Program, region: &Region) -> Vec<NodeId> {
 pub fn kernel_inputs<'a>(program: &'a Program, region: &Region, anchor: NodeId) -> &'a [NodeId] {
     let inputs = &program.nodes[anchor].inputs;
     if region.prologue.is_some() { &inputs[..1] } else { inputs }
+}
+
+/// Queries, keys and values of an attention.
+pub fn attended(program: &Program, region: &Region, anchor: NodeId) -> Vec<NodeId> {
+    let scored = region.attention.iter().flat_map(|plan| &program.nodes[plan.scored].inputs);
+    scored.copied().chain([program.nodes[anchor].inputs[1]]).collect()
 }
 
 fn last_reads(program: &Program, regions: &[Region]) -> HashMap<NodeId, usize> {

@@ -1,7 +1,9 @@
 //! The passes, in their order. Each can be switched off and dumped.
 
 mod assign;
+pub mod attention;
 pub use assign::storage_of;
+pub mod at_rest;
 pub mod fuse;
 pub mod hoist;
 mod loops;
@@ -26,13 +28,16 @@ pub enum Pass {
     Fuse,
     /// On a device, reductions of the same rows and what follows them in one dispatch.
     Rows,
+    /// On a device, attention in one dispatch, without a matrix of scores.
+    Attention,
     /// Buffers are used again when their value is dead. Without it every value has its own.
     Memory,
 }
 
 impl Pass {
     /// Every pass, in the order in which they run.
-    pub const ALL: [Pass; 5] = [Pass::Simplify, Pass::Hoist, Pass::Fuse, Pass::Rows, Pass::Memory];
+    pub const ALL: [Pass; 6] =
+        [Pass::Simplify, Pass::Hoist, Pass::Fuse, Pass::Rows, Pass::Attention, Pass::Memory];
 
     /// The name used on the command line.
     pub fn name(self) -> &'static str {
@@ -41,6 +46,7 @@ impl Pass {
             Pass::Hoist => "hoist",
             Pass::Fuse => "fuse",
             Pass::Rows => "rows",
+            Pass::Attention => "attention",
             Pass::Memory => "memory",
         }
     }

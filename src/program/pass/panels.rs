@@ -12,13 +12,15 @@ use crate::program::Program;
 use crate::program::rewrite::{Builder, remove_unused};
 use crate::tensor::Tensor;
 
-/// Rows of one panel of a tensor, when its words do not fit `limit` bytes: `None` when they do, or
+/// Rows of one panel of a tensor, when at rest it does not fit `limit` bytes: `None` when it does, or
 /// when not even one row does.
 pub fn panel_rows(spec: &Spec, limit: u64) -> Option<usize> {
-    let words = spec.shape.len() as u64 * 4;
+    let bytes = spec.bytes_at_rest() as u64;
     let rows = *spec.shape.first()?;
-    let fitting = limit / (words / rows.max(1) as u64).max(1);
-    (words > limit && fitting > 0).then_some(fitting as usize)
+    let row = spec.shape.len() as u64 / rows.max(1) as u64 * spec.dtype.bytes_at_rest() as u64;
+    // A panel is whole words.
+    let fitting = limit / 4 * 4 / row.max(1);
+    (bytes > limit && fitting > 0).then_some(fitting as usize)
 }
 
 /// First row and spec of every panel of a tensor.
@@ -38,7 +40,7 @@ pub fn panels(spec: &Spec, limit: u64) -> Vec<(usize, Spec)> {
 /// [`Error::Limit`], with the variable's name, where a use cannot be split.
 pub fn run(program: &mut Program, limit: u64) -> Result<()> {
     let large = |node: &Node| match &node.op {
-        Op::Read(read) => read.spec.shape.len() as u64 * 4 > limit,
+        Op::Read(read) => read.spec.bytes_at_rest() as u64 > limit,
         _ => false,
     };
     if !program.nodes.iter().any(large) {
@@ -66,7 +68,7 @@ fn too_large(program: &Program, node: &Node, limit: u64) -> Error {
     };
     Error::Limit {
         what: format!("variable '{name}' of layer '{}'", node.scope),
-        need: format!("{} bytes in one binding", node.spec.shape.len() * 4),
+        need: format!("{} bytes in one binding", node.spec.bytes_at_rest()),
         limit: format!("{limit} bytes"),
         owner: "the device; a matrix product or a lookup could be split, this use cannot".into(),
     }

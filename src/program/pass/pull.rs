@@ -188,6 +188,9 @@ impl Writer<'_, '_> {
                 let (a, b) = (self.value(input(1), axes)?, self.value(input(2), axes)?);
                 Inst::Select { condition, a, b, dtype }
             }
+            Op::Cast(_) if self.node(input(0)).spec.dtype == dtype => {
+                return self.value(input(0), axes);
+            }
             Op::Cast(_) => Inst::Cast { x: self.value(input(0), axes)?, dtype },
             Op::Bitcast(_) => Inst::Bitcast { x: self.value(input(0), axes)?, dtype },
             Op::StopGradient(_) => return self.value(input(0), axes),

@@ -170,6 +170,7 @@ impl Joiner<'_> {
             prologue: None,
             body: Body::none(),
             rows: Some(rows),
+            attention: None,
             members,
         };
         if region.operands().len() + region.stores(self.program).len() > BINDINGS {

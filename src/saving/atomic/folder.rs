@@ -1,12 +1,13 @@
 //! Folders that take another's place as a whole.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{name, named, refuse, resolve};
+use super::witness::{Unverified, Witness};
+use super::{Replace, name, named, refuse, resolve};
 use crate::base::{Error, Result};
-use crate::saving::file_system::{FileSystem, Kind, NewFile};
+use crate::saving::file_system::{FileSystem, Kind};
 
 /// The files of a folder form.
 pub(crate) struct FolderForm {
@@ -29,6 +30,8 @@ pub(crate) struct AtomicFolder<'a> {
     temporary: PathBuf,
     /// Folders within the temporary one.
     folders: Vec<PathBuf>,
+    verify: bool,
+    unverified: Unverified,
     target: PathBuf,
     old: Old,
     /// Whether the temporary folder is to be removed when this is dropped.
@@ -48,13 +51,14 @@ impl<'a> AtomicFolder<'a> {
     /// Starts a folder that will stand at `path`; folders on the way are made.
     ///
     /// # Errors
-    /// If a model is there and `overwrite` is false, if a file is there, or the system refuses.
+    /// If a model is there that must not be replaced, if a file is there, or the system refuses.
     pub(crate) fn create(
         files: &'a dyn FileSystem,
         path: &Path,
         form: &'static FolderForm,
-        overwrite: bool,
+        replace: Replace,
     ) -> Result<AtomicFolder<'a>> {
+        let Replace { overwrite, verify } = replace;
         let io = |e| Error::io(path, e);
         let target = resolve(files, path)?;
         let old = match files.kind(&target).map_err(io)? {
@@ -77,8 +81,17 @@ impl<'a> AtomicFolder<'a> {
         make_folders(files, place).map_err(io)?;
         let made = name::temporary(place, &target, |path| files.create_folder(path, like));
         let (temporary, ()) = made.map_err(io)?;
-        let folders = Vec::new();
-        Ok(AtomicFolder { files, form, temporary, folders, target, old, is_open: true })
+        Ok(AtomicFolder {
+            files,
+            form,
+            temporary,
+            folders: Vec::new(),
+            verify,
+            unverified: Unverified::default(),
+            target,
+            old,
+            is_open: true,
+        })
     }
 
     /// Makes a folder within the folder, at a path of parts between `/`, and those on the way to it.
@@ -104,15 +117,18 @@ impl<'a> AtomicFolder<'a> {
     pub(crate) fn file(
         &mut self,
         path: &str,
-        write: impl FnOnce(&mut dyn NewFile) -> Result<()>,
+        write: impl FnOnce(&mut Witness) -> Result<()>,
     ) -> Result<()> {
         if let Some((folder, _)) = path.rsplit_once('/') {
             self.folder(folder)?;
         }
-        let mut file =
-            self.files.create(&self.temporary.join(path), None).map_err(|e| self.io(e))?;
-        write(file.as_mut()).map_err(|e| named(e, &self.target))?;
-        file.sync().map_err(|e| self.io(e))
+        let path = self.temporary.join(path);
+        let file = self.files.create(&path, None).map_err(|e| self.io(e))?;
+        let mut file = Witness::new(file, self.verify);
+        write(&mut file).map_err(|e| named(e, &self.target))?;
+        let record = file.sync().map_err(|e| self.io(e))?;
+        self.unverified.add(path, record);
+        Ok(())
     }
 
     /// Writes a file within the folder as a whole.
@@ -123,12 +139,13 @@ impl<'a> AtomicFolder<'a> {
         self.file(path, |out| out.write_all(bytes).map_err(|e| Error::io("", e)))
     }
 
-    /// Makes the folder durable and puts it in the target's place.
+    /// Makes the folder durable, verifies its files where that is asked for, and puts it in the target's place.
     ///
     /// # Errors
     /// If the system refuses; the message says so if the new folder is in place already.
     pub(crate) fn commit(mut self) -> Result<()> {
         self.sync().map_err(|e| self.io(e))?;
+        self.unverified.check(self.files).map_err(|e| Error::io(&self.target, e))?;
         match self.old {
             Old::Nothing => self.appear().map_err(|e| self.io(e)),
             Old::Other => self.fill().map_err(|e| self.io(e)),

@@ -4,13 +4,32 @@ mod folder;
 mod name;
 #[cfg(test)]
 mod tests;
+mod witness;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::base::{Error, Result};
-use crate::saving::file_system::{Disk, FileSystem, Kind, NewFile};
+use crate::saving::file_system::{Disk, FileSystem, Kind};
+use witness::Witness;
 
 pub(super) use folder::{AtomicFolder, FolderForm};
+
+/// How a file or a folder takes the place of what stands at its path.
+#[derive(Clone, Copy, Debug)]
+pub struct Replace {
+    /// Whether something may stand there.
+    pub overwrite: bool,
+    /// Reads what was written before it takes its place, from the disk where the system lets its cache
+    /// be left aside, and compares checksums: a save takes longer by the time of reading.
+    pub verify: bool,
+}
+
+impl Default for Replace {
+    fn default() -> Replace {
+        Replace { overwrite: true, verify: false }
+    }
+}
 
 /// A file that is written beside its target and takes the target's place in one step.
 ///
@@ -24,7 +43,7 @@ pub(super) use folder::{AtomicFolder, FolderForm};
 pub(crate) struct AtomicFile<'a> {
     files: &'a dyn FileSystem,
     /// Open until it is committed.
-    file: Option<Box<dyn NewFile>>,
+    file: Option<Witness>,
     temporary: PathBuf,
     target: PathBuf,
     overwrite: bool,
@@ -34,13 +53,14 @@ impl<'a> AtomicFile<'a> {
     /// Starts a file that will stand at `path`.
     ///
     /// # Errors
-    /// If the target exists and `overwrite` is false, is a folder or a device, is a link to
+    /// If the target exists and must not be replaced, is a folder or a device, is a link to
     /// nowhere, or its folder is missing or cannot be written.
     pub(crate) fn create(
         files: &'a dyn FileSystem,
         path: &Path,
-        overwrite: bool,
+        replace: Replace,
     ) -> Result<AtomicFile<'a>> {
+        let Replace { overwrite, verify } = replace;
         let target = resolve(files, path)?;
         let old = match files.kind(&target).map_err(|e| Error::io(path, e))? {
             Some(Kind::Folder) => return Err(refuse(path, "it is a folder")),
@@ -59,23 +79,21 @@ impl<'a> AtomicFile<'a> {
         let create = |temporary: &Path| files.create(temporary, old);
         let made = name::temporary(folder, &target, create);
         let (temporary, file) = made.map_err(|e| Error::io(path, e))?;
-        Ok(AtomicFile { files, file: Some(file), temporary, target, overwrite })
+        let file = Some(Witness::new(file, verify));
+        Ok(AtomicFile { files, file, temporary, target, overwrite })
     }
 
     /// Writes to the temporary file.
     ///
     /// # Errors
     /// Those of `write`; an [`Error::Io`] without a path gets that of the target.
-    pub(crate) fn write(
-        &mut self,
-        write: impl FnOnce(&mut dyn NewFile) -> Result<()>,
-    ) -> Result<()> {
+    pub(crate) fn write(&mut self, write: impl FnOnce(&mut Witness) -> Result<()>) -> Result<()> {
         let closed = || Error::Internal("a file is written to after it was closed".into());
         let file = self.file.as_mut().ok_or_else(closed)?;
-        write(file.as_mut()).map_err(|e| named(e, &self.target))
+        write(file).map_err(|e| named(e, &self.target))
     }
 
-    /// Makes the file durable and puts it in the target's place.
+    /// Makes the file durable, verifies it where that is asked for, and puts it in the target's place.
     ///
     /// # Errors
     /// If the system refuses; the target then keeps its old contents, except that it may already
@@ -90,8 +108,9 @@ impl<'a> AtomicFile<'a> {
     /// If the system refuses; the target keeps its old contents.
     pub(crate) fn place(mut self) -> Result<Placed<'a>> {
         let io = |e| Error::io(&self.target, e);
-        if let Some(file) = &mut self.file {
-            file.sync().map_err(io)?;
+        let synced = self.file.as_mut().map(Witness::sync).transpose().map_err(io)?;
+        if let Some(record) = synced.flatten() {
+            record.check(self.files, &self.temporary).map_err(io)?;
         }
         let (from, to) = (&self.temporary, &self.target);
         let moved = match self.overwrite {
@@ -138,10 +157,10 @@ impl Placed<'_> {
 /// Writes a file that appears in one step.
 ///
 /// # Errors
-/// If the target exists and `overwrite` is false, cannot be written to, or the system refuses; an
+/// If the target exists and must not be replaced, cannot be written to, or the system refuses; an
 /// old file is then as it was.
-pub fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
-    let mut file = AtomicFile::create(&Disk, path, overwrite)?;
+pub fn write(path: &Path, bytes: &[u8], replace: Replace) -> Result<()> {
+    let mut file = AtomicFile::create(&Disk, path, replace)?;
     file.write(|out| out.write_all(bytes).map_err(|e| Error::io("", e)))?;
     file.commit()
 }

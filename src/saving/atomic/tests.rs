@@ -5,7 +5,7 @@ use std::fs::{File, Permissions};
 use super::*;
 
 fn write(path: &Path, overwrite: bool, text: &str) -> Result<()> {
-    super::write(path, text.as_bytes(), overwrite)
+    super::write(path, text.as_bytes(), Replace { overwrite, ..Replace::default() })
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -18,7 +18,7 @@ fn the_old_file_stays_until_the_new_one_is_complete() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.keras");
     write(&path, false, "old").unwrap();
-    let mut unfinished = AtomicFile::create(&Disk, &path, true).unwrap();
+    let mut unfinished = AtomicFile::create(&Disk, &path, Replace::default()).unwrap();
     unfinished.write(|out| out.write_all(b"new").map_err(|e| Error::io("", e))).unwrap();
     assert_eq!(names(folder.path()).len(), 2);
     drop(unfinished);
@@ -59,7 +59,7 @@ fn links_and_modes_are_kept() {
     symlink("nowhere", folder.path().join("dangling")).unwrap();
     let message = write(&folder.path().join("dangling"), true, "x").unwrap_err().to_string();
     assert!(message.contains("leads nowhere"), "{message}");
-    assert!(AtomicFile::create(&Disk, Path::new("/dev/null"), true).is_err());
+    assert!(AtomicFile::create(&Disk, Path::new("/dev/null"), Replace::default()).is_err());
 }
 
 #[cfg(unix)]

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::{FileSystem, Kind, NewFile};
@@ -51,10 +51,10 @@ impl FileSystem for Disk {
         like.map_or(Ok(()), |old| keep_mode(path, old))
     }
 
-    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        File::open(path)?.take(limit).read_to_end(&mut bytes)?;
-        Ok(bytes)
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
+        let file = File::open(path)?;
+        leave_cache(&file);
+        Ok(Box::new(file))
     }
 
     fn names(&self, folder: &Path) -> io::Result<Vec<OsString>> {
@@ -112,6 +112,16 @@ fn keep_owner(new: &File, old: &Path) -> io::Result<()> {
 fn keep_owner(_new: &File, _old: &Path) -> io::Result<()> {
     Ok(())
 }
+
+/// Asks the system to forget what its cache holds of a file; what is not on the disk stays.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn leave_cache(file: &File) {
+    // A hint: a file system without it gives what its cache holds.
+    let _asked = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn leave_cache(_file: &File) {}
 
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 fn exchange(a: &Path, b: &Path) -> io::Result<()> {

@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{self, Cursor, Seek, SeekFrom, Write};
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -53,6 +53,9 @@ pub(in crate::saving) enum Fault {
     Error(io::ErrorKind),
     /// Writes take one byte less than they are given, all others work.
     ShortWrite,
+    /// A bit of the file changes when it has been synced; its number counts from the start again where
+    /// the file ends. All other calls work.
+    Flip(usize),
 }
 
 struct Shared {
@@ -164,6 +167,13 @@ impl Memory {
         match self.call() {
             Some(Fault::Error(kind)) => Err(kind.into()),
             _ => Ok(()),
+        }
+    }
+
+    fn flip(&self, node: usize, bit: usize) {
+        if let Node::File(bytes) = &mut self.0.state.borrow_mut()[node] {
+            let at = bit / 8 % bytes.len();
+            bytes[at] ^= 1 << (bit % 8);
         }
     }
 
@@ -283,7 +293,7 @@ impl Write for MemoryFile {
         let bytes = match self.memory.call() {
             Some(Fault::Error(kind)) => return Err(kind.into()),
             Some(Fault::ShortWrite) => &bytes[..bytes.len().saturating_sub(1).max(1)],
-            None => bytes,
+            Some(Fault::Flip(_)) | None => bytes,
         };
         let at = self.position as usize;
         self.memory.change(Change::Write { node: self.node, at, bytes: bytes.to_vec() });
@@ -310,9 +320,28 @@ impl Seek for MemoryFile {
 
 impl NewFile for MemoryFile {
     fn sync(&mut self) -> io::Result<()> {
-        self.memory.check()?;
+        let fault = self.memory.call();
+        if let Some(Fault::Error(kind)) = fault {
+            return Err(kind.into());
+        }
         self.memory.change(Change::SyncFile { node: self.node });
+        if let Some(Fault::Flip(bit)) = fault {
+            self.memory.flip(self.node, bit);
+        }
         Ok(())
+    }
+}
+
+/// A file that is being read.
+struct OpenFile {
+    memory: Memory,
+    bytes: Cursor<Vec<u8>>,
+}
+
+impl Read for OpenFile {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.memory.check()?;
+        self.bytes.read(out)
     }
 }
 
@@ -336,10 +365,13 @@ impl FileSystem for Memory {
         self.make(path, Node::Folder(BTreeMap::new())).map(|_| ())
     }
 
-    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
         self.check()?;
         match &self.0.state.borrow()[self.existing(path)?] {
-            Node::File(bytes) => Ok(bytes[..bytes.len().min(limit as usize)].to_vec()),
+            Node::File(bytes) => {
+                let bytes = Cursor::new(bytes.clone());
+                Ok(Box::new(OpenFile { memory: self.clone(), bytes }))
+            }
             Node::Folder(_) => Err(io::ErrorKind::IsADirectory.into()),
         }
     }

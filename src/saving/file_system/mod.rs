@@ -7,7 +7,7 @@ mod disk;
 pub(in crate::saving) mod memory;
 
 use std::ffi::OsString;
-use std::io::{self, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 pub(crate) use disk::Disk;
@@ -42,8 +42,8 @@ pub(crate) trait FileSystem {
     /// Makes a folder where nothing stands; with the mode of an older one.
     fn create_folder(&self, path: &Path, like: Option<&Path>) -> io::Result<()>;
 
-    /// The first `limit` bytes of a file.
-    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>>;
+    /// Opens a file to be read, from the disk itself where the system lets its cache be left aside.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read>>;
 
     /// The names in a folder.
     fn names(&self, folder: &Path) -> io::Result<Vec<OsString>>;

@@ -8,7 +8,7 @@ use super::{
     WEIGHTS,
 };
 use crate::base::Result;
-use crate::saving::atomic::AtomicFile;
+use crate::saving::atomic::{AtomicFile, Replace};
 use crate::saving::file_system::{Disk, FileSystem};
 use crate::saving::h5::{Attribute, AttributeValue, H5Writer};
 use crate::saving::json::{Json, to_python};
@@ -41,10 +41,10 @@ pub type LegacyWeight = (String, std::sync::Arc<dyn crate::base::Source>);
 pub fn write_legacy(
     path: &Path,
     contents: LegacyContents,
-    overwrite: bool,
+    replace: Replace,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<()> {
-    write_legacy_on(&Disk, path, contents, overwrite, progress)
+    write_legacy_on(&Disk, path, contents, replace, progress)
 }
 
 /// [`write_legacy`] on any file system.
@@ -52,13 +52,13 @@ pub(in crate::saving) fn write_legacy_on(
     files: &dyn FileSystem,
     path: &Path,
     contents: LegacyContents,
-    overwrite: bool,
+    replace: Replace,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<()> {
     let writer = layout(contents)?;
-    let mut file = AtomicFile::create(files, path, overwrite)?;
+    let mut file = AtomicFile::create(files, path, replace)?;
     let mut progress = |done| progress(done, writer.len());
-    file.write(|mut out| writer.write_to(&mut out, &mut progress))?;
+    file.write(|out| writer.write_to(out, &mut progress))?;
     file.commit()
 }
 

@@ -11,7 +11,7 @@ use crate::base::error::quote;
 use crate::base::{DType, Error, Result, ResultExt};
 use crate::saving::Limits;
 use crate::saving::archive::Archive;
-use crate::saving::atomic::AtomicFile;
+use crate::saving::atomic::{AtomicFile, Replace};
 use crate::saving::bytes::{FileBytes, ReadAt};
 use crate::saving::file_system::Disk;
 use crate::saving::limits::check;
@@ -141,7 +141,7 @@ fn row_major(header: &Header, data: &[u8]) -> Vec<u8> {
 /// # Errors
 /// If two arrays have one name, or the file cannot be written.
 pub fn write_npz(path: &Path, arrays: &[(String, Tensor)]) -> Result<()> {
-    let mut file = AtomicFile::create(&Disk, path, true)?;
+    let mut file = AtomicFile::create(&Disk, path, Replace::default())?;
     file.write(|out| write_arrays(out, arrays))?;
     file.commit()
 }

@@ -16,7 +16,7 @@ use crate::saving::legacy::{
 };
 use crate::saving::load::{cast, load_into};
 use crate::saving::saving_lib::{KERAS_VERSION, LoadOptions, compile, keep};
-use crate::saving::{Group, GroupPlan, Json, KerasVersion, Saved, Store, profile};
+use crate::saving::{Group, GroupPlan, Json, KerasVersion, Replace, Saved, Store, profile};
 use crate::tensor::Variable;
 use crate::trainers::LossScaling;
 
@@ -222,7 +222,7 @@ pub(super) fn save(
     model: &Model,
     path: &Path,
     version: Option<KerasVersion>,
-    overwrite: bool,
+    replace: Replace,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<()> {
     let groups = model.saved_groups();
@@ -238,7 +238,7 @@ pub(super) fn save(
         layers: model.layers().iter().map(named_weights).collect(),
         optimizer: optimizer.map(optimizer_weights).unwrap_or_default(),
     };
-    write_legacy(path, contents, overwrite, progress)
+    write_legacy(path, contents, replace, progress)
 }
 
 fn named_weights(layer: &Arc<dyn Layer>) -> LegacyLayer {

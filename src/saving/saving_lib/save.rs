@@ -12,13 +12,16 @@ use crate::saving::archive_writer::write_archive_to;
 use crate::saving::json::{parse, to_python};
 use crate::saving::saving_lib::{KERAS_VERSION, is_hdf5, legacy};
 use crate::saving::{
-    Contents, GroupPlan, Json, KerasVersion, Limits, WriteOptions, profile, walk, write_archive,
+    Contents, GroupPlan, Json, KerasVersion, Limits, Replace, WriteOptions, profile, walk,
+    write_archive,
 };
 
 /// How to save a model; the defaults are Keras's.
 pub struct SaveOptions<'a> {
     /// Whether an existing file may be replaced.
     pub overwrite: bool,
+    /// Reads what was written before it takes its place, and compares; see [`Replace::verify`].
+    pub verify: bool,
     /// A `.keras` archive, or a folder with the same members.
     pub zipped: bool,
     /// Writes a file that this version of Keras and all later ones load; without one, what the newest
@@ -30,7 +33,13 @@ pub struct SaveOptions<'a> {
 
 impl Default for SaveOptions<'_> {
     fn default() -> Self {
-        SaveOptions { overwrite: true, zipped: true, keras_version: None, progress: None }
+        SaveOptions {
+            overwrite: true,
+            verify: false,
+            zipped: true,
+            keras_version: None,
+            progress: None,
+        }
     }
 }
 
@@ -61,11 +70,11 @@ impl Model {
     /// system refuses; the old file is then as it was.
     pub fn save_with(&self, path: impl AsRef<Path>, options: &mut SaveOptions<'_>) -> Result<()> {
         let path = path.as_ref();
-        let overwrite = options.overwrite;
+        let replace = Replace { overwrite: options.overwrite, verify: options.verify };
         if is_hdf5(path) && options.zipped {
             let version = options.keras_version;
             let mut report = |done, all| options.report(done, all);
-            return legacy::save(self, path, version, overwrite, &mut report);
+            return legacy::save(self, path, version, replace, &mut report);
         }
         let is_archive = path.extension().is_some_and(|e| e == "keras");
         if is_archive != options.zipped {
@@ -80,7 +89,7 @@ impl Model {
             )));
         }
         let contents = self.contents(options.keras_version)?;
-        let write = WriteOptions { overwrite, zipped: options.zipped, zip64: false };
+        let write = WriteOptions { replace, zipped: options.zipped, zip64: false };
         write_archive(path, &contents, &write, &mut |done, all| options.report(done, all))
     }
 

@@ -9,7 +9,9 @@ use crate::saving::legacy::LegacyFile;
 use crate::saving::load::load_into;
 use crate::saving::saving_lib::{is_hdf5, legacy};
 use crate::saving::weights_file::{ShardSize, write_shards, write_weights};
-use crate::saving::{Archive, GroupPlan, KerasVersion, Limits, Store, open_weights, profile};
+use crate::saving::{
+    Archive, GroupPlan, KerasVersion, Limits, Replace, Store, open_weights, profile,
+};
 
 const WEIGHTS_H5: &str = ".weights.h5";
 const WEIGHTS_JSON: &str = ".weights.json";
@@ -18,6 +20,8 @@ const WEIGHTS_JSON: &str = ".weights.json";
 pub struct SaveWeightsOptions<'a> {
     /// Whether an existing file may be replaced.
     pub overwrite: bool,
+    /// Reads what was written before it takes its place, and compares; see [`Replace::verify`].
+    pub verify: bool,
     /// Spreads the weights over files of at most this many bytes, with an index beside them. Keras
     /// counts in GiB.
     pub max_shard_bytes: Option<u64>,
@@ -31,6 +35,7 @@ impl Default for SaveWeightsOptions<'_> {
     fn default() -> Self {
         SaveWeightsOptions {
             overwrite: true,
+            verify: false,
             max_shard_bytes: None,
             keras_version: None,
             progress: None,
@@ -80,7 +85,7 @@ impl Model {
                 profile::check_shards(version)?;
             }
         }
-        let overwrite = options.overwrite;
+        let replace = Replace { overwrite: options.overwrite, verify: options.verify };
         let mut silent = |_, _| {};
         let progress: &mut dyn FnMut(u64, u64) = match &mut options.progress {
             Some(progress) => progress,
@@ -89,13 +94,13 @@ impl Model {
         let whole_objects = options.keras_version.is_some_and(profile::finds_one_shard);
         match options.max_shard_bytes.map(|bytes| ShardSize { bytes, whole_objects }) {
             Some(size) if name.ends_with(WEIGHTS_JSON) => {
-                write_shards(path, &groups, size, overwrite, progress)
+                write_shards(path, &groups, size, replace, progress)
             }
             Some(size) if name.ends_with(WEIGHTS_H5) => {
                 let index = path.with_extension("json");
-                write_shards(&index, &groups, size, overwrite, progress)
+                write_shards(&index, &groups, size, replace, progress)
             }
-            None if name.ends_with(WEIGHTS_H5) => write_weights(path, &groups, overwrite, progress),
+            None if name.ends_with(WEIGHTS_H5) => write_weights(path, &groups, replace, progress),
             sharded => Err(Error::Invalid(format!(
                 "cannot save weights to '{}': the name must end in {}",
                 quote(&name),

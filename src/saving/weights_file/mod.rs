@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::base::{Result, ResultExt};
 use crate::saving::Limits;
 use crate::saving::archive::npz_weights;
-use crate::saving::atomic::AtomicFile;
+use crate::saving::atomic::{AtomicFile, Replace};
 use crate::saving::bytes::FileBytes;
 use crate::saving::file_system::{Disk, FileSystem};
 use crate::saving::h5::{H5File, H5Writer};
@@ -52,10 +52,10 @@ fn open_h5(path: &Path, limits: &Limits) -> Result<H5File> {
 pub fn write_weights(
     path: &Path,
     groups: &[GroupPlan],
-    overwrite: bool,
+    replace: Replace,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<()> {
-    write_weights_on(&Disk, path, groups, overwrite, progress)
+    write_weights_on(&Disk, path, groups, replace, progress)
 }
 
 /// [`write_weights`] on any file system.
@@ -63,13 +63,13 @@ pub(super) fn write_weights_on(
     files: &dyn FileSystem,
     path: &Path,
     groups: &[GroupPlan],
-    overwrite: bool,
+    replace: Replace,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<()> {
     let writer = H5Writer::new(groups)?;
-    let mut file = AtomicFile::create(files, path, overwrite)?;
+    let mut file = AtomicFile::create(files, path, replace)?;
     let mut progress = |done| progress(done, writer.len());
-    file.write(|mut out| writer.write_to(&mut out, &mut progress))?;
+    file.write(|out| writer.write_to(out, &mut progress))?;
     file.commit()
 }
 
@@ -87,7 +87,8 @@ mod tests {
     fn shards_are_merged() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, plans: &[GroupPlan]| {
-            write_weights(&folder.path().join(name), plans, false, &mut |_, _| {}).unwrap();
+            write_weights(&folder.path().join(name), plans, Replace::default(), &mut |_, _| {})
+                .unwrap();
         };
         write("s_0.weights.h5", &[plan("a/vars", "0", 1.0), plan("b/vars", "1", 2.0)]);
         write("s_1.weights.h5", &[plan("b/vars", "0", 3.0)]);
@@ -111,7 +112,8 @@ mod tests {
         let write = |value, overwrite| {
             let plans = [plan("a/vars", "0", value), plan("b/vars", "0", value)];
             let size = ShardSize { bytes: 4, whole_objects: false };
-            write_shards(&index, &plans, size, overwrite, &mut |_, _| {})
+            let replace = Replace { overwrite, verify: true };
+            write_shards(&index, &plans, size, replace, &mut |_, _| {})
         };
         let names = || {
             let items = std::fs::read_dir(folder.path()).unwrap();

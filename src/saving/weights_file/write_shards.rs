@@ -1,12 +1,13 @@
 //! Writing weights that are spread over files.
 
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::plan::{ShardPlan, ShardSize};
 use super::shards::entries;
 use crate::base::{Error, Result};
 use crate::saving::Limits;
-use crate::saving::atomic::AtomicFile;
+use crate::saving::atomic::{AtomicFile, Replace};
 use crate::saving::file_system::{Disk, FileSystem};
 use crate::saving::h5::H5Writer;
 use crate::saving::json;
@@ -29,10 +30,10 @@ pub fn write_shards(
     index: &Path,
     groups: &[GroupPlan],
     size: ShardSize,
-    overwrite: bool,
+    replace: Replace,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<()> {
-    write_shards_on(&Disk, index, groups, size, overwrite, progress)
+    write_shards_on(&Disk, index, groups, size, replace, progress)
 }
 
 /// [`write_shards`] on any file system.
@@ -41,27 +42,27 @@ pub(in crate::saving) fn write_shards_on(
     index: &Path,
     groups: &[GroupPlan],
     size: ShardSize,
-    overwrite: bool,
+    replace: Replace,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<()> {
     // A link stands for the index that it leads to, and the shards stand beside that one.
     let target = files.resolve(index).map_err(|e| Error::io(index, e))?;
     let stem = stem(index, &target)?;
-    let plan = plan(files, &target, groups, size, overwrite, stem)?;
+    let plan = plan(files, &target, groups, size, replace.overwrite, stem)?;
     let writers: Vec<H5Writer> =
         plan.shards.iter().map(|(_, groups)| H5Writer::new(groups)).collect::<Result<_>>()?;
     let total = writers.iter().fold(0, |sum, writer| sum + writer.len());
     let old = listed(files, &target, stem);
-    let mut index_file = AtomicFile::create(files, &target, overwrite)?;
+    let mut index_file = AtomicFile::create(files, &target, replace)?;
     let text = plan.index();
     index_file.write(|out| out.write_all(text.as_bytes()).map_err(|e| Error::io("", e)))?;
     let mut written = Written { files, paths: Vec::new() };
     let mut before = 0;
     for ((name, _), writer) in plan.shards.iter().zip(&writers) {
         let path = target.with_file_name(name);
-        let mut file = AtomicFile::create(files, &path, false)?;
+        let mut file = AtomicFile::create(files, &path, Replace { overwrite: false, ..replace })?;
         let mut progress = |done| progress(before + done, total);
-        file.write(|mut out| writer.write_to(&mut out, &mut progress))?;
+        file.write(|out| writer.write_to(out, &mut progress))?;
         before += writer.len();
         let placed = file.place()?;
         written.paths.push(path);
@@ -126,7 +127,8 @@ fn first_taken(files: &dyn FileSystem, index: &Path, plan: &ShardPlan) -> Result
 fn listed(files: &dyn FileSystem, index: &Path, stem: &str) -> Vec<PathBuf> {
     let limits = Limits::default();
     let read = || {
-        let bytes = files.read(index, limits.config_bytes).ok()?;
+        let mut bytes = Vec::new();
+        files.open(index).ok()?.take(limits.config_bytes).read_to_end(&mut bytes).ok()?;
         let index_json = json::parse(&bytes, "the index of shards", &limits).ok()?;
         let names = entries(&index_json).ok()?;
         let ours = names.iter().filter(|(_, name)| is_shard(name, stem));

@@ -23,6 +23,7 @@ enum Layout {
 }
 
 /// Boxes (batch, boxes, 4) in float32, and their labels.
+#[derive(Clone, Copy)]
 pub(crate) struct Boxes<'g> {
     pub boxes: Value<'g>,
     pub labels: Value<'g>,

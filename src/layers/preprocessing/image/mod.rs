@@ -12,6 +12,7 @@ mod equalization;
 mod histogram;
 mod max_num_bounding_boxes;
 mod mix_up;
+mod policy;
 mod rand_augment;
 mod random_brightness;
 mod random_color_degeneration;

@@ -2,20 +2,14 @@
 //!
 //! Output shape = input shape.
 
-use serde_json::{Map, json};
-
-use crate::base::{Error, Result};
+use crate::base::{DType, Result};
 use crate::builder;
 use crate::graph::Value;
-use crate::layers::config::{Config, Json};
+use crate::layers::Layer;
+use crate::layers::config::Config;
 use crate::layers::preprocessing::image::base::{Augment, Draw, ImageLayer, Scene};
 use crate::layers::preprocessing::image::boxes::Boxes;
-use crate::layers::preprocessing::image::settings::{factor, value_range};
-use crate::layers::{
-    AutoContrast, Equalization, Layer, RandomBrightness, RandomColorDegeneration, RandomContrast,
-    RandomPosterization, RandomRotation, RandomSharpness, RandomShear, RandomTranslation,
-    Solarization,
-};
+use crate::layers::preprocessing::image::policy::{Change, changes};
 
 /// The most operations that are drawn: each stands for all of the list in the program.
 const MAX_OPERATIONS: i64 = 64;
@@ -41,67 +35,14 @@ struct Drawn {
 
 impl RandAugment {
     pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
-        value_range(config)?;
         let count = config.int("num_ops")?;
         if !(0..=MAX_OPERATIONS).contains(&count) {
             return Err(config.bad("num_ops", &format!("from 0 to {MAX_OPERATIONS} operations")));
         }
-        let factor = factor(config, "factor", [0.0, 1.0])?;
-        let interpolation =
-            config.choice("interpolation", &[("nearest", "nearest"), ("bilinear", "bilinear")])?;
-        let operations = operations(config, factor, interpolation)?;
+        let operations = changes(config, &Change::ALL)?;
         let drawn = Drawn { operations, count: count as usize };
         ImageLayer::boxed("RandAugment", config, drawn)
     }
-}
-
-/// The operations of the list with a strength.
-fn operations(
-    config: &Config,
-    strength: [f64; 2],
-    interpolation: &str,
-) -> Result<Vec<Box<dyn Augment>>> {
-    let range = config.get("value_range").clone();
-    let of = |defaults: Json, given: Json| {
-        let given = match given {
-            Json::Object(given) => given,
-            _ => Map::new(),
-        };
-        Config::new(config.owner().to_owned(), given, defaults)
-    };
-    let colors = |defaults: Json| of(defaults, json!({"factor": strength, "value_range": range}));
-    let whole = |defaults: Json| of(defaults, json!({"value_range": range}));
-    let bits = ((8.0 * strength[1]) as i64).max(1);
-    Ok(vec![
-        Box::new(RandomShear::augment(&of(
-            RandomShear::defaults(),
-            json!({"x_factor": strength, "y_factor": strength, "interpolation": interpolation}),
-        ))?),
-        Box::new(RandomTranslation::augment(&of(
-            RandomTranslation::defaults(),
-            json!({"height_factor": strength, "width_factor": strength, "interpolation": interpolation}),
-        ))?),
-        Box::new(RandomRotation::augment(&of(
-            RandomRotation::defaults(),
-            json!({"factor": strength, "interpolation": interpolation}),
-        ))?),
-        Box::new(RandomBrightness::augment(&colors(RandomBrightness::defaults()))?),
-        Box::new(RandomColorDegeneration::augment(&colors(RandomColorDegeneration::defaults()))?),
-        Box::new(RandomContrast::augment(&colors(RandomContrast::defaults()))?),
-        Box::new(RandomSharpness::augment(&colors(RandomSharpness::defaults()))?),
-        Box::new(RandomPosterization::augment(&of(
-            RandomPosterization::defaults(),
-            json!({"factor": bits, "value_range": range}),
-        ))?),
-        Box::new(Solarization::augment(&of(
-            Solarization::defaults(),
-            json!({
-                "addition_factor": strength, "threshold_factor": strength, "value_range": range
-            }),
-        ))?),
-        Box::new(AutoContrast::augment(&whole(AutoContrast::defaults()))?),
-        Box::new(Equalization::augment(&whole(Equalization::defaults()))?),
-    ])
 }
 
 impl Drawn {
@@ -159,7 +100,27 @@ impl Augment for Drawn {
         })
     }
 
-    fn boxes<'g>(&self, _: &Scene<'_, 'g>, _: Boxes<'g>, _: &Draw<'g>) -> Result<Boxes<'g>> {
-        Err(Error::Unsupported("RandAugment: bounding boxes in training".into()))
+    fn boxes<'g>(
+        &self,
+        scene: &Scene<'_, 'g>,
+        boxes: Boxes<'g>,
+        draw: &Draw<'g>,
+    ) -> Result<Boxes<'g>> {
+        let [chosen] = draw.take()?;
+        if self.count == 0 {
+            return Ok(boxes);
+        }
+        let mut boxes = boxes;
+        // Unlike images, boxes see each operation once, in the order of the list.
+        for (index, operation) in self.operations.iter().enumerate() {
+            let drawn = chosen.binary("eq", chosen.like(index as f64)).cast(DType::Int32).max(&[0]);
+            let drawn = drawn.binary("gt", drawn.like(0.0));
+            let changed = operation.boxes(scene, boxes, draw.part(index)?)?;
+            boxes = Boxes {
+                boxes: drawn.select(changed.boxes, boxes.boxes),
+                labels: drawn.select(changed.labels, boxes.labels),
+            };
+        }
+        Ok(boxes)
     }
 }

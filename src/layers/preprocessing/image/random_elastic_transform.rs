@@ -94,12 +94,20 @@ impl Augment for Distortion {
         self.distorted(scene, images, draw, self.sampling)
     }
 
-    fn masks<'g>(&self, _: &Scene<'_, 'g>, _: Value<'g>, _: &Draw<'g>) -> Result<Value<'g>> {
+    fn masks<'g>(
+        &self,
+        scene: &Scene<'_, 'g>,
+        masks: Value<'g>,
+        draw: &Draw<'g>,
+    ) -> Result<Value<'g>> {
+        let &[chosen, strength, _] = draw.values.as_slice() else { return Ok(masks) };
         // Keras draws other noise for masks than for their images.
-        Err(Error::Unsupported("RandomElasticTransform: segmentation masks in training".into()))
+        let draw = vec![chosen, strength, scene.seeds.next(scene.cx)?].into();
+        self.distorted(scene, masks, &draw, Sampling { linear: false, ..self.sampling })
     }
 
     fn boxes<'g>(&self, _: &Scene<'_, 'g>, _: Boxes<'g>, _: &Draw<'g>) -> Result<Boxes<'g>> {
-        Err(Error::Unsupported("RandomElasticTransform: bounding boxes in training".into()))
+        let what = "RandomElasticTransform: bounding boxes in training, which Keras does not move";
+        Err(Error::Unsupported(what.into()))
     }
 }

@@ -7,9 +7,9 @@ use crate::builder;
 use crate::graph::Value;
 use crate::layers::Layer;
 use crate::layers::config::Config;
-use crate::layers::imaging::{Fill, Sampling, perspective_transform};
+use crate::layers::imaging::{Fill, Sampling, in_perspective, perspective_transform};
 use crate::layers::preprocessing::image::base::{Augment, Draw, ImageLayer, Scene};
-use crate::layers::preprocessing::image::boxes::Boxes;
+use crate::layers::preprocessing::image::boxes::{BoxFormat, Boxes, joined, numbers};
 use crate::layers::preprocessing::image::settings::factor;
 use crate::tensor::Tensor;
 
@@ -93,7 +93,26 @@ impl Augment for Perspective {
         Perspective::changed(scene, masks, draw, nearest)
     }
 
-    fn boxes<'g>(&self, _: &Scene<'_, 'g>, _: Boxes<'g>, _: &Draw<'g>) -> Result<Boxes<'g>> {
-        Err(Error::Unsupported("RandomPerspective: bounding boxes in training".into()))
+    fn boxes<'g>(
+        &self,
+        scene: &Scene<'_, 'g>,
+        boxes: Boxes<'g>,
+        draw: &Draw<'g>,
+    ) -> Result<Boxes<'g>> {
+        let [chosen, start, end] = draw.take()?;
+        let (format, size) = (scene.needed_box_format()?, scene.size().map(|d| d as f64));
+        let edges = format.convert(boxes.boxes, BoxFormat::XYXY, size);
+        let [x1, y1, x2, y2] = numbers(edges);
+        let corners = [(x1, y1), (x2, y2), (x1, y2), (x2, y1)];
+        let moved = in_perspective([start, end], &corners)?;
+        let around = |axis: usize, f: fn(Value<'g>, Value<'g>) -> Value<'g>| {
+            let places = moved.iter().map(|corner| corner[axis]);
+            places.reduce(f).ok_or_else(|| Error::Internal("a box without corners".into()))
+        };
+        let (low, high) = (Value::minimum, Value::maximum);
+        let around = joined([around(0, low)?, around(1, low)?, around(0, high)?, around(1, high)?]);
+        let moved = chosen.reshape([scene.batch(), 1, 1]).select(around, edges);
+        // Keras leaves them as edges in pixels, whatever the format.
+        Ok(boxes.with(moved).clipped(size))
     }
 }

@@ -99,17 +99,19 @@ impl Resize {
 
     /// The image with bars on two sides, so that it has about the proportions of the new size.
     fn padded<'g>(&self, x: Value<'g>, [h, w]: [usize; 2], fill: f64) -> Value<'g> {
-        let shape = x.shape();
         let bar = |own: usize, other: usize, target: usize, other_target: usize| {
             let fitting = (other as f64 * target as f64 / other_target as f64) as usize;
             fitting.saturating_sub(own) / 2
         };
         let [height, width] = self.size;
-        let mut bars = vec![0; shape.rank()];
-        bars[h] = bar(shape[h], shape[w], height, width);
-        if bars[h] == 0 {
-            bars[w] = bar(shape[w], shape[h], width, height);
-        }
+        let above = bar(x.extent(h), x.extent(w), height, width);
+        let beside = if above == 0 { bar(x.extent(w), x.extent(h), width, height) } else { 0 };
+        let bars = (0..x.rank()).map(|axis| match axis {
+            axis if axis == h => above,
+            axis if axis == w => beside,
+            _ => 0,
+        });
+        let bars: Vec<usize> = bars.collect();
         x.pad(&bars, &bars, fill)
     }
 }

@@ -1,4 +1,4 @@
-//! Python's regular expressions over the paths and names of weights.
+//! Python's regular expressions over the paths and names of layers and weights.
 
 use regex::{Regex, RegexBuilder};
 
