@@ -63,15 +63,24 @@ fn lives(program: &Program, regions: &[Region]) -> Vec<Life> {
     lives
 }
 
+impl Life {
+    /// In how many regions it is alive.
+    fn span(&self) -> usize {
+        self.last - self.first + 1
+    }
+}
+
+/// What values are sorted by.
+type Order = dyn Fn(&Life) -> (Reverse<usize>, usize);
+
 /// The tightest of several greedy assignments: none of them is best for all programs. (Turning places in
 /// the order of the best one found nothing better for networks of the applications.)
 fn assign(lives: &[Life], reuse: bool) -> Slots {
-    let span = |life: &Life| life.last - life.first + 1;
-    let orders: [&dyn Fn(&Life) -> (Reverse<usize>, usize); 4] = [
+    let orders: [&Order; 4] = [
         // No slot is larger than the values that need it.
         &|life| (Reverse(life.bytes), life.id),
-        &|life| (Reverse(life.bytes.saturating_mul(span(life))), life.id),
-        &|life| (Reverse(span(life)), life.id),
+        &|life| (Reverse(life.bytes.saturating_mul(life.span())), life.id),
+        &|life| (Reverse(life.span()), life.id),
         // As they come.
         &|life| (Reverse(0), life.first),
     ];
