@@ -510,3 +510,50 @@ fn models_go_through_pipes() {
     let (code, _) = piped(&["convert", "-", "-"], b"no model");
     assert_eq!(code, Some(2));
 }
+
+/// A model that passes its only input on, compiled, with samples on which its squared error is 1, 4, 9.
+fn passing(folder: &Folder) -> [String; 3] {
+    use keraunos::layers::Dense;
+    use keraunos::trainers::Compile;
+    let layer = Dense::new(1).use_bias(false).kernel_initializer("ones");
+    let mut model = keraunos::Sequential::new([1]).add(layer).build().unwrap();
+    model.compile(Compile::new("sgd").loss("mse")).unwrap();
+    let [file, x, y] = ["model.keras", "x.npz", "y.npz"].map(|name| folder.path(name));
+    model.save(&file).unwrap();
+    let write = |path: &str, values: [f32; 3]| {
+        let tensor = Tensor::new([3, 1], &values).unwrap();
+        write_npz(Path::new(path), &[("y".into(), tensor)]).unwrap();
+    };
+    write(&x, [0.0; 3]);
+    write(&y, [1.0, 2.0, 3.0]);
+    [file, x, y]
+}
+
+#[test]
+fn evaluations_and_validations_weigh_samples_and_count_batches() {
+    let folder = Folder::new();
+    let [file, x, y] = passing(&folder);
+    let weights = folder.path("w.npz");
+    let tensor = Tensor::new([3], &[3.0f32, 0.0, 1.0]).unwrap();
+    write_npz(Path::new(&weights), &[("w".into(), tensor)]).unwrap();
+    let evaluate = |more: &[&str]| {
+        let all = [&["evaluate", &file, "--x", &x, "--y", &y, "--json"], more].concat();
+        let logs: Json = serde_json::from_str(&succeed(&all)).unwrap();
+        logs["loss"].as_f64().unwrap()
+    };
+    assert!((evaluate(&[]) - 14.0 / 3.0).abs() < 1e-6);
+    assert!((evaluate(&["--sample-weight", &weights]) - 4.0).abs() < 1e-6);
+    assert!((evaluate(&["--batch-size", "1", "--steps", "2"]) - 2.5).abs() < 1e-6);
+
+    let (out, history) = (folder.path("out.keras"), folder.path("history.json"));
+    let fit = |more: &[&str]| {
+        let all = ["fit", &file, "--x", &x, "--y", &y, "--save", &out, "--history", &history];
+        succeed(&[&all, &["--validation-x", &x, "--validation-y", &y][..], more].concat());
+        let logs: Json = serde_json::from_str(&fs::read_to_string(&history).unwrap()).unwrap();
+        logs["history"]["val_loss"][0].as_f64().unwrap()
+    };
+    // The input is 0, so that training changes nothing.
+    assert!((fit(&["--validation-sample-weight", &weights]) - 4.0).abs() < 1e-6);
+    let batches = ["--validation-batch-size", "1", "--validation-steps", "1"];
+    assert!((fit(&batches) - 1.0).abs() < 1e-6);
+}

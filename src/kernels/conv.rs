@@ -91,8 +91,7 @@ pub fn choose_conv(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<L
     match problem.as_matmul() {
         Some(product) => choose_matmul(&product, caps, epilogue),
         None => {
-            let unpacking = if epilogue.computes_b { " unpacking" } else { "" };
-            let name = problem.name() + unpacking;
+            let name = problem.name() + epilogue.right.title();
             choose(name, problem, &problem.variants(caps), caps, epilogue)
         }
     }

@@ -4,7 +4,8 @@ use crate::base::{Error, Result};
 use crate::gpu::{Caps, Kind};
 use crate::kernels::variant::{Variant, choose};
 use crate::kernels::{
-    Conv, ConvKind, Epilogue, Launch, conv_filter_grad_split, matmul_block, matmul_tile, matmul_vec,
+    Conv, ConvKind, Epilogue, Launch, Right, conv_filter_grad_split, matmul_block, matmul_tile,
+    matmul_vec,
 };
 
 /// `out[b,m,n] = sum over k of A[b,m,k] * B[b,k,n]`, all row-major float32.
@@ -39,8 +40,7 @@ pub struct MatMul {
 /// # Errors
 /// [`crate::base::Error::Limit`] when an extent does not fit 32 bits.
 pub fn choose_matmul(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Launch> {
-    let unpacking = if epilogue.computes_b { " unpacking" } else { "" };
-    let name = problem.label("matmul") + &problem.layout() + unpacking;
+    let name = problem.label("matmul") + &problem.layout() + epilogue.right.title();
     choose(name, problem, &problem.variants(caps, epilogue), caps, epilogue)
 }
 
@@ -66,7 +66,7 @@ impl MatMul {
         if matmul_vec::applies(self) {
             variants.push(Variant { kernel: "matmul_vec", launch: matmul_vec::launch });
         }
-        if self.as_filter_grad().is_some() && !epilogue.computes_b {
+        if self.as_filter_grad().is_some() && epilogue.right == Right::Words {
             variants.push(Variant { kernel: "conv_filter_grad_split", launch: launch_divided });
         }
         variants.extend([tile, block]);
