@@ -14,7 +14,9 @@ use keraunos::program::{Options, Program};
 use keraunos::runtime::Compiled;
 use keraunos::tensor::Variable;
 use keraunos::trainers::{Compile, Data};
-use keraunos::{DType, Device, Functional, Model, Sequential, Tensor};
+use keraunos::{
+    DType, Device, Functional, LoadOptions, Model, Sequential, Tensor, load_model_with,
+};
 
 const HALVES: [(&str, DType); 2] = [("float16", DType::Float16), ("bfloat16", DType::BFloat16)];
 
@@ -194,6 +196,22 @@ fn every_half_comes_out_of_its_word_as_it_is() {
                 let tiny = e.abs() < f64::from(f32::MIN_POSITIVE) && f == 0.0;
                 assert!(f == e || f.is_nan() && e.is_nan() || tiny, "{name} {i:#x}: {f}, not {e}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_file_is_believed_when_all_its_halves_were_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("halves.keras");
+    let model = images("bfloat16");
+    model.save(&path).unwrap();
+    for _ in 0..20 {
+        let options = LoadOptions { lazy: true, ..LoadOptions::default() };
+        let again = load_model_with(&path, &options).unwrap();
+        again.place(&Device::Host).unwrap();
+        for ((path, found), (_, saved)) in again.variables().iter().zip(model.variables()) {
+            assert!(found.value().unwrap() == saved.value().unwrap(), "{path}");
         }
     }
 }

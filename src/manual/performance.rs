@@ -54,6 +54,7 @@
 //! | `.runs`, `.not_counted` | how many runs were counted, and how many came before |
 //! | `.seconds` | `median`, `p95`, `least`, `most` of a run, inputs and outputs on the host; of a kernel, on the device |
 //! | `.samples_per_s` | `batch` by the median |
+//! | `.cpu_s` | seconds of the processor for each run, those of a software adapter's driver among them; on Linux, for models |
 //! | `.work` | `flops`, `bytes` ([`Cost`](crate::program::Cost)) and `least_s`, what they take at the best rates |
 //! | `.share` | `least_s` by the median; above 1 where operands stay in a cache |
 //! | `.memory` | `device_bytes`, of which `scratch_bytes` are for intermediate values, and `peak_live_bytes`, the largest sum of those that live at one time |
@@ -188,11 +189,17 @@
 //!
 //! # Beside other programs
 //!
-//! `python3 benches/peers/run.py` fetches Keras on TensorFlow and on JAX, onnxruntime and numpy from
-//! their registries (or takes those of `--python`), writes the workloads with Keras, and runs all of them
-//! and `keraunos bench` in turns: products of 256 to 2048, MobileNetV2, ResNet50, an encoder of
-//! BERT-base's size at sequence 128, LSTM and GRU with 256 units over 128 steps, at batch 1 and 32. One
-//! line for each shows medians with their spread and each peer's time in ours; `--json F` writes the
-//! same under the schema `keraunos-peers/1`: `lines[]` with `workload`, `batch` and, for each of
-//! `peers`, `version`, `median`, `least`, `most` in seconds or why it `failed`; and `geometric_means`.
+//! `python3 benches/peers/run.py` fetches the peers from their registries (or takes the Python ones of
+//! `--python`), writes the workloads with Keras, and runs all of them and `keraunos bench` in turns. On the
+//! host the peers are Keras on TensorFlow and on JAX, onnxruntime and numpy; on an adapter (`--device`)
+//! TensorFlow.js with its WebGPU backend on Dawn in Node. Dawn refuses lavapipe and takes the driver of
+//! Debian's chromium: `--icd /usr/lib/chromium/vk_swiftshader_icd.json --device SwiftShader` runs both
+//! on it. The workloads are products of 256 to 2048, convolutions of ResNet50, softmax and layer
+//! normalisation of 4096 × 1024, MobileNetV2, ResNet50, an encoder of BERT-base's size at sequence 128,
+//! LSTM and GRU with 256 units over 128 steps, networks and recurrent layers at batch 1 and 32, and steps
+//! of training of a small convolutional network and of the encoder. One line for each shows medians with
+//! their spread and each peer's time in ours, then that of the processor; `--json F` writes the same
+//! under the schema `keraunos-peers/1`: `lines[]` with `workload`, `batch` and, for each of `peers`,
+//! `version`, `median`, `least`, `most` and `cpu` (of the processor, for each run) in seconds, or why it
+//! `failed`; `geometric_means` and `geometric_means_cpu`.
 //! Processes run in turns, so that a change of the machine's speed meets all of them.
