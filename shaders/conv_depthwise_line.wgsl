@@ -4,7 +4,7 @@
 // Grid      one invocation per four channels of up to four positions of a line.
 // Prelude   WG: invocations per workgroup; SCALE: 1, or 2 for a convolution; BACKWARD: whether taps
 //           run against positions, as in the input gradient; DIVIDED: false.
-// Modules   operand_b: lib/b_vec4, or lib/b_computed where the epilogue has element_b.
+// Modules   operand_b: lib/b_vec4, lib/b_halves_vec4, or lib/b_computed where the epilogue has element_b.
 // Accuracy  float32; products are added to the running sum in the order of taps; backward, those of a
 //           line in reverse order.
 //

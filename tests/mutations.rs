@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::damage::Random;
 use common::peak_memory;
 use keraunos::saving::npz::read_npz;
-use keraunos::{Device, Error, PredictOptions, Tensor, load_model};
+use keraunos::{CustomObjects, Device, Error, Model, PredictOptions, Tensor, load_model};
 use serde_json::{Value as Json, json};
 use zip::write::SimpleFileOptions;
 
@@ -303,6 +303,45 @@ fn settings_that_keras_refuses_are_refused() {
     let missing = REFUSED.iter().zip(&refused).filter(|(_, refused)| **refused == 0);
     let missing: Vec<&str> = missing.map(|((end, _), _)| *end).collect();
     assert!(missing.is_empty(), "no model has {missing:?}");
+}
+
+/// A functional model of additions, each of the one before to itself: as many paths as 2 to their number.
+fn doublings(count: usize) -> String {
+    let tensor = |layer: &str| {
+        json!({"class_name": "__keras_tensor__", "config": {
+            "shape": [null, 4], "dtype": "float32", "keras_history": [layer, 0, 0]}})
+    };
+    let layer = |class: &str, name: &str, config: Json, calls: Json| {
+        json!({"module": "keras.layers", "class_name": class, "config": config, "name": name,
+            "registered_name": null, "inbound_nodes": calls})
+    };
+    let input = json!({"batch_shape": [null, 4], "dtype": "float32", "name": "x"});
+    let mut layers = vec![layer("InputLayer", "x", input, json!([]))];
+    let mut last = "x".to_owned();
+    for i in 0..count {
+        let name = format!("add_{i}");
+        let config = json!({"name": name, "trainable": true, "dtype": "float32"});
+        let calls = json!([{"args": [[tensor(&last), tensor(&last)]], "kwargs": {}}]);
+        layers.push(layer("Add", &name, config, calls));
+        last = name;
+    }
+    json!({"module": "keras.src.models.functional", "class_name": "Functional",
+        "registered_name": "Functional", "config": {"name": "doublings", "trainable": true,
+        "layers": layers, "input_layers": [["x", 0, 0]], "output_layers": [[last, 0, 0]]}})
+    .to_string()
+}
+
+#[test]
+fn values_with_many_paths_to_them_take_no_time() {
+    const COUNT: usize = 120;
+    let (done, result) = mpsc::channel();
+    std::thread::spawn(move || {
+        let model = Model::from_json(&doublings(COUNT), &CustomObjects::new()).unwrap();
+        let x = Tensor::new([1, 4], &[1f32; 4]).unwrap();
+        done.send(model.call(&[x], &Device::Host).unwrap()).unwrap();
+    });
+    let y = result.recv_timeout(10 * TIME).expect("an end");
+    assert_eq!(y[0].to_vec::<f32>().unwrap(), [2f32.powi(COUNT as i32); 4]);
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub fn launch(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch
         name: "conv_depthwise_line",
         label: problem.label("conv_depthwise_line"),
         prelude: format!("{prelude}const BACKWARD = {backward};\nconst SCALE = {scale}i;\n"),
-        modules: vec![right_operand(epilogue.computes_b, true)],
+        modules: right_operand(epilogue.right, true),
         params: &problem.params(0, tiles, blocks)?,
         groups: blocks.div_ceil(WORKGROUP),
         inputs: 2,

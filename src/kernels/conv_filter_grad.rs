@@ -4,7 +4,7 @@
 use crate::base::Result;
 use crate::gpu::Caps;
 use crate::kernels::build::{Kernel, operands};
-use crate::kernels::{Conv, Epilogue, Launch};
+use crate::kernels::{Conv, Epilogue, Launch, Right};
 
 pub use crate::kernels::conv::Params;
 
@@ -23,7 +23,7 @@ pub fn launch(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch
         name: "conv_filter_grad",
         label: problem.label("conv_filter_grad"),
         prelude: prelude(problem, WORKGROUP, edges),
-        modules: operands(false, problem.alignment()),
+        modules: operands(Right::Words, problem.alignment()),
         params: &problem.params(rows, cols, blocks)?,
         groups: blocks.div_ceil(WORKGROUP),
         inputs: 2,

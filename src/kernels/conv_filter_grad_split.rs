@@ -5,7 +5,7 @@ use crate::base::Result;
 use crate::gpu::Caps;
 use crate::kernels::build::{Kernel, operands};
 use crate::kernels::conv_filter_grad::{SMALL_EDGE, blocks, prelude};
-use crate::kernels::{Conv, Epilogue, Launch};
+use crate::kernels::{Conv, Epilogue, Launch, Right};
 
 pub use crate::kernels::conv::Params;
 
@@ -20,7 +20,7 @@ pub fn launch(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch
         name: "conv_filter_grad_split",
         label: problem.label("conv_filter_grad_split"),
         prelude: prelude(problem, 256, EDGES),
-        modules: operands(false, problem.alignment()),
+        modules: operands(Right::Words, problem.alignment()),
         params: &problem.params(rows, cols, blocks)?,
         groups: blocks.div_ceil(BLOCKS),
         inputs: 2,

@@ -114,7 +114,7 @@ pub fn place(variables: &[&Variable]) -> Result<()> {
     let read = |variable: &&Variable| {
         let source = variable.source();
         let value = match variable.spec().dtype.is_narrow() {
-            true => Tensor::from_source(source.as_ref()).and_then(HostValue::of_stored),
+            true => Tensor::read_from(source.as_ref()).and_then(HostValue::of_stored),
             false => Array::read(source.as_ref()).map(HostValue::new),
         };
         Ok((source, value.at(|| title(variable))?))

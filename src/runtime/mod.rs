@@ -25,8 +25,13 @@ mod lower;
 mod placement;
 mod rates;
 mod times;
+mod tune;
+mod tune_sample;
+mod tuning;
 
 pub use compiled::{Compiled, PlanSummary, RegionSummary};
 pub use device::{Device, ENVIRONMENT};
 pub use rates::Rates;
 pub use times::Times;
+pub use tune::{Measured, Verdict};
+pub use tuning::{Tuned, Tuning};
