@@ -81,7 +81,7 @@ $(RECORDED)/big.keras: $(KERAS_SCRIPTS)/make_big.py | keras
 	"$(KERAUNOS_PYTHON)" $< $@
 
 $(RECORDED)/gradients/manifest.json: $(KERAS_SCRIPTS)/make_gradients.py \
-		$(KERAS_SCRIPTS)/gradient_cases.py | keras
+		$(KERAS_SCRIPTS)/gradient_cases.py $(KERAS_SCRIPTS)/gradient_operations.py | keras
 	"$(KERAUNOS_PYTHON)" $< $(@D)
 
 $(RECORDED)/trainings: $(KERAS_SCRIPTS)/make_trainings.py $(KERAS_SCRIPTS)/relay.py | keras

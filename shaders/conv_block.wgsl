@@ -8,7 +8,8 @@
 // Prelude   WG: invocations per workgroup; B_TRANSPOSED: the filter's lines are output channels,
 //           as the input gradient needs; DIVIDED: a divisor is not 1.
 // Modules   operand_a, operand_b: lib/[ab]_vec4 where the channels allow it, else lib/[ab]_scalar;
-//           operand_b: lib/b_computed where the epilogue has element_b.
+//           operand_b: lib/b_halves[_vec4] for floats of 16 bits, lib/b_computed where the
+//           epilogue has element_b.
 // Accuracy  float32; four products at a time are summed, then added to the running sum.
 
 #import lib/index

@@ -3,7 +3,7 @@
 // Shapes    source: [N, D, H, W, C]; filter: [taps, 1, C]; out: [N, D, H, W, C]; C divides by 4.
 // Grid      one invocation per four channels of one position.
 // Prelude   WG: invocations per workgroup; DIVIDED: as conv_block.
-// Modules   operand_b: lib/b_vec4, or lib/b_computed where the epilogue has element_b.
+// Modules   operand_b: lib/b_vec4, lib/b_halves_vec4, or lib/b_computed where the epilogue has element_b.
 // Accuracy  float32; products are added to the running sum in the order of taps.
 
 #import lib/index

@@ -3,7 +3,7 @@
 // Shapes    as conv_block.
 // Grid      one invocation per output element.
 // Prelude   WG: invocations per workgroup; B_TRANSPOSED, DIVIDED: as conv_block.
-// Modules   operand_b: lib/b_scalar, or lib/b_computed where the epilogue has element_b.
+// Modules   operand_b: lib/b_scalar, lib/b_halves, or lib/b_computed where the epilogue has element_b.
 // Accuracy  float32; products are added to the running sum in the order of taps, then channels.
 
 #import lib/index

@@ -2,9 +2,10 @@
 //
 // Shapes    a: the input [N, D, H, W, C]; b: the output's gradient [N, D, H, W, F];
 //           out: [taps, C / groups, F], whose rows are taps and channels, whose columns are filters.
-// Grid      one invocation per block of 4 channels x 4 filters of one tap and group; filters first,
-//           then channels, taps, groups.
-// Prelude   WG: invocations per workgroup; DIVIDED: false.
+// Grid      one invocation per block of channels x filters of one tap and group; filters first, then
+//           channels, taps, groups.
+// Prelude   WG: invocations per workgroup; DIVIDED: false; ROWS, COLS: channels and
+//           filters of a block, 4 or 8 each.
 // Modules   operand_a, operand_b: lib/[ab]_vec4 where the channels allow it, else lib/[ab]_scalar.
 // Accuracy  float32; one running sum over all positions in order, no atomics.
 
@@ -28,5 +29,15 @@ fn main(
         return;
     }
     let block = block_at(index);
-    store_sum(block, sum_of_lines(block, 0u, 1u));
+    let sum = sum_of_lines(block, 0u, 1u);
+    store_part(block, sum.c00, 0u, 0u);
+    if COLS > 4u {
+        store_part(block, sum.c01, 0u, 4u);
+    }
+    if ROWS > 4u {
+        store_part(block, sum.c10, 4u, 0u);
+        if COLS > 4u {
+            store_part(block, sum.c11, 4u, 4u);
+        }
+    }
 }

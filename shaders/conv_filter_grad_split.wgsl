@@ -4,7 +4,7 @@
 // Grid      one workgroup per 16 blocks of 4 channels x 4 filters; 16 invocations share a block,
 //           each of them every 16th line of output positions.
 // Memory    16 x 16 vectors, 4 KiB of workgroup memory, filled before it is read.
-// Prelude   DIVIDED: false.
+// Prelude   DIVIDED: false; ROWS, COLS: 4.
 // Modules   as conv_filter_grad.
 // Accuracy  float32; 16 partial sums, then added in order, no atomics.
 
@@ -48,7 +48,7 @@ fn main(
     let index = linear_group(group, groups) * BLOCKS + own;
     // Blocks behind the last repeat it; they are not stored.
     let block = block_at(min(index, params.blocks - 1u));
-    let part = sum_of_lines(block, slice, SLICES);
+    let part = sum_of_lines(block, slice, SLICES).c00;
     let sum = mat4x4(
         gather_row(part[0], slice, own),
         gather_row(part[1], slice, own),
@@ -56,6 +56,6 @@ fn main(
         gather_row(part[3], slice, own),
     );
     if slice == 0u && index < params.blocks {
-        store_sum(block, sum);
+        store_part(block, sum, 0u, 0u);
     }
 }

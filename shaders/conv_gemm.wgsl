@@ -6,7 +6,7 @@
 //           positions, then groups.
 // Memory    two tiles of 64 x 16 elements, 8.5 KiB of workgroup memory, filled before it is read.
 // Prelude   B_TRANSPOSED, DIVIDED: as conv_block.
-// Modules   operand_b: lib/b_scalar, or lib/b_computed where the epilogue has element_b.
+// Modules   operand_b: lib/b_scalar, lib/b_halves, or lib/b_computed where the epilogue has element_b.
 // Accuracy  float32; products are added to the running sum in the order of taps, then channels.
 
 #import lib/index

@@ -6,7 +6,8 @@
 // Memory    no workgroup memory and no barrier: on a processor they cost more than they save.
 // Prelude   WG: invocations per workgroup; A_TRANSPOSED, B_TRANSPOSED.
 // Modules   operand_a, operand_b: lib/[ab]_vec4 where the extents allow it, else lib/[ab]_scalar;
-//           operand_b: lib/b_computed where the epilogue has element_b.
+//           operand_b: lib/b_halves[_vec4] for floats of 16 bits, lib/b_computed where the
+//           epilogue has element_b.
 // Accuracy  float32; four products at a time are summed, then added to the running sum.
 
 #import lib/index

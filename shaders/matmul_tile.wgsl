@@ -3,7 +3,7 @@
 // Shapes    as matmul_block.
 // Grid      one workgroup per tile of 64 x 64 outputs; columns first, then rows, then batch.
 // Memory    two tiles of 64 x 16 elements, 8.5 KiB of workgroup memory, filled before it is read.
-// Modules   operand_b: lib/b_scalar, or lib/b_computed where the epilogue has element_b.
+// Modules   operand_b: lib/b_scalar, lib/b_halves, or lib/b_computed where the epilogue has element_b.
 // Accuracy  float32; products are added to the running sum in the order of k.
 //
 // 256 invocations; each computes 4 x 4 outputs and loads 4 elements of either tile. Loads are

@@ -3,7 +3,7 @@
 // Shapes    as matmul_block, with M <= 4.
 // Grid      one workgroup per 32 columns of one batch element.
 // Memory    32 x 8 partial sums of four rows, 4 KiB of workgroup memory, filled before it is read.
-// Modules   operand_b: lib/b_scalar, or lib/b_computed where the epilogue has element_b.
+// Modules   operand_b: lib/b_scalar, lib/b_halves, or lib/b_computed where the epilogue has element_b.
 // Accuracy  float32; eight partial sums over every eighth k, then added in order.
 //
 // B is read once, which is all that such a product costs: neighbours read neighbouring elements of

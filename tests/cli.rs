@@ -405,6 +405,38 @@ fn bench_writes_the_schema_of_the_manual() {
 }
 
 #[test]
+fn tune_keeps_a_table_that_other_commands_take() {
+    let folder = Folder::new();
+    let (table, arrays) = (folder.path("new/tuned.json"), arrays("cnn"));
+    let tune = ["tune", &model("cnn"), "--device", "software", "--output", &table];
+    let text = succeed(&[&tune[..], &["--batch", "2", "--seconds", "0"]].concat());
+    assert!(text.contains("conv_block") && text.contains(&table), "{text}");
+    let read = || serde_json::from_slice::<Json>(&fs::read(&table).unwrap()).unwrap();
+    let count = |table: &Json| table["adapters"][0]["problems"].as_object().unwrap().len();
+    let first = read();
+    assert_eq!(first["schema"], "keraunos-tuned/1");
+    let report = succeed(&[&tune[..], &["--batch", "3", "--seconds", "0", "--json"]].concat());
+    let report: Json = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["schema"], "keraunos-tune/1");
+    assert!(report["problems"].as_array().unwrap().iter().all(|p| p["fastest"].is_string()));
+    assert!(count(&read()) > count(&first), "what was there stays");
+    let outputs = ["plain.npz", "tuned.npz"].map(|name| folder.path(name));
+    let predict =
+        ["predict", &model("cnn"), "--inputs", &arrays, "--device", "software", "--output"];
+    succeed(&[&predict[..], &[&outputs[0]]].concat());
+    succeed(&[&predict[..], &[&outputs[1], "--tuned", &table]].concat());
+    let same = ["--inputs", &arrays, "--expected", &outputs[0], "--tuned", &table];
+    succeed(&[&["compare", &model("cnn"), "--device", "software"][..], &same].concat());
+    fs::write(&table, "{}").unwrap();
+    assert!(
+        fail(&[&predict[..], &[&outputs[1], "--tuned", &table]].concat(), 1).contains("schema")
+    );
+    assert!(fail(&["tune", &model("cnn"), "--output", &table], 1).contains("schema"));
+    fs::remove_file(&table).unwrap();
+    assert!(fail(&["tune", &model("cnn"), "--output", &table], 2).contains("host"));
+}
+
+#[test]
 fn profile_tells_the_time_of_each_layer() {
     for device in ["host", "software"] {
         let text =
@@ -476,4 +508,51 @@ fn models_go_through_pipes() {
     assert!(std::fs::read(&copy).unwrap() == std::fs::read(&direct).unwrap());
     let (code, _) = piped(&["convert", "-", "-"], b"no model");
     assert_eq!(code, Some(2));
+}
+
+/// A model that passes its only input on, compiled, with samples on which its squared error is 1, 4, 9.
+fn passing(folder: &Folder) -> [String; 3] {
+    use keraunos::layers::Dense;
+    use keraunos::trainers::Compile;
+    let layer = Dense::new(1).use_bias(false).kernel_initializer("ones");
+    let mut model = keraunos::Sequential::new([1]).add(layer).build().unwrap();
+    model.compile(Compile::new("sgd").loss("mse")).unwrap();
+    let [file, x, y] = ["model.keras", "x.npz", "y.npz"].map(|name| folder.path(name));
+    model.save(&file).unwrap();
+    let write = |path: &str, values: [f32; 3]| {
+        let tensor = Tensor::new([3, 1], &values).unwrap();
+        write_npz(Path::new(path), &[("y".into(), tensor)]).unwrap();
+    };
+    write(&x, [0.0; 3]);
+    write(&y, [1.0, 2.0, 3.0]);
+    [file, x, y]
+}
+
+#[test]
+fn evaluations_and_validations_weigh_samples_and_count_batches() {
+    let folder = Folder::new();
+    let [file, x, y] = passing(&folder);
+    let weights = folder.path("w.npz");
+    let tensor = Tensor::new([3], &[3.0f32, 0.0, 1.0]).unwrap();
+    write_npz(Path::new(&weights), &[("w".into(), tensor)]).unwrap();
+    let evaluate = |more: &[&str]| {
+        let all = [&["evaluate", &file, "--x", &x, "--y", &y, "--json"], more].concat();
+        let logs: Json = serde_json::from_str(&succeed(&all)).unwrap();
+        logs["loss"].as_f64().unwrap()
+    };
+    assert!((evaluate(&[]) - 14.0 / 3.0).abs() < 1e-6);
+    assert!((evaluate(&["--sample-weight", &weights]) - 4.0).abs() < 1e-6);
+    assert!((evaluate(&["--batch-size", "1", "--steps", "2"]) - 2.5).abs() < 1e-6);
+
+    let (out, history) = (folder.path("out.keras"), folder.path("history.json"));
+    let fit = |more: &[&str]| {
+        let all = ["fit", &file, "--x", &x, "--y", &y, "--save", &out, "--history", &history];
+        succeed(&[&all, &["--validation-x", &x, "--validation-y", &y][..], more].concat());
+        let logs: Json = serde_json::from_str(&fs::read_to_string(&history).unwrap()).unwrap();
+        logs["history"]["val_loss"][0].as_f64().unwrap()
+    };
+    // The input is 0, so that training changes nothing.
+    assert!((fit(&["--validation-sample-weight", &weights]) - 4.0).abs() < 1e-6);
+    let batches = ["--validation-batch-size", "1", "--validation-steps", "1"];
+    assert!((fit(&batches) - 1.0).abs() < 1e-6);
 }

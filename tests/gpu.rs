@@ -155,6 +155,7 @@ fn launch(source: &str, outputs: usize) -> Launch {
         first_output: 0,
         outputs,
         fills_workgroup_memory: false,
+        choice: None,
     }
 }
 

@@ -1,4 +1,5 @@
-//! Gradients of every layer class with respect to inputs and trainable weights, against Keras on JAX.
+//! Gradients of every layer class and every operation with respect to inputs and trainable weights,
+//! against Keras on JAX.
 //!
 //! `tests/keras/make_gradients.py` records them (`make test` does it); they are not in the
 //! repository. The largest differences stand in `src/manual/gradients.rs`; `KERAUNOS_BLESS=1` writes
@@ -6,12 +7,13 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::gpu;
 use keraunos::layers::registry;
+use keraunos::operations::OPERATIONS;
 use keraunos::saving::npz::read_npz;
 use keraunos::{Device, Tensor, load_model};
 use serde_json::Value as Json;
@@ -45,6 +47,43 @@ const LEFT_OUT: [(&str, &str); 20] = [
     ("TFDIdentity", "is within FeatureSpace"),
     ("TextVectorization", "takes text"),
     ("ThresholdedReLU", "cannot be compiled by Keras on JAX, and so not differentiated"),
+];
+
+/// Operations without a recorded case, by the reason.
+const OPERATIONS_LEFT_OUT: &[(&str, &str)] = &[
+    (
+        "gives whole numbers or truth values",
+        "All AllClose Any Argmax Argmin Argpartition Argsort Bincount CountNonzero Digitize Equal Greater \
+         GreaterEqual Histogram InTopK IsIn Isclose Isfinite Isinf Isnan Isneginf Isposinf Isreal Less \
+         LessEqual LogicalAnd LogicalNot LogicalOr LogicalXor MatrixRank Nanargmax Nanargmin Ndim Nonzero \
+         NotEqual OneHot MultiHot SearchSorted Shape Signbit Size Unique CTCDecode",
+    ),
+    (
+        "takes whole numbers",
+        "BitwiseAnd BitwiseInvert BitwiseLeftShift BitwiseNot BitwiseOr BitwiseRightShift BitwiseXor Gcd Lcm \
+         LeftShift RightShift UnravelIndex",
+    ),
+    (
+        "takes no values of a graph, or their shapes only",
+        "Arange Array Bartlett Blackman Empty EmptyLike Eye Full FullLike Geomspace Hamming Hanning Identity \
+         Kaiser Linspace Logspace Ones OnesLike Tri Zeros ZerosLike",
+    ),
+    (
+        "is constant between its steps",
+        "Ceil Floor FloorDivide Heaviside Nextafter Round Sign Trunc",
+    ),
+    ("cannot be differentiated by JAX", "Eig SegmentProd"),
+    ("has another class in files: Absolute, Conjugate", "Abs Conj"),
+    (
+        "calls a Python function",
+        "AssociativeScan Cond ForiLoop JVP Map Scan Switch VectorizedMap WhileLoop",
+    ),
+    ("is random", "ElasticTransform"),
+    ("reads bits as another dtype", "View"),
+    (
+        "gets two of its arguments in the wrong order in Keras 3.15.1, which cannot run it",
+        "ConvTranspose",
+    ),
 ];
 
 /// What stands in a row of the table.
@@ -127,11 +166,12 @@ fn check(case: &Json, device: &Device, wrong: &mut Vec<String>) -> (usize, f64) 
     (count, worst)
 }
 
-fn rows() -> (BTreeMap<String, Row>, Vec<String>) {
+/// The rows of layers, or of operations.
+fn rows(is_row: impl Fn(&str) -> bool) -> (BTreeMap<String, Row>, Vec<String>) {
     let (mut rows, mut wrong) = (BTreeMap::<String, Row>::new(), Vec::new());
     let gpu = gpu();
     for case in manifest() {
-        if registry::find(class_of(&case)).is_none() {
+        if !is_row(class_of(&case)) {
             continue;
         }
         let row = rows.entry(class_of(&case).to_owned()).or_default();
@@ -143,22 +183,22 @@ fn rows() -> (BTreeMap<String, Row>, Vec<String>) {
     (rows, wrong)
 }
 
-/// The manual's page.
-fn page(rows: &BTreeMap<String, Row>) -> String {
-    let mut text = String::from(
-        "//! Gradients of every layer, beside those of Keras on JAX.\n//!\n\
+/// A page of the manual: what it says first, its rows, and what is left out, each with its reason.
+fn page(head: &str, rows: &BTreeMap<String, Row>, left_out: &[(&str, &str)]) -> String {
+    let mut text = format!(
+        "{head}\n\
          //! Each class is called on random inputs; gradients of a random sum of its outputs with respect\n\
          //! to inputs and trainable weights are compared. The numbers are the largest difference, as a\n\
          //! part of the largest element of the gradient: on the host, and on a GPU (llvmpipe 15, a\n\
          //! software adapter). `tests/gradients.rs` writes this page and checks it.\n//!\n\
-         //! | class | gradients | host | GPU |\n//! | --- | --- | --- | --- |\n",
+         //! | class | gradients | host | GPU |\n//! | --- | --- | --- | --- |\n"
     );
     for (class, row) in rows {
         let Row { gradients, host, gpu } = row;
         text += &format!("//! | {class} | {gradients} | {host:.0e} | {gpu:.0e} |\n");
     }
     text += "//!\n//! Classes that are not in the table:\n//!\n//! | class | because it |\n//! | --- | --- |\n";
-    for (class, reason) in LEFT_OUT {
+    for (class, reason) in left_out {
         text += &format!("//! | {class} | {reason} |\n");
     }
     text
@@ -171,22 +211,42 @@ fn without_numbers(page: &str) -> String {
     page.lines().map(|line| if measured(line) { row(line) } else { line.to_owned() }).collect()
 }
 
-#[test]
-fn gradients_are_those_of_keras() {
-    let (rows, wrong) = rows();
+/// Checks the rows of `names` against Keras, and that the page says what is found.
+fn check_page(file: &str, head: &str, names: &[String], left_out: &[(&str, &str)]) {
+    let (rows, wrong) = rows(|class| names.iter().any(|name| name == class));
     assert!(wrong.is_empty(), "{} gradients differ:\n{}", wrong.len(), wrong.join("\n"));
-    let missing = |name: &str| {
-        !rows.contains_key(name) && !LEFT_OUT.iter().any(|(left_out, _)| *left_out == name)
-    };
-    let names = registry::LAYERS.iter().map(|def| def.class_name);
-    let missing: Vec<&str> = names.filter(|name| missing(name)).collect();
-    assert!(missing.is_empty(), "no gradients are recorded of {missing:?}");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manual/gradients.rs");
-    let page = page(&rows);
+    let is_left_out = |name: &String| left_out.iter().any(|(left_out, _)| left_out == name);
+    let missing = |name: &&String| rows.contains_key(*name) == is_left_out(name);
+    let missing: Vec<&String> = names.iter().filter(missing).collect();
+    assert!(missing.is_empty(), "recorded and left out, or neither: {missing:?}");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manual").join(file);
+    let page = page(head, &rows, left_out);
     if std::env::var_os("KERAUNOS_BLESS").is_some() {
         fs::write(&path, &page).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
     let stale = without_numbers(&committed) != without_numbers(&page);
     assert!(!stale, "{} has other rows: KERAUNOS_BLESS=1 writes it anew", path.display());
+}
+
+#[test]
+fn gradients_are_those_of_keras() {
+    let head = "//! Gradients of every layer, beside those of Keras on JAX.\n//!";
+    let names: Vec<String> = registry::LAYERS.iter().map(|def| def.class_name.into()).collect();
+    check_page("gradients.rs", head, &names, &LEFT_OUT);
+}
+
+#[test]
+fn gradients_of_operations_are_those_of_keras() {
+    let head = "//! Gradients of every operation, beside those of Keras on JAX.\n//!\n\
+                //! Functions with corners are also called at these.\n//!";
+    let tables = OPERATIONS.iter().flat_map(|(_, table)| table.iter());
+    let names: BTreeSet<String> = tables.map(|def| format!("ops.{}", def.class_name)).collect();
+    let left_out: BTreeMap<String, &str> = OPERATIONS_LEFT_OUT
+        .iter()
+        .flat_map(|(reason, names)| names.split(' ').map(move |n| (format!("ops.{n}"), *reason)))
+        .collect();
+    let left_out: Vec<(&str, &str)> =
+        left_out.iter().map(|(n, reason)| (n.as_str(), *reason)).collect();
+    check_page("operation_gradients.rs", head, &Vec::from_iter(names), &left_out);
 }

@@ -113,3 +113,36 @@ fn every_case_gets_its_verdict() {
     }
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
+
+/// Loads what is small, honest and hostile, in eight threads at once, each in an order of its own.
+#[test]
+fn threads_do_not_disturb_each_other() {
+    const THREADS: usize = 8;
+    const BYTES: u64 = 64 << 10;
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path();
+    unpack(set);
+    let is_small = |case: &Case| {
+        let bytes = std::fs::metadata(set.join(&case.file)).unwrap().len();
+        bytes < BYTES && !case.id.contains("bomb") && !case.id.contains("many")
+    };
+    let cases: Vec<Case> = cases(set).into_iter().filter(is_small).step_by(5).collect();
+    assert!(cases.len() > 60, "{} cases", cases.len());
+    let load = &|first: usize| {
+        let mut wrong = Vec::new();
+        for i in 0..cases.len() {
+            let case = &cases[(first * cases.len() / THREADS + i) % cases.len()];
+            let (inputs, expected) =
+                recording(&set.join("refs").join(format!("{}.npz", case.base)));
+            let outcome = predict(&set.join(&case.file), &inputs);
+            let fault = misjudged(case, &outcome, &expected);
+            wrong.extend(fault.map(|fault| format!("{}: {fault}", case.id)));
+        }
+        wrong
+    };
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|first| scope.spawn(move || load(first))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -355,11 +355,21 @@ fn awkward_convolutions() -> Vec<Conv> {
         }
     }
     all.push(conv(2, [1, 5, 5], [1, 1, 1], [6, 7], true));
+    for (stride, kernel, width) in [(1, [2, 3, 5], 7), (2, [1, 3, 3], 12), (2, [1, 2, 5], 9)] {
+        let depthwise = Conv {
+            stride: [1, stride, stride],
+            dilation: [1, 2, 1],
+            groups: 8,
+            ..conv(2, [3, 9, width], kernel, [8, 8], true)
+        };
+        all.push(depthwise.padded(true));
+    }
     all
 }
 
 #[test]
 fn convolutions_and_input_gradients() {
+    let mut along_lines = std::collections::HashSet::new();
     for p in awkward_convolutions() {
         for kind in [ConvKind::Forward, ConvKind::InputGrad] {
             let p = Conv { kind, ..p };
@@ -375,8 +385,13 @@ fn convolutions_and_input_gradients() {
             if conv_depthwise::applies(&p) {
                 check_conv(p, conv_depthwise::launch);
             }
+            if conv_depthwise_line::applies(&p) {
+                check_conv(p, conv_depthwise_line::launch);
+                along_lines.insert((kind, p.stride[2]));
+            }
         }
     }
+    assert_eq!(along_lines.len(), 3, "strides of 1 and 2, and the gradient: {along_lines:?}");
 }
 
 #[test]

@@ -108,6 +108,8 @@ const KEPT_TO: &[(&str, &[&str])] = &[
             "trainers",
             "callbacks",
             "cli",
+            // The form of its own file.
+            "runtime::tuning",
         ],
     ),
 ];

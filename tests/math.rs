@@ -32,6 +32,7 @@ const fn over(name: &'static str, low: f32, high: f32) -> Sweep {
 const SWEEPS: &[Sweep] = &[
     over("sqrt", 1e-37, 1e38),
     over("rsqrt", 1e-37, 1e38),
+    over("cbrt", -3e38, 3e38),
     over("recip", 1e-37, 1e37),
     over("exp", -87.0, 88.7),
     over("expm1", -100.0, 88.7),

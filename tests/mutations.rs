@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::damage::Random;
 use common::peak_memory;
 use keraunos::saving::npz::read_npz;
-use keraunos::{Device, Error, PredictOptions, Tensor, load_model};
+use keraunos::{CustomObjects, Device, Error, Model, PredictOptions, Tensor, load_model};
 use serde_json::{Value as Json, json};
 use zip::write::SimpleFileOptions;
 
@@ -249,6 +249,99 @@ fn odd_values() -> Vec<Json> {
     values
         .push(json!({"class_name": "__keras_tensor__", "config": {"keras_history": ["a", 9, 9]}}));
     values
+}
+
+/// The ends of places in configs, and values there that Keras refuses.
+const REFUSED: [(&str, &str); 16] = [
+    ("/inbound_nodes/0/args/0/config/shape", "\"ave\""),
+    ("/inbound_nodes/0/args/0/config/shape", "null"),
+    ("/inbound_nodes/0/args/0/config/shape/1", "1.5"),
+    ("/inbound_nodes/0/args/0/config/shape/1", "-1"),
+    ("/inbound_nodes/0/args/0/config/dtype", "\"zeros\""),
+    ("/inbound_nodes/0/args/0/config/dtype", "2"),
+    ("/config/dtype/config", "4"),
+    ("/config/dtype/config/name", "[1]"),
+    ("/build_config", "255"),
+    ("/build_config/input_shape", "false"),
+    ("/build_config/input_shape/1", "\"nearest\""),
+    ("/kwargs/mask", "\"float16\""),
+    ("/kernel_initializer/config/seed", "{}"),
+    ("/kernel_regularizer/config", "[1]"),
+    ("/kwargs/use_causal_mask", "\"yes\""),
+    ("/config/bin_boundaries/0", "1e9"),
+];
+
+/// What is read by no one is not passed over: a config that says nothing sensible is none.
+#[test]
+fn settings_that_keras_refuses_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let damaged = folder.path().join("damaged.keras");
+    let mut refused = vec![0; REFUSED.len()];
+    for path in fixtures() {
+        let mut members = members(&path);
+        let config = members.iter().position(|(name, _)| name == "config.json").unwrap();
+        let honest: Json = serde_json::from_slice(&members[config].1).unwrap();
+        let mut places = Vec::new();
+        pointers(&honest, "", &mut places);
+        for ((end, value), refused) in REFUSED.iter().zip(&mut refused) {
+            let place = places.iter().filter(|place| place.contains("/layers/"));
+            let Some(place) = place.filter(|_| *refused < 3).find(|place| place.ends_with(end))
+            else {
+                continue;
+            };
+            let mut changed = honest.clone();
+            *changed.pointer_mut(place).unwrap() = serde_json::from_str(value).unwrap();
+            members[config].1 = serde_json::to_vec(&changed).unwrap();
+            std::fs::write(&damaged, archive(&members)).unwrap();
+            // Arguments of calls are read when the model is traced.
+            let error = load_and_predict(&damaged, &inputs(&path)).err();
+            let error = error.unwrap_or_else(|| panic!("{}: {place} = {value}", path.display()));
+            assert!(error.is_refusal(), "{}: {place} = {value}: {error}", path.display());
+            *refused += 1;
+        }
+    }
+    let missing = REFUSED.iter().zip(&refused).filter(|(_, refused)| **refused == 0);
+    let missing: Vec<&str> = missing.map(|((end, _), _)| *end).collect();
+    assert!(missing.is_empty(), "no model has {missing:?}");
+}
+
+/// A functional model of additions, each of the one before to itself: as many paths as 2 to their number.
+fn doublings(count: usize) -> String {
+    let tensor = |layer: &str| {
+        json!({"class_name": "__keras_tensor__", "config": {
+            "shape": [null, 4], "dtype": "float32", "keras_history": [layer, 0, 0]}})
+    };
+    let layer = |class: &str, name: &str, config: Json, calls: Json| {
+        json!({"module": "keras.layers", "class_name": class, "config": config, "name": name,
+            "registered_name": null, "inbound_nodes": calls})
+    };
+    let input = json!({"batch_shape": [null, 4], "dtype": "float32", "name": "x"});
+    let mut layers = vec![layer("InputLayer", "x", input, json!([]))];
+    let mut last = "x".to_owned();
+    for i in 0..count {
+        let name = format!("add_{i}");
+        let config = json!({"name": name, "trainable": true, "dtype": "float32"});
+        let calls = json!([{"args": [[tensor(&last), tensor(&last)]], "kwargs": {}}]);
+        layers.push(layer("Add", &name, config, calls));
+        last = name;
+    }
+    json!({"module": "keras.src.models.functional", "class_name": "Functional",
+        "registered_name": "Functional", "config": {"name": "doublings", "trainable": true,
+        "layers": layers, "input_layers": [["x", 0, 0]], "output_layers": [[last, 0, 0]]}})
+    .to_string()
+}
+
+#[test]
+fn values_with_many_paths_to_them_take_no_time() {
+    const COUNT: usize = 120;
+    let (done, result) = mpsc::channel();
+    std::thread::spawn(move || {
+        let model = Model::from_json(&doublings(COUNT), &CustomObjects::new()).unwrap();
+        let x = Tensor::new([1, 4], &[1f32; 4]).unwrap();
+        done.send(model.call(&[x], &Device::Host).unwrap()).unwrap();
+    });
+    let y = result.recv_timeout(10 * TIME).expect("an end");
+    assert_eq!(y[0].to_vec::<f32>().unwrap(), [2f32.powi(COUNT as i32); 4]);
 }
 
 #[test]

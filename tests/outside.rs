@@ -254,3 +254,17 @@ fn the_code_that_reads_files_has_no_way_out() {
     assert!(has_word("std::env::var(x)", "env") && !has_word("// env", "env"));
     assert!(!has_word("AtomicFile::create(x)", "File::create"));
 }
+
+/// What SECURITY.md says of a test is said of one that is there.
+#[test]
+fn the_tests_of_the_promises_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let tests: Vec<(&str, &str)> = text.split('`').filter_map(|s| s.split_once(".rs::")).collect();
+    assert!(tests.len() >= 20, "{} tests", tests.len());
+    for (file, name) in tests {
+        let code = std::fs::read_to_string(root.join(format!("{file}.rs")));
+        let code = code.unwrap_or_else(|e| panic!("{file}.rs: {e}"));
+        assert!(code.contains(&format!("\nfn {name}()")), "{file}.rs has no test {name}");
+    }
+}

@@ -29,9 +29,12 @@ fn launches() -> Vec<Launch> {
              fn element_b(i: u32) -> f32 {{ return f32(e0[i]); }}\n{}",
             identity.source
         ),
-        computes_b: true,
+        right: Right::Computed,
         ..identity.clone()
     };
+    let [half, brain] = [HalfFormat::Float16, HalfFormat::BFloat16]
+        .map(|format| Epilogue { right: Right::Halves(format), ..identity.clone() });
+    let right_operands = [&identity, &unpacking, &half, &brain];
     for (m, n, k) in [(64, 64, 64), (3, 5, 7), (64, 63, 64), (63, 64, 64)] {
         for (transpose_a, transpose_b) in
             [(false, false), (false, true), (true, false), (true, true)]
@@ -46,7 +49,7 @@ fn launches() -> Vec<Launch> {
                 transpose_a,
                 transpose_b,
             };
-            for around in [&identity, &unpacking] {
+            for around in right_operands {
                 all.push(matmul_block::launch(&p, &caps, around));
                 all.push(matmul_tile::launch(&p, &caps, around));
                 all.push(matmul_vec::launch(&MatMul { m: 4, ..p }, &caps, around));
@@ -82,12 +85,15 @@ fn launches() -> Vec<Launch> {
             kind,
         };
         for kind in [ConvKind::Forward, ConvKind::InputGrad] {
-            for around in [&identity, &unpacking] {
+            for around in right_operands {
                 all.push(conv_block::launch(&conv(kind, 1), &caps, around));
                 all.push(conv_gemm::launch(&conv(kind, 2), &caps, around));
                 all.push(conv_direct::launch(&conv(kind, channels), &caps, around));
                 let eight = Conv { in_channels: 8, out_channels: 8, ..conv(kind, 8) };
                 all.push(conv_depthwise::launch(&eight, &caps, around));
+                if conv_depthwise_line::applies(&eight) {
+                    all.push(conv_depthwise_line::launch(&eight, &caps, around));
+                }
             }
         }
         all.push(conv_filter_grad_split::launch(&conv(ConvKind::FilterGrad, 2), &caps, &identity));
@@ -365,7 +371,17 @@ fn no_shader_file_is_left_out() {
     // Modules that stand for one of several files appear under the import's name.
     for (import, files) in [
         ("operand_a", vec!["lib/a_scalar", "lib/a_vec4"]),
-        ("operand_b", vec!["lib/b_computed", "lib/b_scalar", "lib/b_vec4"]),
+        (
+            "operand_b",
+            vec![
+                "lib/b_computed",
+                "lib/b_halves",
+                "lib/b_halves_vec4",
+                "lib/b_scalar",
+                "lib/b_vec4",
+            ],
+        ),
+        ("halves", vec!["lib/halves_bf16", "lib/halves_f16"]),
     ] {
         assert!(used.contains(import));
         used.extend(files.into_iter().map(String::from));

@@ -5,7 +5,7 @@ mod common;
 use keraunos::layers::{BatchNormalization, Dense};
 use keraunos::optimizers::{Adam, LossScaleOptimizer, SGD};
 use keraunos::trainers::{Compile, Data, EvaluateOptions, FitOptions, History};
-use keraunos::{Device, Model, Sequential, Tensor, load_model};
+use keraunos::{Device, Functional, Model, Sequential, Tensor, load_model};
 
 const LOSS: &str = "sparse_categorical_crossentropy";
 
@@ -264,4 +264,22 @@ fn a_loaded_low_rank_adaptation_keeps_its_weight() {
     assert_ne!(before[1], after[1]);
     // Kernel and bias; iteration and rate; two slots each for the bias and both factors.
     assert_eq!(after.len(), 2 + 2 + 6);
+}
+
+#[test]
+fn weights_on_which_the_loss_does_not_depend_are_told_by_name() {
+    let mut graph = Functional::new();
+    let x = graph.input("x", [5]);
+    let a = graph.call(Dense::new(3).name("a"), &[&x]);
+    let b = graph.call(Dense::new(2).name("b"), &[&x]);
+    let mut model = graph.build(&[&x], &[&a, &b]).unwrap();
+    let losses: serde_json::Value = serde_json::json!(["mse", null]);
+    model.compile(Compile::new("sgd").loss(losses)).unwrap();
+    let data = Data::new(&[wave(4, 5)], &[wave(4, 3), wave(4, 2)]);
+    let kernels = |model: &Model| values(model)[..4].to_vec();
+    let before = kernels(&model);
+    model.fit(&data, &mut FitOptions::on(Device::Host)).unwrap();
+    let after = kernels(&model);
+    assert_eq!(model.weights_without_gradient(), ["b/kernel", "b/bias"]);
+    assert!(before[0] != after[0] && before[2] == after[2] && before[3] == after[3]);
 }

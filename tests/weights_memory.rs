@@ -11,6 +11,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use keraunos::{Device, LoadOptions, load_model_with};
 
@@ -26,6 +27,9 @@ struct Counting;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+/// Tests count what all threads allocate: one at a time.
+static TURN: Mutex<()> = Mutex::new(());
 
 // SAFETY: the system's allocator does the work.
 unsafe impl GlobalAlloc for Counting {
@@ -101,6 +105,7 @@ fn write_forms(python: &Path, folder: &Path) -> Vec<String> {
 
 #[test]
 fn whatever_the_form_of_the_weights_they_are_held_once() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let python = std::env::var_os("KERAUNOS_PYTHON").filter(|python| python != "none");
     let Some(python) = python else {
         eprintln!("skipped: KERAUNOS_PYTHON does not name a Python with h5py");
@@ -127,5 +132,20 @@ fn whatever_the_form_of_the_weights_they_are_held_once() {
             let kernel = model.unwrap().variables()[0].1.value().unwrap();
             assert!(kernel.to_vec::<f32>().unwrap() == expected, "{form} on {device}");
         }
+    }
+}
+
+#[test]
+fn halves_are_held_as_halves() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    use keraunos::{Sequential, layers::Dense};
+    let dense = Dense::new(2048).use_bias(false).kernel_initializer("ones").dtype("float16");
+    let gpu = common::gpu();
+    for (device, held) in [(&gpu, 0), (&Device::Host, 2 * ELEMENTS)] {
+        let model = Sequential::new([4096]).add(dense.clone()).build().unwrap();
+        let found = peak(|| model.place(device).unwrap());
+        assert!(found < held + ON_THE_WAY, "{device}: {found} bytes");
+        let kernel = model.variables()[0].1.value().unwrap();
+        assert!(kernel.iter_f64().all(|x| x == 1.0), "{device}");
     }
 }

@@ -6,14 +6,10 @@ fn element_b(i: u32) -> f32 {
     return b[i];
 }
 
-// Elements i to i + 3, of which only the first `left` exist; the others count as zero.
+// Elements i to i + 3, of which only the first `left` exist; the others count as zero. Without
+// branches, whose sides a software adapter computes all; what does not exist is read from elsewhere.
 fn load_b(i: u32, left: u32) -> vec4<f32> {
-    if left >= 4u {
-        return vec4(b[i], b[i + 1u], b[i + 2u], b[i + 3u]);
-    }
-    var v = vec4(0.0);
-    if left > 0u { v.x = b[i]; }
-    if left > 1u { v.y = b[i + 1u]; }
-    if left > 2u { v.z = b[i + 2u]; }
-    return v;
+    let at = vec4(i) + min(vec4(0u, 1u, 2u, 3u), vec4(max(left, 1u) - 1u));
+    let v = vec4(b[at.x], b[at.y], b[at.z], b[at.w]);
+    return select(vec4(0.0), v, vec4(0u, 1u, 2u, 3u) < vec4(left));
 }

@@ -90,6 +90,27 @@ fn parts(x: f32) -> Parts {
     return Parts(f32(exponent - i32(shift)), significand);
 }
 
+// One step of Halley's method towards the root of a cube `x`, from a guess `t`: the error's cube is left.
+fn nearer_root(t: f32, x: f32) -> f32 {
+    let cubed = x / (t * t);
+    return t + t * ((cubed - t) / (t + t + cubed));
+}
+
+// The cube root: of the significand and what three does not divide of the exponent. The guess has a
+// third of their bits; before the last step it is cut to 12, so that its square is exact.
+fn safe_cbrt(x: f32) -> f32 {
+    let size = bitcast<f32>(magnitude(x));
+    if magnitude(x) == 0u || !is_finite(x) {
+        return x;
+    }
+    let p = parts(size);
+    let third = i32(floor((p.exponent + 0.5) * 0.33333334));
+    let part = p.significand * power_of_two(i32(p.exponent) - 3 * third);
+    let guess = bitcast<f32>(bitcast<u32>(part) / 3u + 0x2a5119f2u);
+    let root = nearer_root(leading(nearer_root(guess, part)), part);
+    return with_sign(root * power_of_two(third), x);
+}
+
 fn safe_log(x: f32) -> f32 {
     if magnitude(x) == 0u {
         return -infinity();

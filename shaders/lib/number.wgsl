@@ -243,8 +243,8 @@ fn f16_of_bits(bits: u32) -> f32 {
     let normal = bitcast<f32>((size << 13u) + 0x38000000u);
     let subnormal = f32(size) * 5.9604644775390625e-8;
     let special = bitcast<f32>((size << 13u) | 0x7f800000u);
-    let unsigned = select(select(normal, special, size >= 0x7c00u), subnormal, size < 0x400u);
-    return bitcast<f32>(bitcast<u32>(unsigned) | ((bits & 0x8000u) << 16u));
+    let number = select(select(normal, special, size >= 0x7c00u), subnormal, size < 0x400u);
+    return bitcast<f32>(bitcast<u32>(number) | ((bits & 0x8000u) << 16u));
 }
 
 fn shift_left_u32(a: u32, b: u32) -> u32 {

@@ -68,7 +68,7 @@ const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 pub const ACTIVATIONS: &[Activation] = &[
     row_of_whole("linear", |x| x, |x| x),
     row_of_whole("relu", relu, integers),
-    row("relu6", |x| clip(x, 0.0, 6.0)),
+    row("relu6", relu6),
     row("leaky_relu", |x| leaky_relu(x, 0.2)),
     row("elu", |x| elu(x, 1.0)),
     row("selu", |x| elu(x, SELU_ALPHA) * SELU_SCALE),
@@ -79,7 +79,7 @@ pub const ACTIVATIONS: &[Activation] = &[
     row("silu", |x| x * x.sigmoid()),
     row("hard_silu", |x| x * hard_sigmoid(x)),
     row("tanh", |x| x.tanh()),
-    row_of_whole("hard_tanh", |x| clip(x, -1.0, 1.0), signed_integers),
+    row_of_whole("hard_tanh", hard_tanh, signed_integers),
     row("tanh_shrink", |x| x - x.tanh()),
     row("soft_shrink", |x| {
         let shrunk = x.abs() - 0.5;
@@ -192,10 +192,22 @@ fn last_axis<'g>(x: Value<'g>, f: impl Fn(Value<'g>, &[usize]) -> Value<'g>) -> 
     }
 }
 
-/// `x` where positive, else 0; NaN stays.
+/// `x` where positive, else 0; NaN stays. The slope at 0 is 0, as in JAX.
 pub fn relu(x: Value<'_>) -> Value<'_> {
     let zero = x.like(0.0);
-    x.binary("lt", zero).select(zero, x)
+    x.binary("le", zero).select(zero, x)
+}
+
+/// `x` between 0 and 6; NaN stays. The slope at both is 0, as in JAX.
+pub fn relu6(x: Value<'_>) -> Value<'_> {
+    let six = x.like(6.0);
+    x.binary("ge", six).select(six, relu(x))
+}
+
+/// `x` between -1 and 1; NaN stays. The slope at both is 1, as in JAX.
+fn hard_tanh(x: Value<'_>) -> Value<'_> {
+    let (low, high) = (x.like(-1.0), x.like(1.0));
+    x.binary("gt", high).select(high, x.binary("lt", low).select(low, x))
 }
 
 /// `x` between two bounds; NaN stays.
@@ -212,7 +224,9 @@ pub fn leaky_relu(x: Value<'_>, slope: f64) -> Value<'_> {
 /// `x` where positive, else `alpha · (exp(x) − 1)`.
 pub fn elu(x: Value<'_>, alpha: f64) -> Value<'_> {
     let x = floats(x);
-    x.binary("gt", x.like(0.0)).select(x, x.minimum(x.scalar_like(0.0)).unary("expm1") * alpha)
+    let positive = x.binary("gt", x.like(0.0));
+    // Above 0 the exponential may overflow, and its gradient be 0 · ∞.
+    positive.select(x, positive.select(x.like(0.0), x).unary("expm1") * alpha)
 }
 
 /// Gaussian error linear unit, exact or by tanh (Hendrycks and Gimpel 2016).
@@ -227,11 +241,14 @@ pub fn gelu(x: Value<'_>, approximate: bool) -> Value<'_> {
 
 /// `log(1 + exp(x))`, without overflow.
 pub fn softplus(x: Value<'_>) -> Value<'_> {
-    x.maximum(x.scalar_like(0.0)) + (-x.abs()).exp().unary("log1p")
+    // At 0 the slope of the first part is 1, of the second -1/2: a maximum would share its slope.
+    let zero = x.like(0.0);
+    x.binary("lt", zero).select(zero, x) + (-x.abs()).exp().unary("log1p")
 }
 
+/// `x / 6 + 1 / 2` between 0 and 1. Scaled after it is clipped, as in JAX: next to -3 the sum is exact.
 fn hard_sigmoid(x: Value<'_>) -> Value<'_> {
-    clip(x / 6.0 + 0.5, 0.0, 1.0)
+    relu6(x + 3.0) / 6.0
 }
 
 /// Gated linear unit: the first half of the last axis times the sigmoid of the second.

@@ -23,6 +23,9 @@ pub struct Args {
     data: DataArgs,
     #[command(flatten)]
     rows: BatchArgs,
+    /// Batches to test; all samples where nothing is said
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
     #[command(flatten)]
     compile: CompileArgs,
     /// Write one JSON object
@@ -39,6 +42,7 @@ impl Args {
         let data = self.data.read(&model)?;
         let options = EvaluateOptions {
             batch_size: self.rows.batch_size,
+            steps: self.steps,
             ..EvaluateOptions::on(self.device.open()?)
         };
         let mut bar = ProgbarLogger::new();

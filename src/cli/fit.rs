@@ -45,9 +45,6 @@ pub struct Args {
     /// Batches in an epoch; all samples where nothing is said
     #[arg(long, value_name = "N")]
     steps_per_epoch: Option<usize>,
-    /// A weight for each sample; or one for each sample of each output
-    #[arg(long, value_name = "W.npz|json")]
-    sample_weight: Option<PathBuf>,
     /// Weights of samples by their class, such as 0:1,1:2.5
     #[arg(long, value_name = "CLASS:W,..", value_parser = class_weights)]
     class_weight: Option<ClassWeights>,
@@ -79,6 +76,15 @@ struct ValidationArgs {
     /// Labels for validation
     #[arg(long, value_name = "Y.npz|json", requires = "validation_x")]
     validation_y: Option<PathBuf>,
+    /// Weights of the samples for validation, as --sample-weight
+    #[arg(long, value_name = "W.npz|json", requires = "validation_x")]
+    validation_sample_weight: Option<PathBuf>,
+    /// Rows computed at once in a validation; those of --batch-size where nothing is said
+    #[arg(long, value_name = "N")]
+    validation_batch_size: Option<usize>,
+    /// Batches in a validation; all samples where nothing is said
+    #[arg(long, value_name = "N")]
+    validation_steps: Option<usize>,
     /// Epochs from one validation to the next
     #[arg(long, value_name = "N", default_value_t = 1)]
     validation_freq: usize,
@@ -87,7 +93,8 @@ struct ValidationArgs {
 impl ValidationArgs {
     fn data(&self, model: &Model) -> Result<Option<Data>> {
         let (Some(x), Some(y)) = (&self.validation_x, &self.validation_y) else { return Ok(None) };
-        DataArgs { x: x.clone(), y: y.clone() }.read(model).map(Some)
+        let sample_weight = self.validation_sample_weight.clone();
+        DataArgs { x: x.clone(), y: y.clone(), sample_weight }.read(model).map(Some)
     }
 }
 
@@ -103,7 +110,7 @@ fn class_weights(text: &str) -> Result<ClassWeights, String> {
     pairs.ok_or_else(|| "expected pairs such as 0:1,1:2.5".into())
 }
 
-/// Inputs and labels.
+/// Inputs, labels and weights of samples.
 #[derive(clap::Args)]
 pub struct DataArgs {
     /// Inputs, the batch axis first
@@ -112,13 +119,20 @@ pub struct DataArgs {
     /// Labels, the batch axis first
     #[arg(long, value_name = "Y.npz|json")]
     y: PathBuf,
+    /// A weight for each sample; or one for each sample of each output
+    #[arg(long, value_name = "W.npz|json")]
+    sample_weight: Option<PathBuf>,
 }
 
 impl DataArgs {
     /// The arrays, matched to the model's inputs and outputs.
     pub fn read(&self, model: &Model) -> Result<Data> {
         let x = read_inputs(model, &self.x)?;
-        Ok(Data::new(&x, &arrays::read(&self.y, model, Side::Outputs)?))
+        let data = Data::new(&x, &arrays::read(&self.y, model, Side::Outputs)?);
+        match &self.sample_weight {
+            Some(path) => Ok(data.with_sample_weight(&arrays::read_weights(path, model)?)),
+            None => Ok(data),
+        }
     }
 }
 
@@ -179,7 +193,7 @@ impl Args {
     pub fn run(&self, out: &mut dyn Write) -> Outcome {
         let mut model = progress::load(&self.model)?;
         self.compile.apply(&mut model)?;
-        let data = self.training_data(&model)?;
+        let data = self.data.read(&model)?;
         let validation_data = self.validation.data(&model)?;
         let validates = validation_data.is_some() || self.validation.validation_split > 0.0;
         let mut callbacks = self.callbacks.make(validates)?;
@@ -195,6 +209,8 @@ impl Args {
             validation_split: self.validation.validation_split,
             validation_data,
             class_weight: self.class_weight.clone().unwrap_or_default(),
+            validation_batch_size: self.validation.validation_batch_size,
+            validation_steps: self.validation.validation_steps,
             validation_freq: Frequency::Every(self.validation.validation_freq),
             ..FitOptions::on(self.device.open()?)
         };
@@ -211,13 +227,5 @@ impl Args {
             std::fs::write(path, text).map_err(|error| Error::io(path, error))?;
         }
         Ok(ExitCode::SUCCESS)
-    }
-
-    fn training_data(&self, model: &Model) -> Result<Data> {
-        let mut data = self.data.read(model)?;
-        if let Some(path) = &self.sample_weight {
-            data = data.with_sample_weight(&arrays::read_weights(path, model)?);
-        }
-        Ok(data)
     }
 }

@@ -27,6 +27,7 @@ mod progress;
 mod standard;
 mod summary;
 mod text;
+mod tune;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -61,6 +62,7 @@ enum Command {
     Plan(plan::Args),
     Bench(bench::Args),
     Profile(profile::Args),
+    Tune(tune::Args),
     Conformance(conformance::Args),
     Adapters(adapters::Args),
     Completions(completions::Args),
@@ -95,6 +97,7 @@ impl Command {
             Command::Plan(args) => args.run(out),
             Command::Bench(args) => args.run(out),
             Command::Profile(args) => args.run(out),
+            Command::Tune(args) => args.run(out),
             Command::Conformance(args) => args.run(out),
             Command::Adapters(args) => args.run(out),
             Command::Completions(args) => args.run(out),

@@ -2,6 +2,7 @@
 
 use crate::base::Error;
 use crate::base::error::quote;
+use crate::gpu::Choices;
 
 /// What stands behind an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +48,8 @@ pub struct Caps {
     pub timestamps: bool,
     /// Compiled kernels can be kept on disk.
     pub pipeline_cache: bool,
+    /// Kernels that measurements on it have chosen; for other problems its kind decides.
+    pub choices: Choices,
 }
 
 /// Which adapter to open.
@@ -101,6 +104,7 @@ impl Caps {
             subgroups: false,
             timestamps: false,
             pipeline_cache: false,
+            choices: Choices::default(),
         }
     }
 
@@ -123,6 +127,7 @@ impl Caps {
             subgroups: features.contains(wgpu::Features::SUBGROUP),
             timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
             pipeline_cache: features.contains(wgpu::Features::PIPELINE_CACHE),
+            choices: Choices::default(),
         }
     }
 }

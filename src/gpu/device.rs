@@ -5,21 +5,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::{Error, Result};
+use crate::gpu::Choices;
 use crate::gpu::adapter::{Caps, Choice, enumerate, no_adapter, useful_features};
 use crate::gpu::memory::Memory;
 use crate::gpu::pipeline::Pipelines;
 use crate::gpu::pipeline_cache::PipelineCache;
 use crate::gpu::staging::{ReadRing, WriteRing};
 
-/// An open device. Clones share it.
+/// An open device, and what is known about it. Clones share it.
 #[derive(Clone)]
-pub struct Gpu(Arc<Inner>);
+pub struct Gpu(Arc<Inner>, Arc<Caps>);
 
 struct Inner {
     device: wgpu::Device,
     queue: wgpu::Queue,
     alignment: usize,
-    caps: Caps,
     status: Arc<Status>,
     memory: Arc<Memory>,
     /// How many buffers, bind groups and pipelines were made.
@@ -66,11 +66,10 @@ impl Gpu {
         let status = Arc::new(Status::default());
         status.listen_to(&device);
         let pipeline_cache = PipelineCache::open(&device, &adapter.get_info());
-        Ok(Gpu(Arc::new(Inner {
+        let inner = Inner {
             device,
             queue,
             alignment,
-            caps,
             status,
             memory: Memory::new(),
             made: AtomicU64::new(0),
@@ -79,12 +78,20 @@ impl Gpu {
             reads: Mutex::new(None),
             pipelines: Pipelines::default(),
             pipeline_cache,
-        })))
+        };
+        Ok(Gpu(Arc::new(inner), Arc::new(caps)))
     }
 
     /// Facts about the adapter behind the device.
     pub fn caps(&self) -> &Caps {
-        &self.0.caps
+        &self.1
+    }
+
+    /// The same device with these kernels for these problems, instead of those it had. Plans that were
+    /// made before keep theirs.
+    pub fn with_choices(&self, choices: Choices) -> Gpu {
+        let caps = Caps { choices, ..(*self.1).clone() };
+        Gpu(self.0.clone(), Arc::new(caps))
     }
 
     /// Reports what went wrong since the last call, outside of any call.
@@ -116,7 +123,7 @@ impl Gpu {
 
     /// Most bytes of a buffer that a kernel can bind, a multiple of 4.
     pub fn max_binding(&self) -> u64 {
-        let caps = &self.0.caps;
+        let caps = self.caps();
         let limit = self.0.binding_limit.load(Ordering::Relaxed);
         caps.max_buffer.min(caps.max_storage_binding).min(limit) / 4 * 4
     }
@@ -164,7 +171,7 @@ impl Gpu {
                 "{what}: out of device memory with {} bytes in use on '{}'; use a smaller batch \
                  or another device",
                 self.memory_used(),
-                self.0.caps.name
+                self.1.name
             ))),
             Some(e) => Err(Error::Device(format!("{what}: {e}"))),
         }
@@ -236,7 +243,7 @@ impl Gpu {
 
 impl std::fmt::Debug for Gpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Gpu '{}' ({}, {})", self.0.caps.name, self.0.caps.backend, self.0.caps.driver)
+        write!(f, "Gpu '{}' ({}, {})", self.1.name, self.1.backend, self.1.driver)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::gpu::KernelChoice;
+
 /// One dispatch as data: text, parameters, grid and what it binds.
 #[derive(Clone, Debug)]
 pub struct Launch {
@@ -29,4 +31,6 @@ pub struct Launch {
     /// Whether the kernel writes its workgroup memory before it reads it, so that the driver need
     /// not clear it first.
     pub fills_workgroup_memory: bool,
+    /// The kernels among which this one was chosen; `None` where there is only one.
+    pub choice: Option<KernelChoice>,
 }

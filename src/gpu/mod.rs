@@ -5,6 +5,8 @@
 
 mod adapter;
 mod buffer;
+mod cache_folder;
+mod choice;
 mod device;
 mod feed;
 mod launch;
@@ -20,6 +22,8 @@ mod uniforms;
 
 pub use adapter::{Caps, Choice, Kind, adapters};
 pub use buffer::Buffer;
+pub use cache_folder::{cache_folder, replace_file};
+pub use choice::{Choices, KernelChoice};
 pub use device::Gpu;
 pub use launch::Launch;
 pub use pipeline::Pipeline;

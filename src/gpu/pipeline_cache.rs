@@ -1,21 +1,17 @@
 //! Compiled kernels kept on disk between processes, where the driver hands them out (Vulkan).
 //!
-//! One file for each adapter, in `keraunos` under the user's cache folder. `KERAUNOS_CACHE` names
-//! another folder, or is `off`. A cache only saves time: whatever goes wrong here is logged, and
+//! One file for each adapter, in the [`cache_folder`]. A cache only saves time: whatever goes wrong here is logged, and
 //! the kernels are compiled.
 
-use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Error, ErrorKind, Read, Result, Write};
+use std::io::{Error, ErrorKind, Read, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::base::error::quote;
+use crate::gpu::cache_folder::{cache_folder, replace_file};
 use crate::gpu::device::lock;
-
-/// The environment variable that moves the cache or switches it off.
-const ENVIRONMENT: &str = "KERAUNOS_CACHE";
 
 /// Start of a file; the number is the version of what follows.
 const MAGIC: &[u8; 8] = b"KERAUN\x00\x01";
@@ -52,7 +48,7 @@ impl PipelineCache {
             return None;
         }
         let name = wgpu::util::pipeline_cache_key(info)?;
-        let path = folder(&|name| std::env::var_os(name))?.join(name);
+        let path = cache_folder()?.join(name);
         let key = format!(
             "{}\n{} {}\nkeraunos {}",
             info.name,
@@ -125,24 +121,6 @@ fn create(device: &wgpu::Device, data: Option<&[u8]>) -> wgpu::PipelineCache {
     }
 }
 
-/// The folder of the cache, given the environment.
-fn folder(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-    if let Some(chosen) = set(ENVIRONMENT) {
-        return (chosen != "off").then(|| chosen.into());
-    }
-    let base = if cfg!(windows) {
-        PathBuf::from(set("LOCALAPPDATA")?)
-    } else if cfg!(target_os = "macos") {
-        Path::new(&set("HOME")?).join("Library/Caches")
-    } else {
-        // The specification of these folders says that relative paths are to be ignored.
-        let own = set("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-        own.or_else(|| Some(Path::new(&set("HOME")?).join(".cache")))?
-    };
-    Some(base.join("keraunos"))
-}
-
 /// The driver's data in a file of this key; `None` when there is no file or one of another key.
 fn read(path: &Path, key: &str) -> Result<Option<Vec<u8>>> {
     let file = match File::open(path) {
@@ -192,22 +170,8 @@ fn write(path: &Path, key: &str, data: &[u8]) -> Result<()> {
             _ => Ok(()),
         };
     }
-    let folder = path.parent().unwrap_or(Path::new("."));
-    create_folder(folder)?;
     let content = [key.as_bytes(), data].concat();
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(&header(key, &content, data.len()))?;
-    file.write_all(&content)?;
-    file.persist(path).map(|_| ()).map_err(|e| e.error)
-}
-
-/// Makes a folder that only its owner can write in: what lies there goes to the driver.
-fn create_folder(folder: &Path) -> Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    replace_file(path, &[&header(key, &content, data.len()), &content])
 }
 
 #[cfg(test)]
@@ -262,21 +226,5 @@ mod tests {
         write(&path, KEY, b"kernels").unwrap();
         write(&path, KEY, &vec![0; MAX_BYTES as usize]).unwrap();
         assert!(read(&path, KEY).unwrap().is_none());
-    }
-
-    #[test]
-    fn the_environment_decides_the_folder() {
-        let with = |pairs: &'static [(&str, &str)]| {
-            folder(&|name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| v.into()))
-        };
-        assert_eq!(with(&[(ENVIRONMENT, "off"), ("HOME", "/home/me")]), None);
-        assert_eq!(with(&[(ENVIRONMENT, "/fast")]), Some("/fast".into()));
-        assert_eq!(with(&[]), None);
-        if cfg!(all(unix, not(target_os = "macos"))) {
-            let home = Some("/home/me/.cache/keraunos".into());
-            assert_eq!(with(&[("HOME", "/home/me"), (ENVIRONMENT, "")]), home);
-            assert_eq!(with(&[("HOME", "/home/me"), ("XDG_CACHE_HOME", "relative")]), home);
-            assert_eq!(with(&[("XDG_CACHE_HOME", "/var")]), Some("/var/keraunos".into()));
-        }
     }
 }

@@ -26,6 +26,7 @@ pub const FILES: &[(&str, &str)] = embed![
     "cholesky",
     "conv_block",
     "conv_depthwise",
+    "conv_depthwise_line",
     "conv_direct",
     "conv_filter_grad",
     "conv_filter_grad_split",
@@ -35,6 +36,8 @@ pub const FILES: &[(&str, &str)] = embed![
     "lib/a_vec4",
     "lib/attention",
     "lib/b_computed",
+    "lib/b_halves",
+    "lib/b_halves_vec4",
     "lib/b_scalar",
     "lib/b_vec4",
     "lib/block",
@@ -45,6 +48,8 @@ pub const FILES: &[(&str, &str)] = embed![
     "lib/factor",
     "lib/filter_grad",
     "lib/float8",
+    "lib/halves_bf16",
+    "lib/halves_f16",
     "lib/householder",
     "lib/index",
     "lib/inverse_erf",
@@ -85,6 +90,15 @@ pub fn file(name: &str) -> Result<&'static str> {
         .find(|(known, _)| *known == name)
         .map(|(_, text)| *text)
         .ok_or_else(|| Error::Internal(format!("no shader file '{name}'")))
+}
+
+/// A number that changes with any file under `shaders/`.
+pub fn checksum() -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for (name, text) in FILES {
+        [name, text].iter().for_each(|part| hasher.update(part.as_bytes()));
+    }
+    hasher.finalize()
 }
 
 /// The whole text of a kernel: prelude, then the file with its imports resolved, first among

@@ -59,11 +59,11 @@ impl Equation {
         if equation.fits(ranks) { Ok(equation) } else { Err(bad()) }
     }
 
-    /// Whether every letter has one axis per operand, and the output's come from the operands.
+    /// Whether operands have a letter per axis, and the output's come from them, one axis each.
     fn fits(&self, ranks: &[usize]) -> bool {
         let distinct = |term: &[char]| term.iter().all(|c| count(term, *c) == 1);
         let known = |c: &char| self.inputs.iter().any(|term| term.contains(c));
-        self.inputs.iter().zip(ranks).all(|(term, &rank)| term.len() == rank && distinct(term))
+        self.inputs.iter().zip(ranks).all(|(term, &rank)| term.len() == rank)
             && distinct(&self.output)
             && self.output.iter().all(known)
     }
@@ -94,6 +94,26 @@ impl<'g> Term<'g> {
         self.value.shape().get(axis).copied()
     }
 
+    /// Of axes with the same letter the diagonal, as one axis.
+    fn on_diagonals(mut self) -> Result<Term<'g>> {
+        let repeated = |letters: &[char]| {
+            let later = |i: usize| letters[i + 1..].iter().position(|c| *c == letters[i]);
+            (0..letters.len()).find_map(|i| Some((i, i + 1 + later(i)?)))
+        };
+        while let Some((first, second)) = repeated(&self.letters) {
+            let shape = self.value.shape();
+            if shape[first] != shape[second] {
+                let expected = format!("axes of one extent for both '{}'", self.letters[first]);
+                return Err(Error::shape("einsum", shape.to_string(), expected));
+            }
+            let index = |axis| self.value.graph().iota(shape.clone(), axis);
+            let diagonal = index(first).binary("eq", index(second));
+            self.value = diagonal.select(self.value, self.value.like(0.0)).sum(&[second]);
+            self.letters.remove(second);
+        }
+        Ok(self)
+    }
+
     /// The same value without the letters that nothing else needs, summed over.
     fn sum_out(self, needed: impl Fn(char) -> bool) -> Term<'g> {
         let axes: Vec<usize> =
@@ -114,19 +134,20 @@ impl<'g> Term<'g> {
     }
 }
 
-/// The sum of products of the operands that an equation in NumPy's notation describes; a letter may
-/// not occur twice in one operand.
+/// The sum of products of the operands that an equation in NumPy's notation describes; where a letter
+/// occurs twice in one operand, its diagonal is taken.
 ///
 /// # Errors
 /// If the equation does not fit the operands.
 pub fn einsum<'g>(equation: &str, operands: &[Value<'g>]) -> Result<Value<'g>> {
     let ranks: Vec<usize> = operands.iter().map(|v| v.rank()).collect();
     let Equation { inputs, output } = Equation::parse(equation, &ranks)?;
-    let mut terms = operands.iter().zip(inputs).map(|(&value, letters)| Term { value, letters });
-    let Some(mut left) = terms.next() else {
+    let terms = operands.iter().zip(inputs).map(|(&value, letters)| Term { value, letters });
+    let mut rest = terms.map(Term::on_diagonals).collect::<Result<Vec<Term<'g>>>>()?;
+    if rest.is_empty() {
         return Err(Error::shape("einsum", "no operands", "at least one"));
-    };
-    let mut rest: Vec<Term<'g>> = terms.collect();
+    }
+    let mut left = rest.remove(0);
     while !rest.is_empty() {
         let right = rest.remove(0);
         let later = |c: char| output.contains(&c) || rest.iter().any(|t| t.letters.contains(&c));

@@ -94,9 +94,13 @@ fn seed(config: &Config) -> Result<Option<u64>> {
     match config.get("seed") {
         Json::Null => Ok(None),
         // The record of a SeedGenerator: its state is not saved, so it starts again from its seed.
-        Json::Object(record) => {
-            Ok(record.get("config").and_then(|c| c.get("seed")?.as_i64()).map(|s| s as u64))
-        }
+        Json::Object(record) => match record.get("config").and_then(|config| config.get("seed")) {
+            Some(Json::Null) => Ok(None),
+            seed => {
+                let seed = seed.and_then(Json::as_i64).map(|s| Some(s as u64));
+                seed.ok_or_else(|| config.bad("seed", "the record of a SeedGenerator"))
+            }
+        },
         value => {
             value.as_i64().map(|s| Some(s as u64)).ok_or_else(|| config.bad("seed", "an integer"))
         }

@@ -5,7 +5,7 @@ use crate::base::dtype::Lane;
 use crate::gpu::Caps;
 use crate::graph::NodeId;
 use crate::kernels::expr::{Code, Expr};
-use crate::kernels::{Access, Epilogue, Launch, MatMul, attention_row, attention_tile};
+use crate::kernels::{Access, Epilogue, Launch, MatMul, Right, attention_row, attention_tile};
 use crate::program::region::{AttentionPlan, Body};
 
 /// `out[b,t,v] = Σs share(softmax over s of score(Σd Q[b,t,d]·K[b,s,d]))·V[b,s,v]`, all float32.
@@ -91,7 +91,7 @@ pub fn text(
     let Code { text, params, steps } = expr.finish(body.dtype().lane(), INPUTS + 1);
     let count = operands.len();
     let epilogue =
-        Epilogue { source: text, operands: count, params, places, steps, computes_b: false };
+        Epilogue { source: text, operands: count, params, places, steps, right: Right::Words };
     Ok((epilogue, operands))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::gpu::{Caps, Launch, shader};
-use crate::kernels::Epilogue;
+use crate::kernels::{Epilogue, HalfFormat, Right};
 
 /// A kernel about to be launched.
 pub(super) struct Kernel<'a, P> {
@@ -38,6 +38,7 @@ impl<P: bytemuck::Pod> Kernel<'_, P> {
             outputs: epilogue.places,
             fills_workgroup_memory: self.fills_workgroup_memory,
             label: self.label,
+            choice: None,
         })
     }
 }
@@ -47,20 +48,27 @@ pub(super) fn left_operand(aligned: bool) -> (&'static str, &'static str) {
     ("operand_a", if aligned { "lib/a_vec4" } else { "lib/a_scalar" })
 }
 
-/// The module of the right operand, by whether it is computed, or four elements can be read at once.
-pub(super) fn right_operand(computed: bool, aligned: bool) -> (&'static str, &'static str) {
-    let file = match (computed, aligned) {
-        (true, _) => "lib/b_computed",
-        (false, true) => "lib/b_vec4",
-        (false, false) => "lib/b_scalar",
+/// The modules of the right operand, by what it is, and whether four elements of it can be read at
+/// once.
+pub(super) fn right_operand(right: Right, aligned: bool) -> Vec<(&'static str, &'static str)> {
+    let (file, halves) = match (right, aligned) {
+        (Right::Computed, _) => ("lib/b_computed", None),
+        (Right::Words, true) => ("lib/b_vec4", None),
+        (Right::Words, false) => ("lib/b_scalar", None),
+        (Right::Halves(format), true) => ("lib/b_halves_vec4", Some(format)),
+        (Right::Halves(format), false) => ("lib/b_halves", Some(format)),
     };
-    ("operand_b", file)
+    let unpacking = halves.map(|format| match format {
+        HalfFormat::Float16 => ("halves", "lib/halves_f16"),
+        HalfFormat::BFloat16 => ("halves", "lib/halves_bf16"),
+    });
+    [("operand_b", file)].into_iter().chain(unpacking).collect()
 }
 
-/// The modules of both operands, by whether the right one is computed, and four elements of each can
-/// be read at once.
-pub(super) fn operands(computed: bool, [a, b]: [bool; 2]) -> Vec<(&'static str, &'static str)> {
-    vec![left_operand(a), right_operand(computed, b)]
+/// The modules of both operands, by what the right one is, and whether four elements of each can be
+/// read at once.
+pub(super) fn operands(right: Right, [a, b]: [bool; 2]) -> Vec<(&'static str, &'static str)> {
+    [left_operand(a)].into_iter().chain(right_operand(right, b)).collect()
 }
 
 /// Whether an extent is whole groups of four elements. An empty one is not: its buffer is too small

@@ -3,9 +3,10 @@
 use crate::base::Result;
 use crate::gpu::{Caps, Kind};
 use crate::kernels::build::{is_fours, words};
+use crate::kernels::variant::{Variant, choose};
 use crate::kernels::{
-    Epilogue, Launch, MatMul, choose_matmul, conv_block, conv_depthwise, conv_direct,
-    conv_filter_grad, conv_filter_grad_split, conv_gemm,
+    Epilogue, Launch, MatMul, choose_matmul, conv_block, conv_depthwise, conv_depthwise_line,
+    conv_direct, conv_filter_grad, conv_filter_grad_split, conv_gemm,
 };
 
 /// What is computed.
@@ -78,33 +79,86 @@ pub struct Params {
 
 /// The kernel for a convolution on an adapter.
 ///
-/// The rule: where the filter has one tap and nothing is skipped, it is a matrix product. One
-/// channel per group is the depthwise kernel, or, with unsuitable channels, the direct one, which
-/// also serves groups of fewer than four output channels. Everything else, and the gradient of the
-/// filter, works in registers alone on a software adapter and in workgroup memory on a GPU.
+/// Where the filter has one tap and nothing is skipped, it is a matrix product. For the rest, where no
+/// measurement has chosen: one channel per group is the depthwise kernel, on a software adapter the one for
+/// neighbours at once, or, with unsuitable channels, the direct one, which also serves groups of fewer than four output channels. Everything else, and the
+/// gradient of the filter, works in registers alone on a software adapter and in workgroup memory on a
+/// GPU.
 ///
 /// # Errors
 /// [`crate::base::Error::Limit`] when an extent does not fit 32 bits.
 pub fn choose_conv(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch> {
-    if let Some(product) = problem.as_matmul() {
-        choose_matmul(&product, caps, epilogue)
-    } else if problem.kind == ConvKind::FilterGrad {
-        match caps.kind {
-            Kind::Software => conv_filter_grad::launch(problem, caps, epilogue),
-            _ => conv_filter_grad_split::launch(problem, caps, epilogue),
+    match problem.as_matmul() {
+        Some(product) => choose_matmul(&product, caps, epilogue),
+        None => {
+            let name = problem.name() + epilogue.right.title();
+            choose(name, problem, &problem.variants(caps), caps, epilogue)
         }
-    } else if conv_depthwise::applies(problem) {
-        conv_depthwise::launch(problem, caps, epilogue)
-    } else if problem.groups > 1 && problem.cols() < 4 {
-        conv_direct::launch(problem, caps, epilogue)
-    } else if caps.kind == Kind::Software {
-        conv_block::launch(problem, caps, epilogue)
-    } else {
-        conv_gemm::launch(problem, caps, epilogue)
     }
 }
 
 impl Conv {
+    /// The kernels that can compute it, the one for the adapter's kind first.
+    fn variants(&self, caps: &Caps) -> Vec<Variant<Conv>> {
+        let direct = Variant { kernel: "conv_direct", launch: conv_direct::launch };
+        if let Some(variants) = self.depthwise_variants(caps) {
+            return variants;
+        }
+        let mut variants: Vec<Variant<Conv>> = match self.kind {
+            ConvKind::FilterGrad => {
+                let launch = conv_filter_grad::launch;
+                let alone = Variant { kernel: "conv_filter_grad", launch };
+                let launch = conv_filter_grad_split::launch;
+                vec![Variant { kernel: "conv_filter_grad_split", launch }, alone]
+            }
+            ConvKind::Forward | ConvKind::InputGrad => {
+                let block = Variant { kernel: "conv_block", launch: conv_block::launch };
+                vec![Variant { kernel: "conv_gemm", launch: conv_gemm::launch }, block]
+            }
+        };
+        if caps.kind == Kind::Software {
+            variants.reverse();
+        }
+        if self.kind != ConvKind::FilterGrad && self.groups > 1 && self.cols() < 4 {
+            variants.insert(0, direct);
+        }
+        variants
+    }
+
+    /// The same for one channel in each group, with a kernel for it.
+    fn depthwise_variants(&self, caps: &Caps) -> Option<Vec<Variant<Conv>>> {
+        let mut variants = Vec::with_capacity(2);
+        if conv_depthwise::applies(self) {
+            let launch = conv_depthwise::launch;
+            variants.push(Variant { kernel: "conv_depthwise", launch });
+        }
+        if conv_depthwise_line::applies(self) {
+            let launch = conv_depthwise_line::launch;
+            // Neighbours at once are for adapters that pay for every load.
+            let at = if caps.kind == Kind::Software { 0 } else { variants.len() };
+            variants.insert(at, Variant { kernel: "conv_depthwise_line", launch });
+        }
+        (!variants.is_empty()).then_some(variants)
+    }
+
+    /// All that tells it apart from others.
+    fn name(&self) -> String {
+        let kind = match self.kind {
+            ConvKind::Forward => "conv",
+            ConvKind::InputGrad => "conv_input_grad",
+            ConvKind::FilterGrad => "conv_filter_grad",
+        };
+        let join = |e: [usize; 3]| e.map(|n| n.to_string()).join("x");
+        let Conv { stride, dilation, pad, groups, .. } = *self;
+        format!(
+            "{} stride {} dilation {} pad {} groups {groups}",
+            self.label(kind),
+            join(stride),
+            join(dilation),
+            join(pad)
+        )
+    }
+
     /// The matrix product that a convolution with one tap and without stride, padding or groups
     /// is.
     pub fn as_matmul(&self) -> Option<MatMul> {
@@ -157,7 +211,7 @@ impl Conv {
         self.kernel.iter().product()
     }
 
-    fn out_extents(&self) -> [usize; 3] {
+    pub(super) fn out_extents(&self) -> [usize; 3] {
         if self.kind == ConvKind::InputGrad { self.input } else { self.output }
     }
 

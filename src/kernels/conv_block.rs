@@ -18,7 +18,7 @@ pub fn launch(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch
         name: "conv_block",
         label: problem.label("conv_block"),
         prelude: problem.prelude(WORKGROUP),
-        modules: operands(epilogue.computes_b, problem.alignment()),
+        modules: operands(epilogue.right, problem.alignment()),
         params: &problem.params(row_blocks, col_blocks, blocks)?,
         groups: blocks.div_ceil(WORKGROUP),
         inputs: 2,

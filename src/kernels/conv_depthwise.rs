@@ -27,7 +27,7 @@ pub fn launch(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch
         name: "conv_depthwise",
         label: problem.label("conv_depthwise"),
         prelude: problem.prelude(WORKGROUP),
-        modules: vec![right_operand(epilogue.computes_b, true)],
+        modules: right_operand(epilogue.right, true),
         params: &problem.params(0, 0, quads)?,
         groups: quads.div_ceil(WORKGROUP),
         inputs: 2,

@@ -16,7 +16,7 @@ pub fn launch(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch
         name: "conv_direct",
         label: problem.label("conv_direct"),
         prelude: problem.prelude(WORKGROUP),
-        modules: vec![right_operand(epilogue.computes_b, false)],
+        modules: right_operand(epilogue.right, false),
         params: &problem.params(0, 0, elements)?,
         groups: elements.div_ceil(WORKGROUP),
         inputs: 2,

@@ -17,7 +17,7 @@ pub fn launch(problem: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Launch
         name: "conv_gemm",
         label: problem.label("conv_gemm"),
         prelude: problem.prelude(256),
-        modules: vec![right_operand(epilogue.computes_b, false)],
+        modules: right_operand(epilogue.right, false),
         params: &problem.params(row_tiles, col_tiles, groups)?,
         groups,
         inputs: 2,

@@ -48,6 +48,7 @@ pub fn launch(
         first_output: operands.len(),
         outputs: access.places.len(),
         fills_workgroup_memory: false,
+        choice: None,
     };
     Ok((launch, operands))
 }

@@ -1,9 +1,11 @@
 //! Matrix products: the problem, and the choice among its kernels.
 
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::gpu::{Caps, Kind};
+use crate::kernels::variant::{Variant, choose};
 use crate::kernels::{
-    Conv, ConvKind, Epilogue, Launch, conv_filter_grad_split, matmul_block, matmul_tile, matmul_vec,
+    Conv, ConvKind, Epilogue, Launch, Right, conv_filter_grad_split, matmul_block, matmul_tile,
+    matmul_vec,
 };
 
 /// `out[b,m,n] = sum over k of A[b,m,k] * B[b,k,n]`, all row-major float32.
@@ -29,24 +31,25 @@ pub struct MatMul {
 
 /// The kernel for a product on an adapter.
 ///
-/// The rule: a software adapter gets register blocks without workgroup memory, because barriers
-/// cost it more than loads; a GPU gets tiles in workgroup memory, and the vector kernel for up to
-/// four rows, where B is read once and tiles would be mostly empty. A product of few tiles that sums
-/// over many rows, as gradients of weights are, would keep most of a GPU idle: it is the gradient
+/// Where no measurement has chosen: a software adapter gets register blocks without workgroup memory,
+/// because barriers cost it more than loads; a GPU gets tiles in workgroup memory, and the vector kernel
+/// for up to four rows, where B is read once and tiles would be mostly empty. A product of few tiles that
+/// sums over many rows, as gradients of weights are, would keep most of a GPU idle: it is the gradient
 /// of a filter with one tap, whose kernel divides the sum.
 ///
 /// # Errors
 /// [`crate::base::Error::Limit`] when an extent does not fit 32 bits.
 pub fn choose_matmul(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Launch> {
-    if caps.kind == Kind::Software {
-        matmul_block::launch(problem, caps, epilogue)
-    } else if matmul_vec::applies(problem) {
-        matmul_vec::launch(problem, caps, epilogue)
-    } else if let Some(gradient) = problem.as_filter_grad().filter(|_| !epilogue.computes_b) {
-        conv_filter_grad_split::launch(&gradient, caps, epilogue)
-    } else {
-        matmul_tile::launch(problem, caps, epilogue)
-    }
+    let name = problem.label("matmul") + &problem.layout() + epilogue.right.title();
+    choose(name, problem, &problem.variants(caps, epilogue), caps, epilogue)
+}
+
+/// The product as the gradient of a filter.
+fn launch_divided(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Launch> {
+    let gradient = problem.as_filter_grad();
+    let gradient =
+        gradient.ok_or_else(|| Error::Internal(format!("no sums to divide: {problem:?}")))?;
+    conv_filter_grad_split::launch(&gradient, caps, epilogue)
 }
 
 /// Fewer tiles than this leave a GPU idle.
@@ -55,6 +58,24 @@ const FEW_TILES: usize = 32;
 const LONG_SUM: usize = 256;
 
 impl MatMul {
+    /// The kernels that can compute it, the one for the adapter's kind first.
+    fn variants(&self, caps: &Caps, epilogue: &Epilogue) -> Vec<Variant<MatMul>> {
+        let block = Variant { kernel: "matmul_block", launch: matmul_block::launch };
+        let tile = Variant { kernel: "matmul_tile", launch: matmul_tile::launch };
+        let mut variants = Vec::with_capacity(4);
+        if matmul_vec::applies(self) {
+            variants.push(Variant { kernel: "matmul_vec", launch: matmul_vec::launch });
+        }
+        if self.as_filter_grad().is_some() && epilogue.right == Right::Words {
+            variants.push(Variant { kernel: "conv_filter_grad_split", launch: launch_divided });
+        }
+        variants.extend([tile, block]);
+        if caps.kind == Kind::Software {
+            variants.reverse();
+        }
+        variants
+    }
+
     /// The filter gradient that a long product over the rows of both operands is.
     fn as_filter_grad(&self) -> Option<Conv> {
         let tiles = self.m.div_ceil(matmul_tile::TILE) * self.n.div_ceil(matmul_tile::TILE);
@@ -92,6 +113,17 @@ impl MatMul {
     /// Strides of B along k and columns.
     pub(super) fn b_strides(&self) -> [usize; 2] {
         if self.transpose_b { [1, self.k] } else { [self.n, 1] }
+    }
+
+    /// The words that tell products of the same extents apart.
+    fn layout(&self) -> String {
+        let words = [
+            (self.a_batch, " a_batch"),
+            (self.b_batch, " b_batch"),
+            (self.transpose_a, " transpose_a"),
+            (self.transpose_b, " transpose_b"),
+        ];
+        words.into_iter().filter_map(|(applies, word)| applies.then_some(word)).collect()
     }
 
     pub(super) fn label(&self, kernel: &str) -> String {

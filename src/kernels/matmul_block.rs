@@ -2,7 +2,7 @@
 
 use crate::base::Result;
 use crate::gpu::Caps;
-use crate::kernels::build::{Kernel, is_fours, left_operand, right_operand, words};
+use crate::kernels::build::{Kernel, is_fours, operands, words};
 use crate::kernels::{Epilogue, Launch, MatMul};
 
 const WORKGROUP: usize = 16;
@@ -39,7 +39,7 @@ pub fn launch(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Laun
             "const WG = {WORKGROUP}u;\nconst A_TRANSPOSED = {};\nconst B_TRANSPOSED = {};\n",
             problem.transpose_a, problem.transpose_b
         ),
-        modules: vec![left_operand(aligned_a), right_operand(epilogue.computes_b, aligned_b)],
+        modules: operands(epilogue.right, [aligned_a, aligned_b]),
         params: &Params { m, n, k, a_stride, b_stride, row_blocks, col_blocks, blocks: count },
         groups: blocks.div_ceil(WORKGROUP),
         inputs: 2,

@@ -39,7 +39,7 @@ pub fn launch(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Laun
         name: "matmul_tile",
         label: problem.label("matmul_tile"),
         prelude: String::new(),
-        modules: vec![right_operand(epilogue.computes_b, false)],
+        modules: right_operand(epilogue.right, false),
         params: &Params {
             m,
             n,

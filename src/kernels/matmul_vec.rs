@@ -46,7 +46,7 @@ pub fn launch(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Laun
         name: "matmul_vec",
         label: problem.label("matmul_vec"),
         prelude: String::new(),
-        modules: vec![right_operand(epilogue.computes_b, false)],
+        modules: right_operand(epilogue.right, false),
         params: &Params { m, n, k, a_stride, b_stride, a_row, a_k, b_k, b_col, col_tiles, tiles },
         groups,
         inputs: 2,

@@ -12,6 +12,7 @@ mod build;
 mod conv;
 pub mod conv_block;
 pub mod conv_depthwise;
+pub mod conv_depthwise_line;
 pub mod conv_direct;
 pub mod conv_filter_grad;
 pub mod conv_filter_grad_split;
@@ -31,6 +32,7 @@ pub mod rows;
 pub mod segment_reduce;
 pub mod sort_step;
 pub mod triangular_solve;
+mod variant;
 
 pub use access::{Access, Rows};
 pub use attention::{Attention, Strides, choose_attention, text as attention_text};
@@ -69,9 +71,40 @@ pub struct Epilogue {
     pub places: usize,
     /// Whether it reads the number of a loop's step.
     pub steps: bool,
-    /// Whether the text also has `fn element_b(i: u32) -> f32`, which gives the elements of a product's
-    /// right operand, or a convolution's filter, by their linear position. Its first operand then takes the place of that buffer.
-    pub computes_b: bool,
+    /// What the right operand of a product, or a convolution's filter, is in its buffer.
+    pub right: Right,
+}
+
+/// What the right operand of a product, or a convolution's filter, is in its buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// A word for each element.
+    Words,
+    /// Floats of 16 bits, two in a word.
+    Halves(HalfFormat),
+    /// Whatever the epilogue's text reads in `fn element_b(i: u32) -> f32`, which gives the elements by
+    /// their linear position. The text's first operand takes the place of the buffer.
+    Computed,
+}
+
+impl Right {
+    /// What it adds to the name of a problem, by which measurements are kept.
+    fn title(self) -> &'static str {
+        match self {
+            Right::Words => "",
+            Right::Halves(_) => " halves",
+            Right::Computed => " unpacking",
+        }
+    }
+}
+
+/// The formats of floats of 16 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HalfFormat {
+    /// IEEE 754's.
+    Float16,
+    /// The upper half of a float32.
+    BFloat16,
 }
 
 impl Epilogue {
@@ -83,7 +116,7 @@ impl Epilogue {
             params: Vec::new(),
             places: 1,
             steps: false,
-            computes_b: false,
+            right: Right::Words,
         }
     }
 

@@ -8,6 +8,7 @@ use crate::graph::ops::ReduceKind;
 use crate::graph::{NodeId, Op};
 use crate::kernels::expr::Expr;
 use crate::kernels::map::WORKGROUP;
+use crate::kernels::variant::pick;
 use crate::kernels::{Access, Launch, fold};
 use crate::program::region::Body;
 
@@ -16,6 +17,8 @@ pub(super) const RUN: usize = 256;
 
 /// Outputs of a workgroup where their elements are neighbours: a transaction of 32 bytes.
 const COLS: usize = 8;
+/// Fewer elements than this are not shared among invocations.
+const LONG: usize = 128;
 /// Invocations of each of them.
 const SLICES: usize = 32;
 
@@ -35,6 +38,25 @@ pub struct Reduction<'a> {
     pub contiguous: bool,
 }
 
+impl Reduction<'_> {
+    /// The kernels that can compute a sum or the like, the one for the adapter's kind first.
+    fn kernels(&self, caps: &Caps) -> Vec<&'static str> {
+        if self.len < LONG {
+            return vec!["reduce"];
+        }
+        let shared = if self.contiguous { "reduce_group" } else { "reduce_columns" };
+        // Several invocations for each output pay where there are few; barriers cost a software adapter
+        // more than they save.
+        let few = self.outputs < 16_384 && caps.kind != Kind::Software;
+        if few { vec![shared, "reduce"] } else { vec!["reduce", shared] }
+    }
+
+    fn name(&self) -> String {
+        let along = if self.contiguous { "rows" } else { "columns" };
+        format!("reduce {along} {}x{}", self.outputs, self.len)
+    }
+}
+
 /// The launch of a reduction, and the values it reads, in the order of their bindings; the output is
 /// bound last.
 pub fn launch(
@@ -46,22 +68,15 @@ pub fn launch(
     let lane = prologue.dtype().lane();
     let mut expr = Expr::new(access, 0, &[outputs as u32, len as u32]);
     expr.text(&format!("alias Acc = {};\n", lane.wgsl()));
-    let (kernel, result, prelude) = match reduction.op {
+    let (kernel, choice, result, prelude) = match reduction.op {
         Op::Reduce(op) => {
             expr.text(&combining(op.kind, prologue.dtype(), ""));
-            // Several invocations for each output pay where there are few; barriers cost a software
-            // adapter more than they save.
-            let few = outputs < 16_384 && len >= 128 && caps.kind != Kind::Software;
-            let kernel = match (few, reduction.contiguous) {
-                (false, _) => "reduce",
-                (true, true) => "reduce_group",
-                (true, false) => "reduce_columns",
-            };
-            (kernel, lane, format!("const RUN = {RUN}u;\n"))
+            let (kernel, choice) = pick(reduction.name(), reduction.kernels(caps), caps)?;
+            (kernel, choice, lane, format!("const RUN = {RUN}u;\n"))
         }
         Op::ArgReduce(op) => {
             expr.text(&winning(lane, op.max));
-            ("arg_reduce", Lane::I32, String::new())
+            ("arg_reduce", None, Lane::I32, String::new())
         }
         other => return Err(Error::Internal(format!("{} is no reduction", other.def().label()))),
     };
@@ -90,6 +105,7 @@ pub fn launch(
         first_output: operands.len(),
         outputs: access.places.len(),
         fills_workgroup_memory: each != WORKGROUP,
+        choice,
     };
     Ok((launch, operands))
 }

@@ -33,5 +33,6 @@ pub fn launch(
         first_output: 3,
         outputs: 1,
         fills_workgroup_memory: false,
+        choice: None,
     })
 }

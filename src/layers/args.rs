@@ -1,5 +1,6 @@
 //! The arguments of a call: tensors and constants, positional and by keyword.
 
+use crate::base::error::quote;
 use crate::base::{Error, Nested, Result};
 use crate::graph::Value;
 use crate::layers::config::Json;
@@ -181,11 +182,35 @@ impl<'g> Args<'g> {
         }
     }
 
-    /// The tensor of a keyword, when it is given.
-    pub fn tensor(&self, position: usize, keyword: &str) -> Option<Value<'g>> {
+    /// The tensor at a position or under its keyword, when one is given.
+    ///
+    /// # Errors
+    /// If something else is given.
+    pub fn tensor(&self, position: usize, keyword: &str) -> Result<Option<Value<'g>>> {
         match self.get(position, keyword) {
-            Some(Arg::Tensor(v)) => Some(*v),
-            _ => None,
+            None => Ok(None),
+            Some(Arg::Tensor(v)) => Ok(Some(*v)),
+            Some(other) => {
+                Err(Error::shape(format!("argument {keyword}"), other.kind(), "a tensor"))
+            }
+        }
+    }
+
+    /// The truth value at a position or under its keyword; false when none is given.
+    ///
+    /// # Errors
+    /// If something else is given: Python takes the truth of anything.
+    pub fn flag(&self, position: usize, keyword: &str) -> Result<bool> {
+        let other =
+            |found: String| Error::shape(format!("argument {keyword}"), found, "true or false");
+        match self.get(position, keyword) {
+            None => Ok(false),
+            Some(Arg::Plain(json)) => match (json.as_bool(), json.as_i64()) {
+                (Some(flag), _) => Ok(flag),
+                (None, Some(flag @ 0..=1)) => Ok(flag == 1),
+                _ => Err(other(quote(&json.to_string()))),
+            },
+            Some(arg) => Err(other(arg.kind().into())),
         }
     }
 }

@@ -266,6 +266,15 @@ impl<'a> Config<'a> {
         as_float(self.get(key)).ok_or_else(|| self.bad(key, "a number"))
     }
 
+    /// A share of a whole.
+    ///
+    /// # Errors
+    /// If the value is no number from 0 to 1.
+    pub fn share(&self, key: &str) -> Result<f64> {
+        let share = self.float(key).ok().filter(|share| (0.0..=1.0).contains(share));
+        share.ok_or_else(|| self.bad(key, "a number from 0 to 1"))
+    }
+
     /// A number, or `None` for null.
     ///
     /// # Errors

@@ -88,11 +88,16 @@ impl DTypePolicy {
 
     /// The policy of a serialized record; `None` if it is none.
     pub(super) fn from_record(record: &Json) -> Option<DTypePolicy> {
-        let config = record.get("config")?;
+        let config = record.get("config")?.as_object()?;
         let text = |key: &str| config.get(key).and_then(Json::as_str);
+        // A name that is missing stands for the default; one that is no text for nothing.
+        let name_or_default = |key: &str| match config.get(key) {
+            None | Some(Json::Null) => Some("float32"),
+            Some(name) => name.as_str(),
+        };
         match record.get("class_name")?.as_str()? {
             "DTypePolicy" | "FloatDTypePolicy" => {
-                DTypePolicy::from_name(text("name").unwrap_or("float32")).ok()
+                DTypePolicy::from_name(name_or_default("name")?).ok()
             }
             class @ ("QuantizedDTypePolicy"
             | "QuantizedFloat8DTypePolicy"
@@ -107,7 +112,7 @@ impl DTypePolicy {
                     }
                     (_, mode) => mode,
                 };
-                DTypePolicy::quantized(mode, text("source_name").unwrap_or("float32")).ok()
+                DTypePolicy::quantized(mode, name_or_default("source_name")?).ok()
             }
             _ => None,
         }

@@ -28,10 +28,11 @@ impl SeedGenerator {
             Json::Object(record) => record.get("config").and_then(|c| c.get("seed")),
             seed => Some(seed),
         };
+        let seed = seed.ok_or_else(|| config.bad("seed", "the record of a SeedGenerator"))?;
         let seed = match seed {
-            None | Some(Json::Null) => None,
+            Json::Null => None,
             // The low half, where a backend with wider seeds has written the file.
-            Some(seed) => {
+            seed => {
                 let bad = || config.bad("seed", "an integer or null");
                 Some(seed.as_i64().ok_or_else(bad)? as u32)
             }

@@ -5,4 +5,5 @@ pub mod architecture;
 pub mod formats;
 pub mod gradients;
 pub mod numerics;
+pub mod operation_gradients;
 pub mod performance;

@@ -7,6 +7,7 @@
 //! | `keraunos bench MODEL` | cold start, then latency, throughput, memory and the share of the best rates, for each device and batch size |
 //! | `keraunos bench --kernels` | the same for families of kernels at fixed sizes, as the plan chooses and fuses them |
 //! | `keraunos profile MODEL` | the time of each layer and each dispatch, by the device's own clock |
+//! | `keraunos tune MODEL` | every kernel that could compute a part of a model, on one adapter; the fastest are used from then on |
 //! | `cargo bench --bench kernels` | each variant of a contraction kernel against the best arithmetic and memory rates of the same adapter in the same run |
 //! | `cargo bench --bench models` | predictions per second of whole networks; with `KERAUNOS_PYTHON`, against Keras on JAX in the same run |
 //! | `cargo bench --bench startup` | whole processes to their first prediction, with cold and warm caches |
@@ -18,6 +19,22 @@
 //! medians with their spread; on a machine that does other work as well, the least time is the one to
 //! compare. What a plan consists of, dispatch by dispatch, is in
 //! [`PlanSummary`](crate::runtime::PlanSummary).
+//!
+//! # Tuned kernels
+//!
+//! Where several kernels can compute a contraction or a reduction, the kind of the adapter decides: a
+//! software adapter gets register blocks, a GPU tiles in workgroup memory. `keraunos tune` asks the
+//! adapter itself. For every problem of a model's plan (a kernel family and its extents) it runs each
+//! kernel with what is fused around it, refuses those that do not compute what the host computes, and
+//! keeps the times and the fastest in a table, by adapter, driver and checksum of the shaders. The usual
+//! kernel stays unless another one saves 5 %. [`Device::open`](crate::Device::open) takes the table of
+//! the user's cache folder; an application can ship its own by
+//! [`Tuning::load`](crate::runtime::Tuning::load) and [`Device::tuned`](crate::Device::tuned), commands
+//! take one by `--tuned`. A table decides which kernel runs and never what is computed: one of another
+//! adapter, driver or version is not used, nor a kernel that cannot compute the problem. The file's form
+//! is described at [`Tuning`](crate::runtime::Tuning). `keraunos tune --json` prints, as
+//! `keraunos-tune/1`, a list `problems`: `problem`, `layer`, `fastest` (null if no kernel is right) and
+//! `kernels`, each with `seconds`, or what is `wrong`, or why it `failed`.
 //!
 //! # The JSON of `keraunos bench`
 //!

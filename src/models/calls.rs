@@ -1,7 +1,7 @@
 //! The calls of a functional config: `inbound_nodes`, `input_layers`, `output_layers`.
 
 use crate::base::error::quote;
-use crate::base::{Error, Nested, Result};
+use crate::base::{DType, Error, Nested, Result};
 use crate::layers::config::Json;
 use crate::layers::{Arg, CallArgs};
 
@@ -79,6 +79,23 @@ fn legacy_call(json: &Json) -> Result<CallArgs<History>> {
     Ok(CallArgs { positional: vec![first], keyword })
 }
 
+/// What a record of a tensor says besides its history. Keras, too, looks at its form only: shape and
+/// dtype come from the layer that gives the tensor.
+fn check_tensor(config: &Json) -> Result<()> {
+    let is_extent = |extent: &Json| extent.is_null() || extent.is_u64();
+    match config.get("shape") {
+        None => {}
+        Some(Json::Array(extents)) if extents.iter().all(is_extent) => {}
+        Some(shape) => return Err(bad("the shape of a tensor is not a list of extents", shape)),
+    }
+    match config.get("dtype") {
+        None | Some(Json::Null) => Ok(()),
+        // `string` is no dtype of values that are computed with.
+        Some(Json::String(name)) if name == "string" || DType::from_name(name).is_ok() => Ok(()),
+        Some(dtype) => Err(bad("the dtype of a tensor is not one of Keras's", dtype)),
+    }
+}
+
 fn arg(json: &Json) -> Result<Arg<History>> {
     match json {
         Json::Array(items) => {
@@ -91,8 +108,8 @@ fn arg(json: &Json) -> Result<Arg<History>> {
             if json["class_name"] != "__keras_tensor__" {
                 return Ok(Arg::Plain(json.clone()));
             }
-            let history = &json["config"]["keras_history"];
-            History::parse(history).map(Arg::Tensor)
+            check_tensor(&json["config"])?;
+            History::parse(&json["config"]["keras_history"]).map(Arg::Tensor)
         }
         Json::Object(map) => {
             let items = map

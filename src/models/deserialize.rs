@@ -256,6 +256,15 @@ fn build_shape(record: &Json) -> Option<SymbolicShape> {
     shape.iter().map(extent).collect::<Option<_>>().map(SymbolicShape)
 }
 
+/// Whether this is a shape, or a structure of shapes.
+fn is_shape(json: &Json) -> bool {
+    match json {
+        Json::Array(items) => items.iter().all(is_shape),
+        Json::Object(items) => items.values().all(is_shape),
+        extent => extent.is_null() || extent.is_u64(),
+    }
+}
+
 fn is_layer_module(module: &str) -> bool {
     module == "keras.layers"
         || module.starts_with("keras.src.layers.")
@@ -278,14 +287,19 @@ impl<'a> Record<'a> {
             Some(_) => Err(bad(&format!("{key} that is not a string"))),
         };
         let config = json.get("config").and_then(Json::as_object);
+        let build = match json.get("build_config") {
+            None | Some(Json::Null) => None,
+            Some(Json::Object(build)) if build.get("input_shape").is_none_or(is_shape) => {
+                Some(build)
+            }
+            Some(_) => return Err(bad("a build_config that names no shape")),
+        };
         Ok(Record {
             class_name,
             module: text("module")?.unwrap_or(""),
             registered_name: text("registered_name")?,
             config: config.ok_or_else(|| bad("no config mapping"))?,
-            says_how_to_build: json["build_config"]
-                .as_object()
-                .is_some_and(|keys| !keys.is_empty()),
+            says_how_to_build: build.is_some_and(|keys| !keys.is_empty()),
         })
     }
 

@@ -135,7 +135,7 @@ impl Model {
     ) -> Result<Arc<Compiled>> {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = |p: &Plan| {
-            p.device.is(device) && p.passes == *passes && p.part == part && p.inputs == inputs
+            p.device.plans_as(device) && p.passes == *passes && p.part == part && p.inputs == inputs
         };
         if let Some(plan) = plans.0.iter().find(|p| fits(p)) {
             return Ok(plan.compiled.clone());

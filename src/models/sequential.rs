@@ -111,7 +111,7 @@ impl Sequential {
         let mut current = args.get(0, "inputs").and_then(Arg::nested).ok_or_else(|| {
             Error::shape(format!("model '{}'", quote(&self.base.name)), "no input", "one input")
         })?;
-        let mut masks = match args.tensor(1, "mask") {
+        let mut masks = match args.tensor(1, "mask")? {
             Some(mask) => vec![Some(mask)],
             None => masks.to_vec(),
         };

@@ -76,7 +76,8 @@ fn blank(c: &Call<'_, '_>, scores: Value<'_>) -> Result<usize> {
 
 /// ln(eᵃ + eᵇ).
 fn log_add<'g>(a: Value<'g>, b: Value<'g>) -> Value<'g> {
-    a.maximum(b) + (-(a - b).abs()).exp().unary("log1p")
+    // Of equal numbers each has half of the slope: a maximum would share its own.
+    a.binary("lt", b).select(b, a) + (-(a - b).abs()).exp().unary("log1p")
 }
 
 /// `phi` with the scores of its labels but the first added to by `more`, as logarithms.

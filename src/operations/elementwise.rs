@@ -29,8 +29,8 @@ operations! {
     Power(x1, x2) |c| number_binary(c, "pow");
     Maximum(x1, x2) |c| binary(c, "max");
     Minimum(x1, x2) |c| binary(c, "min");
-    Fmax(x1, x2) |c| prefer_number(c, "max");
-    Fmin(x1, x2) |c| prefer_number(c, "min");
+    Fmax(x1, x2) |c| prefer_number(c, "gt");
+    Fmin(x1, x2) |c| prefer_number(c, "lt");
     Arctan2(x1, x2) |c| float_binary(c, "atan2");
     Hypot(x1, x2) |c| {
         let (a, b) = c.float_pair()?;
@@ -117,10 +117,7 @@ operations! {
     Trunc(x) |c| floats_only(c, "trunc");
     Round(x) { decimals: 0 } |c| round(c);
     Sqrt(x) |c| float(c, "sqrt");
-    Cbrt(x) |c| {
-        let x = c.float(0)?;
-        Ok(x.unary("sign") * x.abs().binary("pow", x.like(1.0 / 3.0)))
-    };
+    Cbrt(x) |c| float(c, "cbrt");
     Exp(x) |c| float(c, "exp");
     Exp2(x) |c| Ok((c.float(0)? * std::f64::consts::LN_2).exp());
     Expm1(x) |c| float(c, "expm1");
@@ -205,13 +202,13 @@ fn logical<'g>(c: &Call<'_, 'g>, name: &'static str) -> Result<Value<'g>> {
 }
 
 /// The larger or smaller element, or the one that is not NaN.
-fn prefer_number<'g>(c: &Call<'_, 'g>, name: &'static str) -> Result<Value<'g>> {
+/// The first of two numbers where a comparison holds or the second is NaN, else the second: of equal
+/// ones it has the slope, as in JAX.
+fn prefer_number<'g>(c: &Call<'_, 'g>, comparison: &'static str) -> Result<Value<'g>> {
     let (a, b) = c.pair()?;
-    let y = a.binary(name, b);
-    if !a.dtype().is_float() {
-        return Ok(y);
-    }
-    Ok(a.unary("isnan").select(b, b.unary("isnan").select(a, y)))
+    let first = a.binary(comparison, b);
+    let first = if b.dtype().is_float() { first.binary("or", b.unary("isnan")) } else { first };
+    Ok(first.select(a, b))
 }
 
 fn float<'g>(c: &Call<'_, 'g>, name: &'static str) -> Result<Value<'g>> {
@@ -250,8 +247,8 @@ fn hypotenuse<'g>(a: Value<'g>, b: Value<'g>) -> Value<'g> {
 fn log_add_exp<'g>(a: Value<'g>, b: Value<'g>) -> Value<'g> {
     let high = a.maximum(b);
     let sum = high + (-(a - b).abs()).exp().unary("log1p");
-    // Equal infinities have no difference.
-    a.binary("eq", b).select(a + std::f64::consts::LN_2, sum)
+    // Equal infinities have no difference; of equal numbers each has half of the slope.
+    a.binary("eq", b).select(a * 0.5 + b * 0.5 + std::f64::consts::LN_2, sum)
 }
 
 fn is_close<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {

@@ -1,5 +1,6 @@
 //! `keras.ops.nn`, cross entropies.
 
+use crate::activations::softplus;
 use crate::base::{DType, Error, Result};
 use crate::graph::Value;
 use crate::operations::call::Call;
@@ -12,7 +13,7 @@ operations! {
     BinaryCrossentropy(target, output) { from_logits: false } |c| {
         let (target, output) = equal_shapes(c)?;
         let (yes, no) = if c.config.bool("from_logits")? {
-            (log_sigmoid(output), log_sigmoid(-output))
+            (-softplus(-output), -softplus(output))
         } else {
             let output = inside(output);
             (output.log(), (-output + 1.0).log())
@@ -57,10 +58,6 @@ fn equal_shapes<'g>(c: &Call<'_, 'g>) -> Result<(Value<'g>, Value<'g>)> {
 /// Probabilities kept off zero and one by Keras's fuzz factor.
 fn inside(p: Value<'_>) -> Value<'_> {
     p.maximum(p.like(KERAS_EPSILON)).minimum(p.like(1.0 - KERAS_EPSILON))
-}
-
-fn log_sigmoid(x: Value<'_>) -> Value<'_> {
-    x.minimum(x.like(0.0)) - (-x.abs()).exp().unary("log1p")
 }
 
 fn log_probability<'g>(c: &Call<'_, 'g>, output: Value<'g>, axis: usize) -> Result<Value<'g>> {

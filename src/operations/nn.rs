@@ -30,7 +30,7 @@ operations! {
         let x = c.value(0)?;
         Ok(activations::relu(x))
     };
-    Relu6(x) |c| Ok(activations::clip(c.value(0)?, 0.0, 6.0));
+    Relu6(x) |c| Ok(activations::relu6(c.value(0)?));
     LeakyRelu(x) { negative_slope: 0.2 } |c| {
         Ok(activations::leaky_relu(c.float(0)?, c.config.float("negative_slope")?))
     };

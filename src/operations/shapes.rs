@@ -3,6 +3,7 @@
 use crate::base::{DType, Error, Result, Shape};
 use crate::graph::Value;
 use crate::layers::config::Json;
+use crate::layers::imaging::Fill;
 use crate::operations::call::Call;
 use crate::operations::operations;
 use crate::operations::reductions::on_diagonal;
@@ -365,6 +366,9 @@ fn pad<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
             let extent = x.extent(axis);
             x.narrow(axis, if front { 0 } else { extent - 1 }, 1).repeat(axis, count)
         }),
+        "wrap" => folded(c, x, &widths, Fill::Wrap),
+        "reflect" if is_beyond(&x.shape(), &widths, 1) => folded(c, x, &widths, Fill::Mirror),
+        "symmetric" if is_beyond(&x.shape(), &widths, 0) => folded(c, x, &widths, Fill::Reflect),
         "reflect" => mirrored(c, x, &widths, |x, axis, count, front| {
             let extent = x.extent(axis);
             let start = if front { 1 } else { extent.wrapping_sub(count + 1) };
@@ -375,11 +379,43 @@ fn pad<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
             let start = if front { 0 } else { extent.wrapping_sub(count) };
             x.narrow(axis, start, count).reverse(&[axis])
         }),
+        "maximum" => mirrored(c, x, &widths, |x, axis, count, _| {
+            x.max(&[axis]).keep_axes(&x.shape(), &[axis]).repeat(axis, count)
+        }),
+        "minimum" => mirrored(c, x, &widths, |x, axis, count, _| {
+            x.min(&[axis]).keep_axes(&x.shape(), &[axis]).repeat(axis, count)
+        }),
         mode => Err(Error::Unsupported(format!(
-            "padding mode '{}'; supported are constant, edge, reflect and symmetric",
+            "padding mode '{}'; supported are constant, edge, reflect, symmetric, wrap, maximum and minimum",
             crate::base::error::quote(mode)
         ))),
     }
+}
+
+/// Whether a piece of an axis is too short for what is put beside it; `kept` elements are not in it.
+fn is_beyond(shape: &Shape, widths: &[(usize, usize)], kept: usize) -> bool {
+    widths.iter().zip(shape.iter()).any(|(&(low, high), &n)| low.max(high) + kept > n)
+}
+
+/// `x` continued beyond its ends, however far.
+fn folded<'g>(
+    c: &Call<'_, 'g>,
+    x: Value<'g>,
+    widths: &[(usize, usize)],
+    fill: Fill,
+) -> Result<Value<'g>> {
+    let padded = |y: Value<'g>, (axis, &(low, high)): (usize, &(usize, usize))| {
+        let extent = y.extent(axis);
+        match low + high {
+            0 => Ok(y),
+            _ if extent == 0 => Err(c.bad(0, "elements along the axes that are padded")),
+            more => {
+                let index = y.graph().iota([extent.saturating_add(more)], 0) - low as f64;
+                Ok(y.gather(fill.fix(index, extent), axis))
+            }
+        }
+    };
+    widths.iter().enumerate().try_fold(x, padded)
 }
 
 /// `x` with pieces of itself in front of and behind each axis.

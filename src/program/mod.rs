@@ -5,6 +5,7 @@
 //! gives regions their buffers. Inference and training differ only in what was traced.
 
 pub mod cost;
+mod extract;
 mod loop_plan;
 pub mod pass;
 mod print;

@@ -70,8 +70,15 @@ pub fn get(identifier: &Json, owner: &str) -> Result<Option<Arc<dyn Regularizer>
         Json::Null => return Ok(None),
         Json::String(name) => (name.as_str(), "", Map::new()),
         record => {
-            let config = record.get("config").and_then(Json::as_object).cloned();
-            (text("class_name"), text("module"), config.unwrap_or_default())
+            let config = record.get("config").filter(|config| !config.is_null());
+            let given = config.map_or(Some(Map::new()), |config| config.as_object().cloned());
+            let given = given.ok_or_else(|| Error::Config {
+                owner: owner.into(),
+                key: "config".into(),
+                found: quote(&record["config"].to_string()),
+                expected: "a mapping".into(),
+            })?;
+            (text("class_name"), text("module"), given)
         }
     };
     let ours = module.is_empty() || module == "keras" || module.starts_with("keras.");

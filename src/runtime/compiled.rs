@@ -204,7 +204,7 @@ impl Compiled {
 
 /// What regions are made for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Target {
+pub enum Target {
     /// Interprets regions: a value that is computed twice costs more than one that is stored.
     Host,
     Device(Kind),
@@ -216,7 +216,8 @@ fn least_scores(kind: Kind) -> usize {
     if kind == Kind::Software { 16 << 20 } else { 0 }
 }
 
-fn summarize(
+/// The regions of an optimised program, their buffers, and both for people to read.
+pub fn summarize(
     program: &Program,
     options: &Options,
     target: Target,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::base::{Error, Result};
 use crate::gpu::{Choice, Gpu};
+use crate::runtime::Tuning;
 use crate::runtime::host;
 use crate::runtime::placement::Placement;
 use crate::tensor::Variable;
@@ -21,7 +22,7 @@ pub enum Device {
 pub const ENVIRONMENT: &str = "KERAUNOS_DEVICE";
 
 impl Device {
-    /// The device of a name:
+    /// The device of a name, with the kernels that [`Tuning`] has kept for it:
     ///
     /// | name | device |
     /// | --- | --- |
@@ -36,15 +37,38 @@ impl Device {
     pub fn open(name: &str) -> Result<Device> {
         match name {
             "host" => Ok(Device::Host),
-            "gpu" => Gpu::open(&Choice::AnyGpu).map(Device::Gpu),
+            "gpu" => Gpu::open(&Choice::AnyGpu).map(Device::tuned_before),
             "auto" => match Gpu::open(&Choice::BestGpu) {
-                Ok(gpu) => Ok(Device::Gpu(gpu)),
+                Ok(gpu) => Ok(Device::tuned_before(gpu)),
                 Err(reason) => {
                     log::info!("computing on the host: {reason}");
                     Ok(Device::Host)
                 }
             },
-            _ => Gpu::open(&Choice::Named(name.into())).map(Device::Gpu),
+            _ => Gpu::open(&Choice::Named(name.into())).map(Device::tuned_before),
+        }
+    }
+
+    /// A GPU, with what `keraunos tune` has found out about it on this machine.
+    fn tuned_before(gpu: Gpu) -> Device {
+        let device = Device::Gpu(gpu);
+        match Tuning::cached().filter(|tuning| tuning.mismatch(&device).is_none()) {
+            Some(tuning) => device.tuned(&tuning),
+            None => device,
+        }
+    }
+
+    /// The device with the kernels that a table has for it, instead of those it had; without any for
+    /// what the table does not have. Plans that were made before keep their kernels.
+    ///
+    /// [`Device::open`] does so with the table in the cache folder, where there is one.
+    pub fn tuned(&self, tuning: &Tuning) -> Device {
+        if let Some(reason) = tuning.mismatch(self) {
+            log::warn!("a table of tuned kernels is of no use here: {reason}");
+        }
+        match self {
+            Device::Gpu(gpu) => Device::Gpu(gpu.with_choices(tuning.choices(self))),
+            Device::Host => Device::Host,
         }
     }
 
@@ -71,6 +95,15 @@ impl Device {
         match self {
             Device::Gpu(gpu) => Placement::new(gpu, variables)?.stream(),
             Device::Host => host::place(variables),
+        }
+    }
+
+    /// Whether a plan for one device is what the other would make: they share buffers and choose the same
+    /// kernels.
+    pub fn plans_as(&self, other: &Device) -> bool {
+        match (self, other) {
+            (Device::Gpu(a), Device::Gpu(b)) => a.is(b) && a.caps().choices == b.caps().choices,
+            _ => self.is(other),
         }
     }
 

@@ -54,10 +54,13 @@ struct HostResident(Arc<HostValue>);
 
 impl Source for HostResident {
     fn spec(&self) -> &Spec {
-        &self.0.spec
+        self.0.stored().map_or_else(|| &self.0.spec, Tensor::spec)
     }
 
     fn read(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
+        if let Some(stored) = self.0.stored() {
+            return stored.read(offset, buf);
+        }
         let size = self.0.spec.dtype.size();
         let (first, last) = (offset / size, (offset + buf.len()).div_ceil(size));
         let words = self.0.word_bytes();
@@ -110,15 +113,18 @@ pub fn place(variables: &[&Variable]) -> Result<()> {
     missing.dedup_by_key(|variable| variable.id());
     let read = |variable: &&Variable| {
         let source = variable.source();
-        let array = Array::read(source.as_ref()).at(|| title(variable))?;
-        Ok((source, array))
+        let value = match variable.spec().dtype.is_narrow() {
+            true => Tensor::read_from(source.as_ref()).and_then(HostValue::of_stored),
+            false => Array::read(source.as_ref()).map(HostValue::new),
+        };
+        Ok((source, value.at(|| title(variable))?))
     };
     let read: Vec<_> = missing.par_iter().map(read).collect::<Result<_>>()?;
     for (variable, (source, _)) in missing.iter().zip(&read) {
         source.check().at(|| title(variable))?;
     }
-    for (variable, (_, array)) in missing.iter().zip(read) {
-        variable.set_resident(Arc::new(HostResident(Arc::new(HostValue::new(array)))));
+    for (variable, (_, value)) in missing.iter().zip(read) {
+        variable.set_resident(Arc::new(HostResident(Arc::new(value))));
     }
     Ok(())
 }
@@ -298,7 +304,7 @@ impl HostPlan {
             values[stored].as_deref().ok_or_else(missing)
         };
         let operands = |ids: &[NodeId]| -> Result<Vec<Operand<'_>>> {
-            ids.iter().map(|&id| value(id).map(|v| Operand::new(v))).collect()
+            ids.iter().map(|&id| value(id).map(HostValue::operand)).collect()
         };
         let spec = program.nodes[region.root].spec.clone();
         let own = operands(&region.body.operands)?;

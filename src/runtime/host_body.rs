@@ -10,8 +10,9 @@ use crate::graph::ops::{BinaryRow, UnaryRow, threefry};
 use crate::program::region::{Body, Inst};
 use crate::program::view::Affine;
 use crate::runtime::host_math;
+use crate::runtime::host_narrow::Narrow;
 use crate::tensor::convert::{bits_of, round_f32, word_of};
-use crate::tensor::{Array, Words};
+use crate::tensor::{Array, Tensor, Words};
 
 /// Elements computed at once: a register fits the first-level cache.
 pub const RUN: usize = 512;
@@ -19,13 +20,28 @@ pub const RUN: usize = 512;
 /// Elements that one task computes.
 pub const TASK: usize = 16 << 10;
 
-/// The words of a stored value.
+/// The elements of a stored value.
 #[derive(Clone, Copy)]
-pub struct Operand<'a>(&'a [u32]);
+pub enum Operand<'a> {
+    Words(&'a [u32]),
+    Narrow(Narrow<'a>),
+}
 
 impl<'a> Operand<'a> {
     pub fn new(array: &'a Array) -> Operand<'a> {
-        Operand(bits(&array.words))
+        Operand::Words(bits(&array.words))
+    }
+
+    /// The elements of a tensor whose dtype is narrow.
+    pub fn narrow(stored: &'a Tensor) -> Operand<'a> {
+        Operand::Narrow(Narrow::of(stored))
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Operand::Words(words) => words.len(),
+            Operand::Narrow(narrow) => narrow.len(),
+        }
     }
 }
 
@@ -264,11 +280,11 @@ impl<'a> Machine<'a> {
                 round(*dtype, out);
             }
             Inst::Load { operand, at, .. } => {
-                let data = self.operands[*operand].0;
+                let data = self.operands[*operand];
                 self.lines(at, len, |line, first, step| load(data, first, step, &mut out[line]));
             }
             Inst::Gather { operand, at, index, extent, stride, .. } => {
-                let data = self.operands[*operand].0;
+                let data = self.operands[*operand];
                 let unsigned = self.body.code[*index].dtype().lane() == Lane::U32;
                 let index = register(*index);
                 self.lines(at, len, |line, first, step| {
@@ -342,33 +358,34 @@ fn repeats_lines(inst: &Inst) -> bool {
 
 /// An element of a stored value; any number for a position outside it, which what surrounds the
 /// access discards.
-fn element(data: &[u32], i: i64) -> u32 {
-    usize::try_from(i).ok().and_then(|i| data.get(i)).copied().unwrap_or(0)
+fn element(data: Operand<'_>, i: i64) -> u32 {
+    let Ok(i) = usize::try_from(i) else { return 0 };
+    match data {
+        Operand::Words(words) => words.get(i).copied().unwrap_or(0),
+        Operand::Narrow(narrow) => narrow.element(i),
+    }
 }
 
 /// Elements of a stored value. Positions outside it are those a surrounding pad discards.
-fn load(data: &[u32], first: i64, step: i64, out: &mut [u32]) {
+fn load(data: Operand<'_>, first: i64, step: i64, out: &mut [u32]) {
     let last = first + (out.len() as i64 - 1) * step;
     let inside = |i: i64| i >= 0 && (i as usize) < data.len();
-    if !inside(first) || !inside(last) {
-        for (j, out) in out.iter_mut().enumerate() {
-            let i = first + j as i64 * step;
-            *out = element(data, i);
-        }
-        return;
-    }
-    match step {
-        0 => out.fill(data[first as usize]),
-        1 => out.copy_from_slice(&data[first as usize..=last as usize]),
-        2.. => {
-            let data = data[first as usize..].iter().step_by(step as usize);
-            out.iter_mut().zip(data).for_each(|(out, &x)| *out = x);
-        }
-        _ => {
-            for (j, out) in out.iter_mut().enumerate() {
-                *out = data[(first + j as i64 * step) as usize];
+    if inside(first) && inside(last) {
+        match (data, step) {
+            (_, 0) => return out.fill(element(data, first)),
+            (Operand::Words(data), 1) => {
+                return out.copy_from_slice(&data[first as usize..=last as usize]);
             }
+            (Operand::Narrow(data), 1) => return data.load(first as usize, out),
+            (Operand::Words(data), 2..) => {
+                let data = data[first as usize..].iter().step_by(step as usize);
+                return out.iter_mut().zip(data).for_each(|(out, &x)| *out = x);
+            }
+            _ => {}
         }
+    }
+    for (j, out) in out.iter_mut().enumerate() {
+        *out = element(data, first + j as i64 * step);
     }
 }
 

@@ -2,11 +2,15 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rayon::prelude::*;
 
 use crate::base::{Result, Spec};
+use crate::runtime::host_body::{Operand, TASK};
+use crate::runtime::host_narrow::Narrow;
 use crate::runtime::host_strips::{Layout, Strips};
-use crate::tensor::{Array, Words};
+use crate::tensor::{Array, Tensor, Words};
 
 /// Words from which on memory is kept for later values.
 const KEPT: usize = 1 << 10;
@@ -34,11 +38,19 @@ impl Drop for Room {
     }
 }
 
-/// An array, and how products have packed it: where there is room for it, a weight is packed once, not
+/// A value, and how products have packed it: where there is room for it, a weight is packed once, not
 /// for every run.
 pub struct HostValue {
-    array: Array,
+    form: Form,
     packed: Mutex<Vec<(Arc<Strips>, Room)>>,
+}
+
+/// How the elements of a value are held.
+enum Form {
+    Words(Array),
+    /// A narrow weight, as its file has it: code of regions and products read it so. Whatever else reads
+    /// it makes an array of it, once.
+    Narrow(Tensor, OnceLock<Array>),
 }
 
 /// A packed operand in use. Its memory is the next value's if nobody keeps it.
@@ -53,7 +65,34 @@ pub struct Memory(Mutex<Vec<Vec<u32>>>);
 
 impl HostValue {
     pub fn new(array: Array) -> HostValue {
-        HostValue { array, packed: Mutex::default() }
+        HostValue { form: Form::Words(array), packed: Mutex::default() }
+    }
+
+    /// A weight as stored; an array, where its dtype is not narrow.
+    ///
+    /// # Errors
+    /// [`Error::DType`](crate::base::Error::DType) for 64-bit integers that do not fit a word.
+    pub fn of_stored(stored: Tensor) -> Result<HostValue> {
+        if !stored.dtype().is_narrow() {
+            return Ok(HostValue::new(stored.to_array()?));
+        }
+        Ok(HostValue { form: Form::Narrow(stored, OnceLock::new()), packed: Mutex::default() })
+    }
+
+    /// The elements as stored, where they are held so.
+    pub fn stored(&self) -> Option<&Tensor> {
+        match &self.form {
+            Form::Words(_) => None,
+            Form::Narrow(stored, _) => Some(stored),
+        }
+    }
+
+    /// The elements for code to read.
+    pub fn operand(&self) -> Operand<'_> {
+        match self.stored() {
+            Some(stored) => Operand::narrow(stored),
+            None => Operand::new(self),
+        }
     }
 
     /// The matrices in it, as products read their right operand.
@@ -66,7 +105,7 @@ impl HostValue {
             return Ok(packed(known));
         }
         let words = bytemuck::allocation::cast_vec(memory.take(Strips::words(&layout)));
-        let strips = Arc::new(Strips::pack(self.array.as_f32(), layout, words)?);
+        let strips = Arc::new(self.pack(layout, words, memory)?);
         if let Some(known) = self.known(&layout) {
             return Ok(packed(known));
         }
@@ -77,11 +116,24 @@ impl HostValue {
         Ok(packed(strips))
     }
 
+    /// Packs the value into memory for it; a narrow one is in words meanwhile only.
+    fn pack(&self, layout: Layout, words: Vec<f32>, memory: &Memory) -> Result<Strips> {
+        let Some(stored) = self.stored() else {
+            return Strips::pack(self.as_f32(), layout, words);
+        };
+        let mut array = memory.take(stored.len());
+        widen(stored, &mut array);
+        let strips = Strips::pack(bytemuck::cast_slice(&array), layout, words);
+        memory.keep(array);
+        strips
+    }
+
     /// The value without its array, if there is room for how it was packed; gives the other memory back.
     pub fn packed_only(mut self, memory: &Memory) -> Option<HostValue> {
-        let spec = self.array.spec.clone();
-        let words = std::mem::replace(&mut self.array.words, Words::zeros(spec.dtype.lane(), 0));
-        memory.keep(words.into_bits());
+        if let Form::Words(array) = &mut self.form {
+            let none = Words::zeros(array.spec.dtype.lane(), 0);
+            memory.keep(std::mem::replace(&mut array.words, none).into_bits());
+        }
         let packed = self.packed.get_mut().unwrap_or_else(PoisonError::into_inner);
         (!packed.is_empty()).then_some(self)
     }
@@ -113,8 +165,22 @@ impl Deref for HostValue {
     type Target = Array;
 
     fn deref(&self) -> &Array {
-        &self.array
+        match &self.form {
+            Form::Words(array) => array,
+            Form::Narrow(stored, array) => array.get_or_init(|| {
+                let mut words = vec![0; stored.len()];
+                widen(stored, &mut words);
+                let spec = stored.spec().clone();
+                Array { words: Words::from_bits(spec.dtype.lane(), words), spec }
+            }),
+        }
     }
+}
+
+/// The words of a narrow tensor, by all cores.
+fn widen(stored: &Tensor, words: &mut [u32]) {
+    let tasks = words.par_chunks_mut(TASK).enumerate();
+    tasks.for_each(|(task, words)| Narrow::of(stored).load(task * TASK, words));
 }
 
 impl Memory {
@@ -146,7 +212,9 @@ impl Memory {
     /// Takes a value's memory back, if nobody else has the value.
     pub fn give(&self, value: Arc<HostValue>) {
         let Some(value) = Arc::into_inner(value) else { return };
-        self.keep(value.array.words.into_bits());
+        if let Form::Words(array) = value.form {
+            self.keep(array.words.into_bits());
+        }
         let packed = value.packed.into_inner().unwrap_or_else(PoisonError::into_inner);
         packed.into_iter().for_each(|(mut strips, _)| self.reclaim(&mut strips));
     }
@@ -169,7 +237,6 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor::Tensor;
 
     fn value() -> HostValue {
         let words: Vec<f32> = (0..4096).map(|i| i as f32).collect();

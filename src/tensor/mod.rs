@@ -106,10 +106,20 @@ impl Tensor {
     /// # Errors
     /// Those of the source.
     pub fn from_source(source: &dyn Source) -> Result<Tensor> {
+        let tensor = Tensor::read_from(source)?;
+        source.check()?;
+        Ok(tensor)
+    }
+
+    /// All bytes of a source, read into host memory. Whether they can be believed is what
+    /// [`Source::check`] then says.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub fn read_from(source: &dyn Source) -> Result<Tensor> {
         let mut bytes = vec![0; source.spec().bytes()];
         let pieces = bytes.chunks_mut(PIECE).enumerate();
         pieces.into_iter().try_for_each(|(i, piece)| source.read(i * PIECE, piece))?;
-        source.check()?;
         Tensor::from_bytes(source.spec().clone(), bytes)
     }
 

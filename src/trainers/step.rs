@@ -120,7 +120,8 @@ impl Training {
         training: bool,
         device: &Device,
     ) -> Result<Arc<Compiled>> {
-        let fits = |p: &StepPlan| p.training == training && p.specs == specs && p.device.is(device);
+        let fits =
+            |p: &StepPlan| p.training == training && p.specs == specs && p.device.plans_as(device);
         if let Some(plan) = self.plans.iter().find(|p| fits(p)) {
             return Ok(plan.compiled.clone());
         }
@@ -163,7 +164,7 @@ impl Training {
     /// Reads the metrics.
     pub fn results(&mut self, device: &Device) -> Result<Logs> {
         let Some(objectives) = &self.objectives else { return Ok(Logs::new()) };
-        if !self.results.as_ref().is_some_and(|r| r.device.is(device)) {
+        if !self.results.as_ref().is_some_and(|r| r.device.plans_as(device)) {
             let graph = Graph::new();
             let results = objectives.results(&graph)?;
             let (names, ids): (Vec<String>, Vec<_>) =

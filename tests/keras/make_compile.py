@@ -45,7 +45,7 @@ CASES = {
         {"loss": ["mse", "mae"], "loss_weights": [0.5, 2.0]},
         {"loss": "mse", "loss_weights": [2.0]},
         {"loss": [None, "mae"]},
-        {"loss": keras.losses.CategoricalFocalCrossentropy(alpha=[0.2, 0.7])},
+        {"loss": keras.losses.CategoricalFocalCrossentropy([0.2, 0.7], from_logits=True)},
         {**LOSS, "metrics": [["mae", None, "mse"]]},
         {**LOSS, "metrics": {"zz": ["mae"]}},
         {**LOSS, "metrics": ["mae"], "weighted_metrics": ["mae", ["mae"]]},

@@ -1,6 +1,6 @@
-"""Records gradients of layers as JAX computes them: make_gradients.py OUTDIR [CASE ...]
+"""Records gradients as JAX computes them: make_gradients.py OUTDIR [CASE ...]
 
-For every case of `gradient_cases.py` it writes `N.keras` and `N.npz` with inputs `x0`, ..., factors
+For every case of `gradient_cases.py`, which are of layers, and of `gradient_operations.py` it writes `N.keras` and `N.npz` with inputs `x0`, ..., factors
 of the outputs `f0`, ..., and the gradients of the sum of the outputs times the factors with respect
 to floating-point inputs, `dx0`, ..., and to trainable weights, `dw0`, ...; and `manifest.json`.
 """
@@ -10,13 +10,15 @@ import json
 import os
 
 import common
+import gradient_cases
+import gradient_operations
 import jax
 import keras
 import numpy as np
-from gradient_cases import CASES
 from keras import tree
 
-BATCH = 3
+BATCH = gradient_operations.BATCH
+CASES = gradient_cases.CASES | gradient_operations.CASES
 
 
 def record(name, path):
@@ -28,9 +30,15 @@ def record(name, path):
     training = name.endswith(":training")
     shapes = [(BATCH, *leaf.shape[1:]) for leaf in model.inputs]
     inputs = [rng.normal(0.0, 1.0, shape).astype("float32") for shape in shapes]
+    if name.endswith(":kinks"):
+        inputs = [np.round(2 * x) / 2 for x in inputs]
     whole = [i for i, leaf in enumerate(model.inputs) if "float" not in leaf.dtype]
     for i in whole:
         inputs[i] = rng.integers(0, 9, shapes[i]).astype(model.inputs[i].dtype)
+    if name in gradient_operations.CASES:
+        made = {type(operation).__name__ for operation in model.operations}
+        if name.removeprefix("ops.").split(":")[0] not in made:
+            raise ValueError(f"{name}: the model holds {made}")
     trainable = [v.value for v in model.trainable_variables]
     others = [v.value for v in model.non_trainable_variables]
     floats = [x for i, x in enumerate(inputs) if i not in whole]
@@ -45,7 +53,8 @@ def record(name, path):
     factors = [rng.normal(0.0, 1.0, shape).astype("float32") for shape in shapes]
 
     def total(weights, floats):
-        return sum(keras.ops.sum(y * f) for y, f in zip(outputs(weights, floats), factors))
+        found = outputs(weights, floats)
+        return sum(keras.ops.sum(y.astype("float32") * f) for y, f in zip(found, factors))
 
     gradients = jax.jit(jax.grad(total, argnums=(0, 1)))
     of_weights, of_inputs = gradients(trainable, floats)

@@ -110,7 +110,7 @@ def unary():
         "neg": (jnp.negative, plain), "abs": (jnp.abs, np.where(np.abs(plain) < 0.1, 0.3, plain).astype(np.float32)), "sign": (jnp.sign, plain),
         "floor": (jnp.floor, steps), "ceil": (jnp.ceil, steps), "round": (jnp.round, steps),
         "trunc": (jnp.trunc, steps), "sqrt": (jnp.sqrt, positive),
-        "rsqrt": (lambda x: 1 / jnp.sqrt(x), positive), "recip": (lambda x: 1 / x, positive),
+        "cbrt": (jnp.cbrt, -above), "rsqrt": (lambda x: 1 / jnp.sqrt(x), positive), "recip": (lambda x: 1 / x, positive),
         "exp": (jnp.exp, plain), "expm1": (jnp.expm1, plain), "log": (jnp.log, positive),
         "log1p": (jnp.log1p, inner), "sin": (jnp.sin, plain), "cos": (jnp.cos, plain),
         "tan": (jnp.tan, inner), "asin": (jnp.arcsin, inner), "acos": (jnp.arccos, inner),

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::base::{Error, Result};
+use crate::cli::device::tuned;
 use crate::cli::failure::Outcome;
 use crate::cli::text;
 use crate::gpu;
@@ -47,16 +48,20 @@ pub struct Args {
     /// Seconds of counted runs for each line
     #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
+    /// Choose kernels by a table that `keraunos tune` has written, instead of the one that it keeps in the
+    /// user's cache folder
+    #[arg(long, value_name = "F")]
+    tuned: Option<PathBuf>,
     /// Write what was measured as JSON to a file too; the manual's chapter on performance describes it
     #[arg(long, value_name = "F")]
     json: Option<PathBuf>,
 }
 
-fn positive(text: &str) -> Result<usize, String> {
+pub fn positive(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&n| n > 0).ok_or("expected a whole number from 1 on".into())
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub fn seconds(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|s| (0.0..=3600.0).contains(s));
     number.ok_or("expected a number from 0 to 3600".into())
 }
@@ -65,7 +70,7 @@ impl Args {
     pub fn run(&self, out: &mut dyn Write) -> Outcome {
         let mut report = Report::new(self.model.as_deref());
         for name in self.devices() {
-            let device = Device::open(&name)?;
+            let device = self.open(&name)?;
             let rates = Rates::measure(&device)?;
             report.device(&device, rates);
             writeln!(out, "{}", report.heading())?;
@@ -97,17 +102,26 @@ impl Args {
         names.into_iter().flat_map(expand).collect()
     }
 
+    /// The device of a name, with the table of kernels that was asked for.
+    fn open(&self, name: &str) -> Result<Device> {
+        let device = Device::open(name)?;
+        match &self.tuned {
+            Some(table) => tuned(&device, table),
+            None => Ok(device),
+        }
+    }
+
     fn measure(&self, device: &str, rates: Rates) -> Result<Vec<Measured>> {
         let span = Duration::from_secs_f64(self.seconds);
         let Some(path) = &self.model else {
-            return kernels::measure(&Device::open(device)?, rates, span);
+            return kernels::measure(&self.open(device)?, rates, span);
         };
         let mut lines = Vec::new();
         for &batch in &self.batch {
             text::line(&format!("batch {batch} on {device}"));
             let subject =
                 model::Subject { path, batch, extent: self.extent, train: self.train, span };
-            lines.push(subject.measure(device, rates)?);
+            lines.push(subject.measure(&|| self.open(device), rates)?);
         }
         Ok(lines)
     }

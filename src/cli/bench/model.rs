@@ -26,8 +26,8 @@ pub struct Subject<'a> {
 
 impl Subject<'_> {
     /// Opens the device, loads the model, runs it once, then again and again.
-    pub fn measure(&self, device: &str, rates: Rates) -> Result<Measured> {
-        let (open, device) = timed(|| Device::open(device))?;
+    pub fn measure(&self, open: &dyn Fn() -> Result<Device>, rates: Rates) -> Result<Measured> {
+        let (open, device) = timed(open)?;
         let (load, mut model) = timed(|| load_model_with(self.path, &loading::options()))?;
         let data = self.data(&model).at(|| self.path.display().to_string())?;
         let (first, ()) = timed(|| self.run(&mut model, &data, &device))?;

@@ -66,6 +66,7 @@ pub const UNARY: &[UnaryRow] = &[
     row("trunc", Float, "trunc(x)", f64::trunc, |_, _, _| None),
     row("sqrt", Float, "safe_sqrt(x)", f64::sqrt, |g, _, y| Some(g * 0.5 / y)),
     row("rsqrt", Float, "safe_rsqrt(x)", |x| 1.0 / x.sqrt(), |g, x, y| Some(g * y * -0.5 / x)),
+    row("cbrt", Float, "safe_cbrt(x)", f64::cbrt, |g, _, y| Some(g / (y * y) / 3.0)),
     row("recip", Float, "1.0 / x", f64::recip, |g, _, y| Some(-(g * y * y))),
     row("exp", Float, "safe_exp(x)", f64::exp, |g, _, y| Some(g * y)),
     row("expm1", Float, "safe_expm1(x)", f64::exp_m1, |g, _, y| Some(g * (y + 1.0))),

@@ -3,6 +3,7 @@
 //!
 //! Output shape = input shape.
 
+use crate::activations;
 use crate::base::Result;
 use crate::builder;
 use crate::graph::Value;
@@ -50,14 +51,24 @@ impl Rectifier {
     }
 
     pub fn apply(self, x: Value<'_>) -> Value<'_> {
-        let above = self.max_value.map_or(x, |max| x.minimum(x.scalar_like(max)));
-        let below = match self.negative_slope {
-            0.0 => x.like(0.0),
-            slope => (x - self.threshold) * slope,
+        if self.max_value.is_none() && self.threshold == 0.0 && self.negative_slope != 0.0 {
+            return activations::leaky_relu(x, self.negative_slope);
+        }
+        let above = self.positive_part(x);
+        match self.negative_slope {
+            0.0 => above,
+            slope => above - activations::relu(-x + self.threshold) * slope,
+        }
+    }
+
+    /// What of `x` is above the threshold, up to the upper bound: of the functions by which Keras has
+    /// it, so that slopes at the bounds are Keras's, and what becomes of NaN.
+    fn positive_part(self, x: Value<'_>) -> Value<'_> {
+        let positive = match (self.threshold, self.max_value) {
+            (0.0, Some(6.0)) => return activations::relu6(x),
+            (0.0, _) => activations::relu(x),
+            (t, _) => x.binary("gt", x.like(t)).select(x, x.like(0.0)),
         };
-        let threshold = x.like(self.threshold);
-        // At the threshold itself both branches are zero unless it is raised; NaN stays.
-        let test = if self.threshold == 0.0 { "lt" } else { "le" };
-        x.binary(test, threshold).select(below, above)
+        self.max_value.map_or(positive, |max| activations::clip(positive, 0.0, max))
     }
 }

@@ -24,7 +24,7 @@ impl Softmax {
             let x = args.input()?;
             let axes: Vec<usize> =
                 axes.iter().map(|&axis| x.shape().axis(axis)).collect::<Result<_>>()?;
-            let Some(mask) = args.tensor(1, "mask") else { return Ok(x.softmax(&axes)) };
+            let Some(mask) = args.tensor(1, "mask")? else { return Ok(x.softmax(&axes)) };
             let mask = match mask.dtype() {
                 DType::Bool => mask,
                 dtype if dtype.is_float() => mask.binary("gt", mask.scalar_like(0.5)),

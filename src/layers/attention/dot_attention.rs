@@ -11,7 +11,7 @@
 //! Inputs [query (batch, T, dim), value (batch, S, dim), key (batch, S, dim)] → output (batch, T, dim);
 //! with return_attention_scores also scores (batch, T, S). The mask is a list, of query and value.
 
-use super::scores::{distance, flag};
+use super::scores::distance;
 use crate::base::{DType, Error, Nested, Result};
 use crate::builder;
 use crate::graph::Value;
@@ -189,7 +189,7 @@ impl Layer for AttentionLayer {
         let scores = self.scores(cx, query, key)?;
         let [query_mask, value_mask] = masks(args)?;
         let value_mask = value_mask.map(|mask| widened(mask, 1));
-        let causal = flag(args, 4, "use_causal_mask").then(|| {
+        let causal = args.flag(4, "use_causal_mask")?.then(|| {
             let rank = scores.rank();
             let extent = |back: usize| scores.extent(rank.saturating_sub(back));
             let apart = distance(scores, extent(2), extent(1));
@@ -204,7 +204,7 @@ impl Layer for AttentionLayer {
         let output = matmul(shares, value)?;
         let output =
             query_mask.map_or(output, |mask| widened(mask, 0).select(output, output.like(0.0)));
-        if flag(args, 3, "return_attention_scores") {
+        if args.flag(3, "return_attention_scores")? {
             return Ok(Nested::List(vec![Nested::Leaf(output), Nested::Leaf(shares)]));
         }
         Ok(output.into())

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::scores::{all_of, distance, flag, mask_at, masked_softmax};
+use super::scores::{all_of, distance, mask_at, masked_softmax};
 use crate::base::{DType, Error, Nested, Result, SymbolicShape};
 use crate::graph::Value;
 use crate::graph::einsum::einsum;
@@ -102,7 +102,7 @@ impl Heads {
             base: LayerBase::new(class_name, config)?,
             names,
             extents,
-            dropout: config.float("dropout")?,
+            dropout: config.share("dropout")?,
             seed_generator: SeedGenerator::from_config(config)?,
             use_bias: config.bool("use_bias")?,
             use_gate: config.bool("use_gate")?,
@@ -198,11 +198,11 @@ impl Heads {
         query_mask: Option<Value<'g>>,
     ) -> Result<Option<Value<'g>>> {
         let given = |position: usize, name: &str, axis: usize| {
-            args.tensor(position, name).map(|mask| mask_at(mask, axis)).transpose()
+            args.tensor(position, name)?.map(|mask| mask_at(mask, axis)).transpose()
         };
         let steps = |x: Value<'g>| x.shape().get(1).copied().unwrap_or(1);
         let apart = || distance(query, steps(query), steps(value));
-        let causal = flag(args, 8, "use_causal_mask").then(|| {
+        let causal = args.flag(8, "use_causal_mask")?.then(|| {
             let apart = apart();
             apart.binary("ge", apart.like(0.0))
         });
@@ -211,7 +211,7 @@ impl Heads {
             apart.binary("lt", apart.like(window as f64))
         });
         Ok(all_of([
-            args.tensor(6, "attention_mask").map(|mask| mask.cast(DType::Bool)),
+            args.tensor(6, "attention_mask")?.map(|mask| mask.cast(DType::Bool)),
             query_mask.map(|mask| mask_at(mask, 2)).transpose()?,
             given(4, "value_mask", 1)?,
             given(5, "key_mask", 1)?,
@@ -325,7 +325,7 @@ impl Layer for Heads {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        let query_mask = args.tensor(3, "query_mask").filter(|_| !self.rides);
+        let query_mask = args.tensor(3, "query_mask")?.filter(|_| !self.rides);
         Ok(self.call_masked(cx, args, query_mask)?.0)
     }
 
@@ -336,7 +336,7 @@ impl Layer for Heads {
         masks: &[Option<Value<'g>>],
     ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
         let riding = masks.first().copied().flatten();
-        let query_mask = if self.rides { riding } else { args.tensor(3, "query_mask") };
+        let query_mask = if self.rides { riding } else { args.tensor(3, "query_mask")? };
         // The scores keep the mask of the softmax that made them.
         let (outputs, of_scores) = self.call_masked(cx, args, query_mask)?;
         Ok((outputs, vec![riding, of_scores]))
@@ -376,11 +376,11 @@ impl Heads {
         query_mask: Option<Value<'g>>,
     ) -> Result<(Outputs<'g>, Option<Value<'g>>)> {
         let needed = |what: &str| Error::shape("attention", format!("no {what}"), "a tensor");
-        let query = args.tensor(0, "query").ok_or_else(|| needed("query"))?;
-        let value = args.tensor(1, "value").ok_or_else(|| needed("value"))?;
-        let key = args.tensor(2, "key").unwrap_or(value);
+        let query = args.tensor(0, "query")?.ok_or_else(|| needed("query"))?;
+        let value = args.tensor(1, "value")?.ok_or_else(|| needed("value"))?;
+        let key = args.tensor(2, "key")?.unwrap_or(value);
         let mask = self.mask(args, query, value, query_mask)?;
-        let want_scores = flag(args, 7, "return_attention_scores");
+        let want_scores = args.flag(7, "return_attention_scores")?;
         let [query_dense, key_dense, gate_dense, value_dense, output_dense] = self.names;
         let repeats = self.extents.heads / self.extents.shared_heads;
         let shared = |x: Value<'g>| x.repeat(x.rank().saturating_sub(2), repeats);

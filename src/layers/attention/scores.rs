@@ -2,15 +2,7 @@
 
 use crate::base::{DType, Error, Result};
 use crate::graph::Value;
-use crate::layers::{Arg, Args, large_negative};
-
-/// A boolean argument, false when it is absent.
-pub(super) fn flag(args: &Args<'_>, position: usize, keyword: &str) -> bool {
-    match args.get(position, keyword) {
-        Some(Arg::Plain(json)) => json.as_bool().unwrap_or(json.as_i64() == Some(1)),
-        _ => false,
-    }
-}
+use crate::layers::large_negative;
 
 /// A mask `(batch, steps)` with an axis of extent 1 put in.
 pub(super) fn mask_at(mask: Value<'_>, axis: usize) -> Result<Value<'_>> {

@@ -14,9 +14,9 @@ use crate::base::{DType, Error, Result, Spec};
 use crate::builder;
 use crate::graph::Value;
 use crate::initializers::Initializer;
-use crate::layers::config::{Config, Json};
+use crate::layers::config::Config;
 use crate::layers::layer::{layer_base, numbered};
-use crate::layers::{Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
+use crate::layers::{Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
 use crate::operations::promotion::{Kind::Strong, result_type};
 use crate::quantizers::{
     AbsMaxQuantizer, Mode, Summed, contract_integers, dequantize_groups, unpack_int4,
@@ -202,11 +202,6 @@ fn divided<'g>(y: Value<'g>, scale: Value<'g>) -> Value<'g> {
     y.cast(dtype) / scale.cast(dtype)
 }
 
-/// Whether a call maps back.
-fn is_reverse(args: &Args<'_>) -> bool {
-    matches!(args.get(1, "reverse"), Some(Arg::Plain(Json::Bool(true))))
-}
-
 impl Layer for ReversibleEmbeddingLayer {
     layer_base!();
 
@@ -220,7 +215,7 @@ impl Layer for ReversibleEmbeddingLayer {
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
         let x = args.input()?;
-        match is_reverse(args) {
+        match args.flag(1, "reverse")? {
             true => Ok(self.logits(cx, x)?.into()),
             false => Ok(self.table.lookup(cx, x)?.into()),
         }
@@ -232,7 +227,7 @@ impl Layer for ReversibleEmbeddingLayer {
         args: &Args<'g>,
         _: &[Option<Value<'g>>],
     ) -> Result<Option<Value<'g>>> {
-        if is_reverse(args) { Ok(None) } else { Ok(self.table.mask(args.input()?)) }
+        if args.flag(1, "reverse")? { Ok(None) } else { Ok(self.table.mask(args.input()?)) }
     }
 
     fn keywords(&self) -> &'static [&'static str] {

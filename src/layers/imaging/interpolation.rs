@@ -48,16 +48,14 @@ impl Interpolation {
             x.cast(DType::Float32)
         };
         let resized =
-            extents.iter().try_fold(float, |x, &(axis, extent)| match x.extent(axis) {
-                old if old == extent => Ok(x),
-                0 => Err(Error::shape("resize", x.shape().to_string(), "an image with pixels")),
-                old if self == Interpolation::Nearest => {
-                    let scale = old as f64 / extent as f64;
-                    let line = x.graph().iota([extent], 0).cast(DType::Float32);
-                    let nearest = ((line + 0.5) * scale).unary("floor").cast(DType::Int32);
-                    Ok(x.gather(nearest, axis))
+            in_order_of_work(float, extents).into_iter().try_fold(float, |x, (axis, extent)| {
+                match x.extent(axis) {
+                    0 => Err(Error::shape("resize", x.shape().to_string(), "an image with pixels")),
+                    old if self == Interpolation::Nearest => {
+                        Ok(x.gather(nearest(x, old, extent), axis))
+                    }
+                    old => Ok(along(x, axis, self.weights(x, old, extent, antialias))),
                 }
-                old => Ok(along(x, axis, self.weights(x, old, extent, antialias))),
             })?;
         Ok(match resized.dtype() == keep {
             true => resized,
@@ -108,16 +106,18 @@ impl Interpolation {
         let shrink = old as f64 / new as f64;
         let center = (index(1) + 0.5) * shrink - 0.5;
         let distance = (center - index(0)).abs();
-        let distance = if antialias { distance / shrink.max(1.0) } else { distance };
+        let distance =
+            if antialias { distance * f64::from(1.0 / shrink.max(1.0) as f32) } else { distance };
         self.shares(distance).cast(x.dtype())
     }
 
-    /// The weights of distances `[old, new]`, in columns that sum to one, or to nothing.
+    /// The weights of distances `[old, new]`, in columns that sum to one, or to nothing. As XLA compiles
+    /// this, multiplied by the sum's reciprocal: halves between integers are then rounded as in Keras.
     fn shares(self, distance: Value<'_>) -> Value<'_> {
         let weights = self.kernel(distance);
         let sum = weights.sum(&[0]).reshape([1, distance.extent(1)]);
         let some = sum.abs().binary("gt", sum.like(SMALLEST_WEIGHT));
-        some.select(weights / some.select(sum, sum.like(1.0)), weights.like(0.0))
+        some.select(weights * some.select(sum, sum.like(1.0)).unary("recip"), weights.like(0.0))
     }
 
     /// The weight of a pixel at a distance.
@@ -146,6 +146,27 @@ fn lanczos(d: Value<'_>, radius: f64) -> Value<'_> {
     let product = (safe * PI).unary("sin") * (safe * (PI / radius)).unary("sin") * radius;
     let window = near.select(product / (safe * safe * (PI * PI)), d.like(1.0));
     d.binary("gt", d.like(radius)).select(d.like(0.0), window)
+}
+
+/// The axes that change, in the order of fewest multiplications, as JAX contracts them.
+fn in_order_of_work(x: Value<'_>, extents: &[(usize, usize)]) -> Vec<(usize, usize)> {
+    let mut changing: Vec<(usize, usize)> =
+        extents.iter().copied().filter(|&(axis, extent)| x.extent(axis) != extent).collect();
+    // The first of two products costs `new` for every pixel, the second `new` for every old pixel
+    // along its axis and new one along the other: in front is where 1 / new - 1 / old is larger.
+    let gain = |&(axis, extent): &(usize, usize)| {
+        1.0 / extent.max(1) as f64 - 1.0 / x.extent(axis).max(1) as f64
+    };
+    changing.sort_by(|a, b| gain(b).total_cmp(&gain(a)));
+    changing
+}
+
+/// The nearest of `old` pixels to each of `new` ones. The scale is that of XLA, which multiplies by the
+/// rounded reciprocal.
+fn nearest<'g>(x: Value<'g>, old: usize, new: usize) -> Value<'g> {
+    let scale = old as f32 * (1.0 / new as f32);
+    let line = x.graph().iota([new], 0).cast(DType::Float32);
+    ((line + 0.5) * f64::from(scale)).unary("floor").cast(DType::Int32)
 }
 
 /// The product of every line of `x` along an axis with a matrix.

@@ -165,8 +165,9 @@ impl Layer for BatchNormalizationLayer {
         let (Some(mean), Some(variance)) = (&self.moving_mean, &self.moving_variance) else {
             return Err(Error::Internal("batch normalization is called before it is built".into()));
         };
+        let mask = args.tensor(1, "mask")?;
         let y = if cx.training() && self.base.trainable {
-            let batch = Self::batch_statistics(x, args.tensor(1, "mask"), axis)?;
+            let batch = Self::batch_statistics(x, mask, axis)?;
             self.train(cx, x, batch, (mean, variance))?
         } else {
             let moving = |v| wide(cx, v, x.dtype()).reshape(shape.clone());

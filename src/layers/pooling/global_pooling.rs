@@ -107,7 +107,7 @@ fn masked(
     let space = Space::from_config(config, rank)?;
     stateless_with(class_name, config, &["mask"], move |_, args| {
         let x = args.input()?;
-        let Some(mask) = args.tensor(1, "mask") else { return space.reduce(x, mean) };
+        let Some(mask) = args.tensor(1, "mask")? else { return space.reduce(x, mean) };
         let &[batch, steps] = mask.shape().as_slice() else {
             let found = mask.shape().to_string();
             return Err(Error::shape("mask of global pooling", found, "(batch, steps)"));

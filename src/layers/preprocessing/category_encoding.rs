@@ -23,7 +23,7 @@ impl CategoryEncoding {
         let num_tokens = config.size("num_tokens")?;
         let mode = OutputMode::from_config(config, false)?;
         stateless_with("CategoryEncoding", config, &["count_weights"], move |cx, args| {
-            let weights = args.tensor(1, "count_weights");
+            let weights = args.tensor(1, "count_weights")?;
             if weights.is_some() && mode != OutputMode::Count {
                 let what = "count_weights without output_mode \"count\"";
                 return Err(Error::Invalid(what.into()));

@@ -36,6 +36,11 @@ impl Discretization {
         if boundaries.as_ref().is_some_and(|b| b.shape().rank() != 1) {
             return Err(config.bad("bin_boundaries", "a list of numbers"));
         }
+        // Keras's backends take boundaries in another order for different things.
+        let ascends = |b: &Tensor| b.iter_f64().is_sorted();
+        if !boundaries.as_ref().is_none_or(ascends) {
+            return Err(config.bad("bin_boundaries", "numbers in ascending order"));
+        }
         let mut layer = stateless("Discretization", config, move |cx, args| {
             let Some(boundaries) = &boundaries else {
                 let what = "a discretization without bin_boundaries; adapt it in Keras first";

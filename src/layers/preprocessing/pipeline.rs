@@ -54,7 +54,7 @@ impl Layer for Chain {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        let mut masks = vec![args.tensor(usize::MAX, "mask")];
+        let mut masks = vec![args.tensor(usize::MAX, "mask")?];
         let nested = args.get(0, "inputs").and_then(Arg::nested);
         let mut current = nested.ok_or_else(|| Error::shape("Pipeline", "no input", "tensors"))?;
         for layer in &self.layers {

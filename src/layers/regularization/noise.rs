@@ -94,10 +94,7 @@ fn noise(
     noise: Noise,
     config: &Config,
 ) -> Result<Box<dyn Layer>> {
-    let strength = config.float(key)?;
-    if !(0.0..=1.0).contains(&strength) {
-        return Err(config.bad(key, "a number from 0 to 1"));
-    }
+    let strength = config.share(key)?;
     Ok(Box::new(NoiseLayer {
         base: LayerBase::new(class_name, config)?,
         strength,

@@ -74,7 +74,7 @@ impl Recurrent {
             Some(rank) => format!("rank {rank}: (batch, steps, …)"),
             None => "rank 3 or more: (batch, steps, …)".into(),
         };
-        let Some(x) = args.tensor(0, "sequences") else {
+        let Some(x) = args.tensor(0, "sequences")? else {
             return Err(Error::shape("recurrent layer", "no tensor", expected));
         };
         match self.rank {

@@ -34,7 +34,7 @@ impl TimeDistributed {
 impl TimeDistributedLayer {
     /// The mask of a call, (steps, batch, …).
     fn mask<'g>(&self, args: &Args<'g>, x: Value<'g>) -> Result<Option<Value<'g>>> {
-        let Some(mask) = args.tensor(usize::MAX, "mask") else { return Ok(None) };
+        let Some(mask) = args.tensor(usize::MAX, "mask")? else { return Ok(None) };
         let shape = mask.shape();
         if shape.rank() < 2 || x.shape().get(..2) != Some(&shape[..2]) {
             let expected = format!("(batch, steps) of inputs {}, and more axes if any", x.shape());

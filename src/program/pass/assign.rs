@@ -39,6 +39,8 @@ struct Assigner<'a> {
     aligned: Vec<bool>,
     /// Whether a value is computed element by element from the result of a kernel.
     behind_a_kernel: Vec<bool>,
+    /// Whether a value's region would look at an element more than once.
+    repeated: Vec<bool>,
     /// Whether a value is unpacked by the products that read it.
     packed: Vec<bool>,
     /// Values that must be in a buffer because of who uses them.
@@ -58,6 +60,7 @@ pub fn assign(program: &Program, fuse: bool, forced: &BTreeSet<NodeId>) -> Assig
         sizes: vec![0; n],
         aligned: vec![false; n],
         behind_a_kernel: behind_kernels(program),
+        repeated: vec![false; n],
         packed: if fuse { taken_by_products(program) } else { vec![false; n] },
         wanted: vec![false; n],
         assignment: Assignment { stored: vec![false; n], ..Assignment::default() },
@@ -75,6 +78,7 @@ impl Assigner<'_> {
     fn visit(&mut self, id: NodeId) {
         let node = &self.program.nodes[id];
         let class = node.op.def().fusion();
+        self.repeated[id] = self.is_repeated(id);
         match class {
             FusionClass::Leaf => {
                 self.assignment.stored[id] = !is_scalar(&node.op) || self.wanted[id];
@@ -146,7 +150,7 @@ impl Assigner<'_> {
             // An epilogue is stored where it ends: a padding or a sum over it would part it from its
             // kernel.
             FusionClass::Map if self.behind_a_kernel[id] && !self.stays_aligned(id) => false,
-            FusionClass::Map if regions.len() == 1 => self.is_cheap(id) || !self.is_repeated(id),
+            FusionClass::Map if regions.len() == 1 => self.is_cheap(id) || !self.repeated[id],
             FusionClass::Map => self.is_cheap(id),
             FusionClass::Reduce | FusionClass::Anchor => {
                 let free = |root: &NodeId| !self.assignment.anchor.contains_key(root);
@@ -175,18 +179,13 @@ impl Assigner<'_> {
         })
     }
 
-    /// Whether a region looks at an element more than once.
+    /// Whether a region looks at an element more than once. Asked of a value when its consumers have
+    /// their answers: following all paths from it would take time without bound.
     fn is_repeated(&self, id: NodeId) -> bool {
-        let mut open = self.consumers[id].clone();
-        while let Some(c) = open.pop() {
-            if matches!(self.program.nodes[c].op, Op::Broadcast(_) | Op::RandomBits(_)) {
-                return true;
-            }
-            if !self.assignment.stored[c] {
-                open.extend(&self.consumers[c]);
-            }
-        }
-        false
+        self.consumers[id].iter().any(|&c| {
+            let repeats = matches!(self.program.nodes[c].op, Op::Broadcast(_) | Op::RandomBits(_));
+            repeats || (!self.assignment.stored[c] && self.repeated[c])
+        })
     }
 
     /// Whether computing a value again costs no more than loading it: arithmetic on at most one

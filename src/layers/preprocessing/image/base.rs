@@ -303,10 +303,11 @@ impl<A: Augment + 'static> Layer for ImageLayer<A> {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        if let Some(Arg::Dict(items)) = args.get(0, "data") {
-            return self.mapping(cx, items);
-        }
-        let images = args.tensor(0, "data").map_or_else(|| args.input(), Ok)?;
+        let images = match args.get(0, "data") {
+            Some(Arg::Dict(items)) => return self.mapping(cx, items),
+            Some(Arg::Tensor(images)) => *images,
+            _ => args.input()?,
+        };
         let scene = self.scene(cx, images)?;
         let draw = self.draw(&scene)?;
         Work { augment: &self.augment, scene, draw }.images(images).map(Outputs::from)
