@@ -396,6 +396,7 @@ fn bench_writes_the_schema_of_the_manual() {
             let at = |key: &str| line["seconds"][key].as_f64().unwrap();
             assert!(at("least") <= at("median") && at("median") <= at("p95"), "{line}");
             assert!(line["cold"]["first_s"].as_f64().unwrap() > 0.0, "{line}");
+            assert!(line["cpu_s"].is_number() || !cfg!(target_os = "linux"), "{line}");
             assert!(line["work"]["flops"].as_u64().unwrap() > 0, "{line}");
             assert!(line["memory"]["device_bytes"].as_u64().unwrap() > 0, "{line}");
         }

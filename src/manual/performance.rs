@@ -54,6 +54,7 @@
 //! | `.runs`, `.not_counted` | how many runs were counted, and how many came before |
 //! | `.seconds` | `median`, `p95`, `least`, `most` of a run, inputs and outputs on the host; of a kernel, on the device |
 //! | `.samples_per_s` | `batch` by the median |
+//! | `.cpu_s` | seconds of the processor for each run, those of a software adapter's driver among them; on Linux, for models |
 //! | `.work` | `flops`, `bytes` ([`Cost`](crate::program::Cost)) and `least_s`, what they take at the best rates |
 //! | `.share` | `least_s` by the median; above 1 where operands stay in a cache |
 //! | `.memory` | `device_bytes`, of which `scratch_bytes` are for intermediate values, and `peak_live_bytes`, the largest sum of those that live at one time |
@@ -108,11 +109,36 @@
 //! | layer normalization, 4096 × 1024 | 242, 381 | 81, 70 |
 //! | matmul 1024³ | 1386, 1856 | 1811, 1799 |
 //!
+//! # Where the remaining time goes
+//!
+//! On Mesa's software adapter, of bare kernels (those of `cargo bench --bench kernels -- --device
+//! software`) in processor time, which other work disturbs least; 2026-11-23, llvmpipe of Mesa 22.3.6 as
+//! above, at load averages of 9 to 14. The roofline is the best product: 11 GFLOP/s and processor second.
+//!
+//! | kernel | before, ms | now, ms | GFLOP/s | what remains |
+//! | --- | ---: | ---: | ---: | --- |
+//! | `matmul_block` 512³ | 26 | 26 | 10.4 | one element loaded for four multiply-adds |
+//! | `conv_block` 3×3, 64 → 64, 56² | 20 | 20 | 11.6 | the same |
+//! | `conv_block` 7×7 / 2, 3 → 64, 224² | 94 | 54 | 4.4 | three channels are read one by one and computed as four |
+//! | `conv_block` 3×3 / 2, 3 → 32, 224² | 12.0 | 7.4 | 2.9 | the same |
+//! | `conv_filter_grad` 3×3, 64 → 64, 56² | 107 | 37 | 6.2 | every position is loaded anew for each tap |
+//! | `conv_filter_grad` 3×3, 32 → 16, 28² | 2.8 | 0.9 | 8.0 | the same |
+//! | `conv_depthwise_line` 3×3, 96, 112² | 28 | 11.5 | 1.9 | 27 loads and 16 stores of elements for 36 multiply-adds of a channel |
+//! | `conv_depthwise_line` 3×3 / 2, 96, 112² | 8.5 | 5.9 | 0.9 | two windows instead of one |
+//! | filter gradient of a depthwise 3×3, 96, 56² | 49 | 33 | 0.2 | a block of 4 × 4 for one number of each channel |
+//! | `matmul_block` 1×2048×2048 | 15 | 15 | 0.5 | memory: 6 ms where the matrix lies transposed, which is read in order; a kernel for one row was no faster |
+//!
+//! Attention without a matrix of scores is a gain of real GPUs, which have memory near their cores:
+//! `attention_tile` took 36 ms for 12 heads of 128 queries and keys of 64 elements, where the two
+//! products take 6 and the softmax about 2.5; `attention_row` 35 ms for one query of 12 heads and 2048
+//! keys, where the products take 7. So a software adapter takes it only for scores of 64 MiB and more,
+//! which it may have no memory for. On real GPUs neither has been measured.
+//!
 //! # Memory of intermediate values
 //!
-//! Values take turns in buffers, the largest first. Scratch is 1.09 times the largest sum of values
+//! Values take turns in buffers, in the tightest of several greedy orders. Scratch is 1.09 times the largest sum of values
 //! that live together for ResNet50 at a batch of 32 and 1.17 times for MobileNetV2; for small networks
-//! of inverted residual blocks 1.31, of LSTM layers 1.20. Closer would need several values in one buffer, and
+//! of inverted residual blocks 1.23, of LSTM layers 1.20. Closer would need several values in one buffer, and
 //! WebGPU does not let a kernel write a buffer that it reads elsewhere. After the first run nothing is
 //! made on the device ([`Gpu::objects_made`](crate::gpu::Gpu::objects_made)).
 //!
@@ -163,11 +189,17 @@
 //!
 //! # Beside other programs
 //!
-//! `python3 benches/peers/run.py` fetches Keras on TensorFlow and on JAX, onnxruntime and numpy from
-//! their registries (or takes those of `--python`), writes the workloads with Keras, and runs all of them
-//! and `keraunos bench` in turns: products of 256 to 2048, MobileNetV2, ResNet50, an encoder of
-//! BERT-base's size at sequence 128, LSTM and GRU with 256 units over 128 steps, at batch 1 and 32. One
-//! line for each shows medians with their spread and each peer's time in ours; `--json F` writes the
-//! same under the schema `keraunos-peers/1`: `lines[]` with `workload`, `batch` and, for each of
-//! `peers`, `version`, `median`, `least`, `most` in seconds or why it `failed`; and `geometric_means`.
+//! `python3 benches/peers/run.py` fetches the peers from their registries (or takes the Python ones of
+//! `--python`), writes the workloads with Keras, and runs all of them and `keraunos bench` in turns. On the
+//! host the peers are Keras on TensorFlow and on JAX, onnxruntime and numpy; on an adapter (`--device`)
+//! TensorFlow.js with its WebGPU backend on Dawn in Node. Dawn refuses lavapipe and takes the driver of
+//! Debian's chromium: `--icd /usr/lib/chromium/vk_swiftshader_icd.json --device SwiftShader` runs both
+//! on it. The workloads are products of 256 to 2048, convolutions of ResNet50, softmax and layer
+//! normalisation of 4096 × 1024, MobileNetV2, ResNet50, an encoder of BERT-base's size at sequence 128,
+//! LSTM and GRU with 256 units over 128 steps, networks and recurrent layers at batch 1 and 32, and steps
+//! of training of a small convolutional network and of the encoder. One line for each shows medians with
+//! their spread and each peer's time in ours, then that of the processor; `--json F` writes the same
+//! under the schema `keraunos-peers/1`: `lines[]` with `workload`, `batch` and, for each of `peers`,
+//! `version`, `median`, `least`, `most` and `cpu` (of the processor, for each run) in seconds, or why it
+//! `failed`; `geometric_means` and `geometric_means_cpu`.
 //! Processes run in turns, so that a change of the machine's speed meets all of them.

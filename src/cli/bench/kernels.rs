@@ -44,6 +44,7 @@ impl Family {
             name: self.name.into(),
             cold: None,
             times: Times::from(seconds.split_off(1)),
+            processor: None,
             batch: 1,
             work: Some((costs.sum(), least)),
             memory: None,

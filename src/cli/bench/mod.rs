@@ -2,6 +2,7 @@
 
 mod kernels;
 mod model;
+mod processor;
 mod report;
 pub mod sample;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::{Result, ResultExt, Spec};
 use crate::cli::bench::report::{Cold, Measured, Memory};
-use crate::cli::bench::sample;
+use crate::cli::bench::{processor, sample};
 use crate::cli::loading;
 use crate::models::{Model, PredictOptions};
 use crate::program::{Cost, Options};
@@ -31,13 +31,18 @@ impl Subject<'_> {
         let (load, mut model) = timed(|| load_model_with(self.path, &loading::options()))?;
         let data = self.data(&model).at(|| self.path.display().to_string())?;
         let (first, ()) = timed(|| self.run(&mut model, &data, &device))?;
+        let before = processor::seconds();
         let times = Times::of(self.span, || self.run(&mut model, &data, &device))?;
+        let used = processor::seconds().zip(before).map(|(after, before)| after - before);
+        // One run more than is counted.
+        let processor = used.map(|seconds| seconds / (times.len() + 1) as f64);
         let verb = if self.train { "step, batch" } else { "predict, batch" };
         let plan = self.plan(&mut model, &data, &device)?;
         Ok(Measured {
             name: format!("{verb} {}", self.batch),
             cold: Some(Cold { open, load, first }),
             times,
+            processor,
             batch: self.batch,
             work: Some(work(&plan, rates)),
             memory: Some(memory(&plan, &device)),

@@ -16,6 +16,8 @@ pub struct Measured {
     pub name: String,
     pub cold: Option<Cold>,
     pub times: Times,
+    /// Seconds of the processor for each run, all threads together, where they are known.
+    pub processor: Option<f64>,
     /// Samples in one run.
     pub batch: usize,
     /// Arithmetic and traffic of one run, where they are known, and the least seconds that it can
@@ -165,6 +167,9 @@ impl Measured {
             },
             "samples_per_s": self.batch as f64 / times.median(),
         });
+        if let Some(seconds) = self.processor {
+            line["cpu_s"] = json!(seconds);
+        }
         if let Some(cold) = &self.cold {
             let Cold { open, load, first } = cold;
             line["cold"] = json!({"open_s": open, "load_s": load, "first_s": first});
