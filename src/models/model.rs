@@ -9,7 +9,7 @@ use crate::base::{DType, Error, Nested, Result, SymbolicShape};
 use crate::graph::{Graph, Value};
 use crate::layers::config::Json;
 use crate::layers::host::any_on_host;
-use crate::layers::{Arg, CallArgs, Context, Layer, SymbolicSpec};
+use crate::layers::{Arg, Args, CallArgs, Context, Layer, SymbolicSpec};
 use crate::models::custom::CustomObjects;
 use crate::models::deserialize::{Reader, Root};
 use crate::models::functional::Functional;
@@ -31,6 +31,8 @@ pub struct InputSpec {
     pub shape: SymbolicShape,
     /// Element type.
     pub dtype: DType,
+    /// Whether a call may leave the input out, as Keras's `Input(..., optional=True)` says.
+    pub optional: bool,
 }
 
 /// A Keras model: layers, weights, and the file state around them.
@@ -172,11 +174,16 @@ impl Model {
             name: name.to_owned(),
             shape: spec.shape.clone(),
             dtype: spec.dtype,
+            optional: false,
         };
         match &self.form {
             Form::Functional(model) => {
-                let inputs = model.inputs.flatten().into_iter();
-                inputs.map(|&t| input(model.name_of(t), model.spec(t))).collect()
+                let optional = |t| model.is_optional(t);
+                let input = |t| InputSpec {
+                    optional: optional(t),
+                    ..input(model.name_of(t), model.spec(t))
+                };
+                model.inputs.flatten().into_iter().copied().map(input).collect()
             }
             Form::Sequential(model) => {
                 model.input.iter().map(|(name, spec)| input(name, spec)).collect()
@@ -201,7 +208,7 @@ impl Model {
                 unique = format!("{name}_{count}");
             }
             let (shape, dtype) = (spec.shape.clone(), spec.dtype);
-            outputs.push(InputSpec { name: unique, shape, dtype });
+            outputs.push(InputSpec { name: unique, shape, dtype, optional: false });
         };
         match &self.form {
             Form::Functional(model) => {
@@ -296,6 +303,18 @@ impl Model {
         variables.iter().map(Variable::version).collect()
     }
 
+    /// The arguments of a call on inputs in the order of [`inputs`](Model::inputs), null for those that
+    /// are left out.
+    pub(crate) fn call_args<'g>(&self, inputs: &[Option<Value<'g>>]) -> Result<Args<'g>> {
+        let missing = || Error::shape("model", format!("{} inputs", inputs.len()), "more");
+        let place = Arg::from(&self.input_structure());
+        let arg = place.try_replace(&mut |&i| {
+            let given = inputs.get(i).ok_or_else(missing)?;
+            Ok(given.map_or(Arg::Plain(Json::Null), Arg::Tensor))
+        })?;
+        Ok(CallArgs::one(arg))
+    }
+
     /// Outputs and their masks for a training step or a test.
     pub(crate) fn outputs_and_masks<'g>(
         &self,
@@ -303,11 +322,8 @@ impl Model {
         inputs: &[Value<'g>],
         training: bool,
     ) -> Result<(Vec<Value<'g>>, Vec<Option<Value<'g>>>)> {
-        let structured = self.input_structure().try_map(&mut |&i| {
-            let missing = || Error::shape("model", format!("{} inputs", inputs.len()), "more");
-            inputs.get(i).copied().ok_or_else(missing)
-        })?;
-        let (cx, args) = (Context::new(graph, training), CallArgs::one(Arg::from(&structured)));
+        let inputs: Vec<_> = inputs.iter().copied().map(Some).collect();
+        let (cx, args) = (Context::new(graph, training), self.call_args(&inputs)?);
         let (outputs, masks) = match &self.form {
             Form::Functional(model) => model.call_with_masks(&cx, &args, &[])?,
             Form::Sequential(model) => model.call_with_masks(&cx, &args, &[])?,
