@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use keraunos::DType;
-use keraunos::gpu::{Caps, shader};
+use keraunos::gpu::{Caps, Choices, Subgroups, shader};
 use keraunos::graph::Op;
 use keraunos::graph::ops::{
     ArgReduce, BINARY, Factor, FactorKind, Reduce, ReduceKind, SegmentReduce, SortStep, Take,
@@ -14,7 +14,7 @@ use keraunos::graph::ops::{
 use keraunos::kernels::*;
 use keraunos::program::region::{Body, Combined, Each, Inst, RowPlan};
 use keraunos::program::view::Space;
-use naga::valid::{Capabilities, ValidationFlags, Validator};
+use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 
 /// Launches that together use every variant of every kernel.
 fn launches() -> Vec<Launch> {
@@ -53,6 +53,7 @@ fn launches() -> Vec<Launch> {
                 all.push(matmul_block::launch(&p, &caps, around));
                 all.push(matmul_tile::launch(&p, &caps, around));
                 all.push(matmul_vec::launch(&MatMul { m: 4, ..p }, &caps, around));
+                all.push(matmul_vec_subgroup::launch(&MatMul { m: 4, ..p }, &caps, around));
             }
         }
     }
@@ -119,6 +120,9 @@ fn launches() -> Vec<Launch> {
     all.extend(narrow.chunks(4).map(|dtypes| map_of_packed_operands(dtypes, &caps)));
     all.extend(reductions(&caps));
     all.extend(rows_of_several_lengths(&caps));
+    let with_subgroups = caps_with_subgroups();
+    all.extend(reductions(&with_subgroups));
+    all.extend(rows_of_several_lengths(&with_subgroups));
     all.push(transposed_map(&caps));
     for kind in [
         FactorKind::Cholesky,
@@ -136,6 +140,22 @@ fn launches() -> Vec<Launch> {
     }
     all.push(sort_step::launch(&SortStep { run: 1, group: 8 }, [2, 100], &caps));
     all.into_iter().collect::<Result<_, _>>().unwrap()
+}
+
+/// An adapter with the least limits and subgroups of several sizes, on which reductions are measured to be
+/// fastest by them.
+fn caps_with_subgroups() -> Caps {
+    let subgroups = Some(Subgroups { least: 4, most: 64 });
+    let caps = Caps { subgroups, ..Caps::minimum() };
+    let launches = reductions(&caps).into_iter().chain(rows_of_several_lengths(&caps));
+    let choices: Choices = launches
+        .filter_map(|launch| launch.unwrap().choice)
+        .filter_map(|choice| {
+            let kernel = choice.kernels.iter().find(|kernel| kernel.ends_with("_subgroup"))?;
+            Some((choice.problem, (*kernel).to_owned()))
+        })
+        .collect();
+    Caps { choices, ..caps }
 }
 
 /// A kernel made for a region: code over a line of operands, of every function of the tables.
@@ -289,10 +309,16 @@ fn module_of(launch: &Launch) -> naga::Module {
 }
 
 #[test]
-fn every_variant_is_valid_without_any_feature() {
+fn every_variant_is_valid_without_any_feature_that_its_name_does_not_say() {
     for launch in launches() {
         let module = module_of(&launch);
-        Validator::new(ValidationFlags::all(), Capabilities::empty())
+        let mut validator = match launch.kernel.ends_with("_subgroup") {
+            true => Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP),
+            false => Validator::new(ValidationFlags::all(), Capabilities::empty()),
+        };
+        validator
+            .subgroup_stages(ShaderStages::COMPUTE)
+            .subgroup_operations(SubgroupOperationSet::all())
             .validate(&module)
             .unwrap_or_else(|e| panic!("{}: {}", launch.label, e.emit_to_string(&launch.source)));
     }
@@ -387,7 +413,7 @@ fn no_shader_file_is_left_out() {
         used.extend(files.into_iter().map(String::from));
     }
     // Written into the generated text, once for each reduction.
-    used.insert("lib/row_stage".into());
+    used.extend(["stage", "join", "join_subgroup"].map(|part| format!("lib/row_{part}")));
     let unused: Vec<_> = embedded.difference(&used).collect();
     assert!(unused.is_empty(), "no launch in this test uses {unused:?}");
 }

@@ -43,13 +43,22 @@ pub struct Caps {
     /// 16-bit floats in shaders.
     pub f16: bool,
     /// Subgroup operations in shaders.
-    pub subgroups: bool,
+    pub subgroups: Option<Subgroups>,
     /// Timestamps around each dispatch, without which single kernels cannot be timed.
     pub timestamps: bool,
     /// Compiled kernels can be kept on disk.
     pub pipeline_cache: bool,
     /// Kernels that measurements on it have chosen; for other problems its kind decides.
     pub choices: Choices,
+}
+
+/// Invocations of a subgroup, which can exchange values: powers of two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subgroups {
+    /// The least, at least 4.
+    pub least: u32,
+    /// The most, at most 128.
+    pub most: u32,
 }
 
 /// Which adapter to open.
@@ -101,7 +110,7 @@ impl Caps {
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             max_groups: limits.max_compute_workgroups_per_dimension,
             f16: false,
-            subgroups: false,
+            subgroups: None,
             timestamps: false,
             pipeline_cache: false,
             choices: Choices::default(),
@@ -112,6 +121,7 @@ impl Caps {
         let info = adapter.get_info();
         let limits = adapter.limits();
         let features = adapter.features();
+        let subgroups = Subgroups::of(&info, features);
         Caps {
             driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
             backend: info.backend.to_str().into(),
@@ -124,11 +134,21 @@ impl Caps {
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             max_groups: limits.max_compute_workgroups_per_dimension,
             f16: features.contains(wgpu::Features::SHADER_F16),
-            subgroups: features.contains(wgpu::Features::SUBGROUP),
+            subgroups,
             timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
             pipeline_cache: features.contains(wgpu::Features::PIPELINE_CACHE),
             choices: Choices::default(),
         }
+    }
+}
+
+impl Subgroups {
+    /// Those of an adapter, if kernels can use them.
+    fn of(info: &wgpu::AdapterInfo, features: wgpu::Features) -> Option<Subgroups> {
+        let [least, most] = [info.subgroup_min_size, info.subgroup_max_size];
+        let usable = least.is_power_of_two() && most.is_power_of_two() && least >= 4 && most <= 128;
+        let there = features.contains(wgpu::Features::SUBGROUP) && usable && least <= most;
+        there.then_some(Subgroups { least, most })
     }
 }
 

@@ -5,7 +5,7 @@ use crate::gpu::{Caps, Kind};
 use crate::kernels::variant::{Variant, choose};
 use crate::kernels::{
     Conv, ConvKind, Epilogue, Launch, Right, conv_filter_grad_split, matmul_block, matmul_tile,
-    matmul_vec,
+    matmul_vec, matmul_vec_subgroup,
 };
 
 /// `out[b,m,n] = sum over k of A[b,m,k] * B[b,k,n]`, all row-major float32.
@@ -62,7 +62,7 @@ impl MatMul {
     fn variants(&self, caps: &Caps, epilogue: &Epilogue) -> Vec<Variant<MatMul>> {
         let block = Variant { kernel: "matmul_block", launch: matmul_block::launch };
         let tile = Variant { kernel: "matmul_tile", launch: matmul_tile::launch };
-        let mut variants = Vec::with_capacity(4);
+        let mut variants = Vec::with_capacity(5);
         if matmul_vec::applies(self) {
             variants.push(Variant { kernel: "matmul_vec", launch: matmul_vec::launch });
         }
@@ -72,6 +72,11 @@ impl MatMul {
         variants.extend([tile, block]);
         if caps.kind == Kind::Software {
             variants.reverse();
+        }
+        // Measurements alone choose it.
+        if matmul_vec_subgroup::applies(self, caps) {
+            let launch = matmul_vec_subgroup::launch;
+            variants.push(Variant { kernel: "matmul_vec_subgroup", launch });
         }
         variants
     }

@@ -25,6 +25,7 @@ mod matmul;
 pub mod matmul_block;
 pub mod matmul_tile;
 pub mod matmul_vec;
+pub mod matmul_vec_subgroup;
 pub mod pool;
 pub mod pool_grad;
 pub mod reduce;

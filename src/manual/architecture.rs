@@ -41,8 +41,8 @@
 //! | region | kernel |
 //! | --- | --- |
 //! | map | `map`; `map_tiled` where it reads neighbours along another axis than it stores them |
-//! | reduction, with what is fused in front and behind | `reduce`, `reduce_group`, `reduce_columns`, `arg_reduce` |
-//! | several reductions of the same rows, each with what is fused in front and behind, and the maps that use them | `rows` |
+//! | reduction, with what is fused in front and behind | `reduce`, `reduce_group`, `reduce_subgroup`, `reduce_columns`, `arg_reduce` |
+//! | several reductions of the same rows, each with what is fused in front and behind, and the maps that use them | `rows`, `rows_subgroup` |
 //! | scores of queries and keys, their softmax and the sum of values, where nobody else wants the scores | `attention_tile`, `attention_row` |
 //! | product, convolution, pooling, with what is fused behind; in front of a product or convolution, what unpacks its right operand | `matmul_*`, `conv_*`, `pool*` |
 //!
