@@ -117,7 +117,7 @@ fn choose_conv_for_gpu(p: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Lau
 
 fn plain(batch: usize, m: usize, n: usize, k: usize) -> MatMul {
     let (transpose_a, transpose_b) = (false, false);
-    MatMul { batch, m, n, k, a_batch: true, b_batch: true, transpose_a, transpose_b }
+    MatMul { batch, m, n, k, a_batch: true, b_batch: true, transpose_a, transpose_b, halves: false }
 }
 
 #[test]

@@ -44,6 +44,9 @@ pub struct Caps {
     pub f16: bool,
     /// Subgroup operations in shaders.
     pub subgroups: Option<Subgroups>,
+    /// Matrix units that multiply 16 x 16 numbers of float16 and add float32, a feature of wgpu that is
+    /// experimental.
+    pub matrix_units: bool,
     /// Timestamps around each dispatch, without which single kernels cannot be timed.
     pub timestamps: bool,
     /// Compiled kernels can be kept on disk.
@@ -111,6 +114,7 @@ impl Caps {
             max_groups: limits.max_compute_workgroups_per_dimension,
             f16: false,
             subgroups: None,
+            matrix_units: false,
             timestamps: false,
             pipeline_cache: false,
             choices: Choices::default(),
@@ -135,6 +139,7 @@ impl Caps {
             max_groups: limits.max_compute_workgroups_per_dimension,
             f16: features.contains(wgpu::Features::SHADER_F16),
             subgroups,
+            matrix_units: has_matrix_units(adapter),
             timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
             pipeline_cache: features.contains(wgpu::Features::PIPELINE_CACHE),
             choices: Choices::default(),
@@ -159,6 +164,16 @@ fn kind(device_type: wgpu::DeviceType) -> Kind {
         wgpu::DeviceType::Cpu => Kind::Software,
         wgpu::DeviceType::VirtualGpu | wgpu::DeviceType::Other => Kind::Other,
     }
+}
+
+/// Whether an adapter has the matrix units that kernels can use.
+fn has_matrix_units(adapter: &wgpu::Adapter) -> bool {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let fits = |p: &wgpu::CooperativeMatrixProperties| {
+        [p.m_size, p.n_size, p.k_size] == [16; 3] && (p.ab_type, p.cr_type) == (F16, F32)
+    };
+    let there = adapter.features().contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
+    there && adapter.cooperative_matrix_properties().iter().any(fits)
 }
 
 /// Features that kernels, profiling and start-up can use.

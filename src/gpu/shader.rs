@@ -69,6 +69,7 @@ pub const FILES: &[(&str, &str)] = embed![
     "map",
     "map_tiled",
     "matmul_block",
+    "matmul_matrix",
     "matmul_tile",
     "matmul_vec",
     "matmul_vec_subgroup",
