@@ -230,6 +230,11 @@ fn forget_compile_config(model: &mut Model) {
 
 /// Gives the model the optimizer, losses and metrics of its configuration.
 fn compile(model: &mut Model, scaling: LossScaling) -> Result<()> {
+    if model.is_distiller() {
+        // As in Keras, which cannot compile one from its configuration either.
+        log::warn!("the distiller '{}' is not compiled", model.name());
+        return Ok(());
+    }
     if let Some(compile) = model.config.get("compile_config").and_then(Compile::from_config) {
         model.training = Some(Training::new(model, compile, scaling)?);
     }
