@@ -20,7 +20,7 @@ mod staging;
 mod timing;
 mod uniforms;
 
-pub use adapter::{Caps, Choice, Kind, adapters};
+pub use adapter::{Caps, Choice, Kind, Subgroups, adapters};
 pub use buffer::Buffer;
 pub use cache_folder::{cache_folder, replace_file};
 pub use choice::{Choices, KernelChoice};

@@ -1,6 +1,6 @@
 //! From regions to launches: which kernel computes what.
 
-use crate::base::{Error, Result};
+use crate::base::{DType, Error, Result};
 use crate::gpu::{Caps, Launch};
 use crate::graph::ops::{Conv, ConvKind, MatMul, Pool, PoolMode};
 use crate::graph::{NodeId, Op};
@@ -171,6 +171,7 @@ fn matmul(program: &Program, op: &MatMul, inputs: &[NodeId]) -> Result<kernels::
         b_batch: b.shape[0] > 1,
         transpose_a: op.transpose_a,
         transpose_b: op.transpose_b,
+        halves: a.dtype == DType::Float16 && b.dtype == DType::Float16,
     })
 }
 
