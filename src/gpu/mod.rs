@@ -17,6 +17,7 @@ mod recording;
 mod resident;
 pub mod shader;
 mod staging;
+mod submit;
 mod timing;
 mod uniforms;
 

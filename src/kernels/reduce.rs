@@ -106,6 +106,7 @@ pub fn launch(
         first_output: operands.len(),
         outputs: access.places.len(),
         fills_workgroup_memory: kernel.starts_with("reduce_"),
+        work: 0,
         choice,
     };
     Ok((launch, operands))

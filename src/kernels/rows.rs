@@ -48,6 +48,7 @@ pub fn launch(plan: &RowPlan, caps: &Caps, access: &Access<'_>) -> Result<(Launc
         first_output: operands.len(),
         outputs: stored,
         fills_workgroup_memory: true,
+        work: 0,
         choice,
     };
     Ok((launch, operands))

@@ -92,6 +92,11 @@ impl GpuPlan {
         self.recording.len()
     }
 
+    /// Number of submits of one run.
+    pub fn submits(&self) -> usize {
+        self.recording.submits()
+    }
+
     /// Bytes of intermediate values.
     pub fn scratch_bytes(&self) -> u64 {
         self.scratch_bytes

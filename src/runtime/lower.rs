@@ -7,10 +7,10 @@ use crate::graph::{NodeId, Op};
 use crate::kernels::{
     self, Access, Attention, CONTRACTION_OPERAND, Epilogue, WINDOW_OPERAND, reduce,
 };
-use crate::program::Program;
 use crate::program::pass::memory;
 use crate::program::region::{Region, RegionKind};
 use crate::program::view::Frame;
+use crate::program::{Cost, Program};
 
 /// A launch and the values it binds, in order; the output comes at `launch.first_output`.
 pub struct Lowered {
@@ -53,6 +53,8 @@ pub fn lower(
         }
         RegionKind::Loop => return Err(Error::Internal("a kernel for a loop".into())),
     };
+    let cost = Cost::of(program, region);
+    launch.work = cost.flops.saturating_add(cost.bytes.saturating_mul(2));
     if !scope.is_empty() {
         launch.label = format!("{scope}: {}", launch.label);
     }
