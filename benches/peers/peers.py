@@ -15,7 +15,7 @@ ROOT = HERE.parent.parent
 FOLDER = ROOT / "target" / "peers"
 
 HOST = ("keras-tensorflow", "keras-jax", "onnxruntime", "numpy")
-ADAPTER = ("tfjs",)
+ADAPTER = ("burn", "tfjs")
 ALL = HOST + ADAPTER
 
 
@@ -32,6 +32,15 @@ def fetched_python():
         requirements = HERE / "requirements.txt"
         subprocess.run([python, "-m", "pip", "install", "-q", "-r", requirements], check=True)
     return python
+
+
+@functools.cache
+def burn():
+    """The program that runs burn; its build takes many minutes."""
+    target = FOLDER / "burn"
+    manifest = HERE / "burn" / "Cargo.toml"
+    build("burn", ["cargo", "build", "--release", "-q", "--manifest-path", manifest, "--target-dir", target])
+    return target / "release" / "keraunos-peer-burn"
 
 
 @functools.cache
@@ -59,6 +68,8 @@ def build(what, command):
 def command(name, workload, batch, arguments):
     """What runs a workload in a peer."""
     what = [workload, str(batch), str(arguments.seconds)]
+    if name == "burn":
+        return [burn(), *what]
     if name == "tfjs":
         return ["node", tfjs(), *what]
     return [arguments.python, HERE / "measure.py", name, *what, FOLDER / f"{workload}.keras"]

@@ -2,11 +2,11 @@
 
     cargo build --release
     python3 benches/peers/run.py                       # the host executor; fetches peers into target/peers
-    python3 benches/peers/run.py --device software     # an adapter, beside TensorFlow.js
+    python3 benches/peers/run.py --device software     # an adapter, beside burn and TensorFlow.js
     python3 benches/peers/run.py --python PYTHON       # uses what that Python has
 
-On the host the peers are Keras on TensorFlow and JAX, onnxruntime and numpy; on an adapter
-TensorFlow.js with its WebGPU backend on Dawn. `--icd F` makes one Vulkan
+On the host the peers are Keras on TensorFlow and JAX, onnxruntime and numpy; on an adapter burn (wgpu,
+fusion and autotune on) and TensorFlow.js with its WebGPU backend on Dawn. `--icd F` makes one Vulkan
 driver the only one of this run, such as Chromium's vk_swiftshader_icd.json, which Dawn accepts where it
 refuses lavapipe.
 
