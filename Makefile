@@ -7,7 +7,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: demo test zip64 help tools vulkan keras recordings
+.PHONY: demo test zip64 help tools vulkan strace keras recordings
 
 VENV := .venv
 RECORDED := target/keras
@@ -35,7 +35,7 @@ demo: tools vulkan ## Runs a model written by real Keras on the GPU and on the h
 	tests/demo.sh target/release/keraunos
 	target/release/examples/documentation
 
-test: tools vulkan keras recordings ## Checks the style and runs all tests, real Keras included
+test: tools vulkan strace keras recordings ## Checks the style and runs all tests, real Keras included
 	@mkdir -p target
 	cargo fmt --all -- --check
 	cargo clippy --all-targets -- -D warnings
@@ -51,6 +51,9 @@ tools:
 
 vulkan:
 	@tests/install.sh vulkan
+
+strace:
+	@tests/install.sh strace
 
 keras: $(KERAS_STAMP)
 

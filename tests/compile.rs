@@ -37,9 +37,9 @@ fn check(record: &Json, case: &Json) -> Option<String> {
         (Err(_), None) => false,
         (Ok(found), Some(expected)) => {
             found.len() != expected.len()
-                || found.iter().any(|(name, x)| {
+                || !found.iter().all(|(name, x)| {
                     let y = expected.get(name).and_then(Json::as_f64).unwrap_or(f64::NAN);
-                    !((x - y).abs() <= 1e-6 + 1e-5 * y.abs())
+                    (x - y).abs() <= 1e-6 + 1e-5 * y.abs()
                 })
         }
         _ => true,

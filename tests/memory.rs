@@ -100,7 +100,7 @@ fn scratch_is_little_more_than_the_values_that_live_together() {
             let summary = Compiled::describe(&program, &Options::default()).unwrap();
             let scratch: usize = summary.slots.iter().sum();
             // A kernel cannot read one part of a buffer and write another, which arenas would need.
-            assert!(scratch * 10 <= summary.peak_live * 14, "{name}, batch {batch}: {summary}");
+            assert!(scratch * 100 <= summary.peak_live * 125, "{name}, batch {batch}: {summary}");
             // Without the pass it would not be.
             let regions = fuse::run(&program, true).unwrap();
             let apart: usize = memory::run(&program, &regions, false).bytes.iter().sum();

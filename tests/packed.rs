@@ -184,7 +184,7 @@ fn every_half_comes_out_of_its_word_as_it_is() {
         let one = graph.input(Spec::new([1, 1, 1], dtype));
         // By a kernel that unpacks pairs, and by one that is written for the formula.
         let outputs = [one.matmul(graph.read(&halves)), -graph.read(&halves)];
-        let ids = outputs.map(|value| value.id());
+        let ids = outputs.map(keraunos::graph::Value::id);
         let program = Program::new(graph.finish().unwrap(), &ids);
         let input = [Tensor::new([1, 1, 1], &[1f32]).unwrap().cast(dtype)];
         let expected = common::oracle(&program, &input);

@@ -2,7 +2,8 @@
 
 @group(0) @binding(0) var<storage, read> a: array<vec4<f32>>;
 
-// Elements i to i + 3; i is a multiple of 4 and all four exist.
+// Elements i to i + 3; i is a multiple of 4. All four exist, or, where nothing is left, none: they
+// count as zero.
 fn load_a(i: u32, left: u32) -> vec4<f32> {
-    return a[i / 4u];
+    return select(vec4(0.0), a[i / 4u], left > 0u);
 }

@@ -3,7 +3,7 @@
 mod sparsemax;
 
 use crate::base::error::quote;
-use crate::base::{Error, Result};
+use crate::base::{DType, Error, Result};
 use crate::graph::Value;
 use crate::layers::config::{Config, Json};
 
@@ -14,10 +14,46 @@ pub use sparsemax::sparsemax;
 pub struct Activation {
     name: &'static str,
     apply: for<'g> fn(Value<'g>) -> Value<'g>,
+    /// What is done to whole numbers and booleans first.
+    whole: for<'g> fn(Value<'g>) -> Value<'g>,
 }
 
-const fn row(name: &'static str, apply: for<'g> fn(Value<'g>) -> Value<'g>) -> Activation {
-    Activation { name, apply }
+type Function = for<'g> fn(Value<'g>) -> Value<'g>;
+
+/// A function that gives floats.
+const fn row(name: &'static str, apply: Function) -> Activation {
+    Activation { name, apply, whole: floats }
+}
+
+/// A function that gives whole numbers of them.
+const fn row_of_whole(name: &'static str, apply: Function, whole: Function) -> Activation {
+    Activation { name, apply, whole }
+}
+
+fn floats(x: Value<'_>) -> Value<'_> {
+    let whole = x.dtype().is_int() || x.dtype() == DType::Bool;
+    if whole { x.cast(DType::Float32) } else { x }
+}
+
+/// Numbers that can be negated: Keras wraps unsigned ones around, and refuses booleans.
+fn signed_floats(x: Value<'_>) -> Value<'_> {
+    signed(floats(x), x.dtype())
+}
+
+fn signed_integers(x: Value<'_>) -> Value<'_> {
+    signed(integers(x), x.dtype())
+}
+
+fn signed(x: Value<'_>, dtype: DType) -> Value<'_> {
+    if dtype.is_unsigned_int() {
+        let what = format!("an activation of {dtype} that needs negative numbers");
+        return x.graph().failed(Error::Unsupported(what));
+    }
+    x
+}
+
+fn integers(x: Value<'_>) -> Value<'_> {
+    if x.dtype() == DType::Bool { x.cast(DType::Int32) } else { x }
 }
 
 /// Negative branch of the scaled exponential unit (Klambauer et al. 2017).
@@ -30,8 +66,8 @@ const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
     reason = "a method of `Value<'g>` is no function for every `'g`"
 )]
 pub const ACTIVATIONS: &[Activation] = &[
-    row("linear", |x| x),
-    row("relu", relu),
+    row_of_whole("linear", |x| x, |x| x),
+    row_of_whole("relu", relu, integers),
     row("relu6", relu6),
     row("leaky_relu", |x| leaky_relu(x, 0.2)),
     row("elu", |x| elu(x, 1.0)),
@@ -43,7 +79,7 @@ pub const ACTIVATIONS: &[Activation] = &[
     row("silu", |x| x * x.sigmoid()),
     row("hard_silu", |x| x * hard_sigmoid(x)),
     row("tanh", |x| x.tanh()),
-    row("hard_tanh", hard_tanh),
+    row_of_whole("hard_tanh", hard_tanh, signed_integers),
     row("tanh_shrink", |x| x - x.tanh()),
     row("soft_shrink", |x| {
         let shrunk = x.abs() - 0.5;
@@ -54,10 +90,10 @@ pub const ACTIVATIONS: &[Activation] = &[
     row("softsign", |x| x / (x.abs() + 1.0)),
     row("squareplus", |x| (x + (x * x + 4.0).sqrt()) * 0.5),
     row("exponential", |x| x.exp()),
-    row("log_sigmoid", |x| -softplus(-x)),
+    row_of_whole("log_sigmoid", |x| -softplus(-x), signed_floats),
     row("mish", |x| x * softplus(x).tanh()),
-    row("softmax", |x| last_axis(x, Value::softmax)),
-    row("log_softmax", |x| last_axis(x, Value::log_softmax)),
+    row_of_whole("softmax", |x| last_axis(x, Value::softmax), signed_floats),
+    row_of_whole("log_softmax", |x| last_axis(x, Value::log_softmax), signed_floats),
     row("glu", glu),
     row("sparse_plus", |x| {
         let middle = (x + 1.0).square() * 0.25;
@@ -86,7 +122,7 @@ impl Activation {
 
     /// A function of the user's own.
     pub fn custom(name: &'static str, apply: for<'g> fn(Value<'g>) -> Value<'g>) -> Activation {
-        Activation { name, apply }
+        Activation { name, apply, whole: |x| x }
     }
 
     /// The activation called `name`.
@@ -136,8 +172,10 @@ impl Activation {
     }
 
     /// The function of a value of any shape, which the result has too; `glu` halves the last axis.
+    ///
+    /// Whole numbers become float32 where the function is not one of whole numbers.
     pub fn apply<'g>(&self, x: Value<'g>) -> Value<'g> {
-        (self.apply)(x)
+        (self.apply)((self.whole)(x))
     }
 }
 
@@ -179,11 +217,13 @@ pub fn clip(x: Value<'_>, low: f64, high: f64) -> Value<'_> {
 
 /// `x` where positive, else `slope · x`.
 pub fn leaky_relu(x: Value<'_>, slope: f64) -> Value<'_> {
+    let x = floats(x);
     x.binary("lt", x.like(0.0)).select(x * slope, x)
 }
 
 /// `x` where positive, else `alpha · (exp(x) − 1)`.
 pub fn elu(x: Value<'_>, alpha: f64) -> Value<'_> {
+    let x = floats(x);
     let positive = x.binary("gt", x.like(0.0));
     // Above 0 the exponential may overflow, and its gradient be 0 · ∞.
     positive.select(x, positive.select(x.like(0.0), x).unary("expm1") * alpha)

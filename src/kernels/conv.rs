@@ -232,8 +232,12 @@ impl Conv {
         let filters = self.out_channels / self.groups.max(1);
         match self.kind {
             ConvKind::Forward => {
+                // The filter's lines are read one by one, however many there are.
                 let depth = self.depth();
-                [fours(&[self.in_channels, depth]), fours(&[self.out_channels, filters, depth])]
+                [
+                    fours(&[self.in_channels, depth]),
+                    depth > 0 && fours(&[self.out_channels, filters]),
+                ]
             }
             ConvKind::InputGrad => [fours(&[self.out_channels, filters]); 2],
             ConvKind::FilterGrad => {

@@ -29,8 +29,10 @@ pub fn launch(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Laun
     let blocks = batch * row_blocks * col_blocks;
     let [a_stride, b_stride] = words([problem.a_stride(), problem.b_stride()])?;
     let [row_blocks, col_blocks, count] = words([row_blocks, col_blocks, blocks])?;
-    let aligned_a = is_fours(k) && (!problem.transpose_a || is_fours(m));
-    let aligned_b = is_fours(k) && (problem.transpose_b || is_fours(n));
+    // Lines of an operand may be any number; an empty one is too small to be bound in fours.
+    let aligned = |line: usize| k > 0 && is_fours(line);
+    let aligned_a = aligned(if problem.transpose_a { m } else { k });
+    let aligned_b = aligned(if problem.transpose_b { k } else { n });
     let [m, n, k] = words([m, n, k])?;
     Kernel {
         name: "matmul_block",

@@ -273,10 +273,55 @@ impl Window {
         let (batch, input, channels) = self.split(&x.shape())?;
         let (output, pad) = self.placement(input)?;
         let (window, stride) = (self.size, self.stride);
+        if mode == PoolMode::Max && x.dtype().is_int() {
+            if let Some(size) = window.into_iter().find(|&size| size > MAX_WHOLE_WINDOW) {
+                return Err(Error::Unsupported(format!(
+                    "a pooling window of {size} over {}; convert to float32 first, or pool in \
+                     windows of at most {MAX_WHOLE_WINDOW}",
+                    x.dtype()
+                )));
+            }
+            let x = x.reshape([batch, input[0], input[1], input[2], channels]);
+            return Ok(self.merge(self.largest(x, output, pad)));
+        }
         // With `same` padding a window may be larger than its input, but not without bound.
         Shape::from(window).checked_len()?;
         let pool = Pool { mode, batch, input, channels, output, window, stride, pad };
         Ok(self.merge(x.reshape(pool.x_shape()).pool(pool)))
+    }
+}
+
+/// Extent of a window over whole numbers, at most: each of its places is an operation.
+const MAX_WHOLE_WINDOW: usize = 256;
+
+impl Window {
+    /// The largest whole number of every window of `x` `[N, D, H, W, C]`, one axis after the other:
+    /// exact, where floats would round.
+    fn largest<'g>(&self, x: Value<'g>, output: [usize; 3], pad: [usize; 3]) -> Value<'g> {
+        let dtype = x.dtype();
+        let bits = 8 * dtype.size().min(4) as i32;
+        let least = if dtype.is_signed_int() { -(2f64.powi(bits - 1)) } else { 0.0 };
+        (0..3).fold(x, |x, i| {
+            if x.graph().has_failed() {
+                return x;
+            }
+            let (axis, size, stride, count) = (i + 1, self.size[i], self.stride[i], output[i]);
+            let reach = (count.saturating_sub(1)).saturating_mul(stride).saturating_add(size);
+            let (mut low, mut high) = (vec![0; x.rank()], vec![0; x.rank()]);
+            if let (Some(low), Some(high)) = (low.get_mut(axis), high.get_mut(axis)) {
+                *low = pad[i];
+                *high = reach.saturating_sub(pad[i].saturating_add(x.extent(axis)));
+            }
+            let padded = x.pad(&low, &high, least);
+            let place = |offset: usize| {
+                let (mut start, mut step) = (vec![0; padded.rank()], vec![1; padded.rank()]);
+                if let (Some(start), Some(step)) = (start.get_mut(axis), step.get_mut(axis)) {
+                    (*start, *step) = (offset, stride as i64);
+                }
+                padded.slice(&start, &padded.shape().with(axis, count), &step)
+            };
+            (1..size).fold(place(0), |best, offset| best.maximum(place(offset)))
+        })
     }
 }
 

@@ -1,18 +1,19 @@
 //! Shapes of outputs, found by tracing: unknown extents are filled twice with different numbers, and
 //! what differs in the result is unknown.
 
-use crate::base::{Nested, Result, Spec, SymbolicShape};
+use crate::base::{Dim, Nested, Result, Shape, Spec, SymbolicShape};
 use crate::graph::Graph;
 use crate::layers::host::any_on_host;
 use crate::layers::{CallArgs, Context, Layer, SymbolicSpec};
 
 /// Fillings to try: primes, which no layer's own extents make by accident; the same, but with 1,
-/// which broadcasts, in tensors of lower rank than the first, such as masks; then numbers that many
-/// reshapes divide.
-const FILLINGS: [[Filling; 2]; 3] = [
-    [Filling { first: 83, lower: 83 }, Filling { first: 89, lower: 89 }],
-    [Filling { first: 83, lower: 1 }, Filling { first: 89, lower: 1 }],
-    [Filling { first: 120, lower: 120 }, Filling { first: 240, lower: 240 }],
+/// which broadcasts, in tensors of lower rank than the first, such as masks; with what another tensor
+/// knows of the same axis, for merging; then numbers that many reshapes divide.
+const FILLINGS: [[Filling; 2]; 4] = [
+    [Filling::new(83), Filling::new(89)],
+    [Filling { lower: 1, ..Filling::new(83) }, Filling { lower: 1, ..Filling::new(89) }],
+    [Filling { shared: true, ..Filling::new(83) }, Filling { shared: true, ..Filling::new(89) }],
+    [Filling::new(120), Filling::new(240)],
 ];
 
 /// What unknown extents are taken to be.
@@ -22,6 +23,26 @@ struct Filling {
     first: usize,
     /// In tensors of lower rank.
     lower: usize,
+    /// Whether an extent that another tensor of the first one's rank knows is taken from there.
+    shared: bool,
+}
+
+impl Filling {
+    const fn new(extent: usize) -> Filling {
+        Filling { first: extent, lower: extent, shared: false }
+    }
+}
+
+/// The largest extent along each axis that a tensor of the first one's rank knows.
+fn known_extents(args: &CallArgs<SymbolicSpec>) -> Vec<Option<usize>> {
+    let mut known: Option<Vec<Option<usize>>> = None;
+    args.visit(&mut |spec: &SymbolicSpec| {
+        let known = known.get_or_insert_with(|| vec![None; spec.shape.rank()]);
+        if spec.shape.rank() == known.len() {
+            known.iter_mut().zip(&spec.shape.0).for_each(|(known, &own)| *known = own.max(*known));
+        }
+    });
+    known.unwrap_or_default()
 }
 
 /// The specs of what a layer gives for symbolic arguments.
@@ -33,7 +54,7 @@ pub fn output_specs(
     let mut unknown = any_on_host(layer);
     args.visit(&mut |spec: &SymbolicSpec| unknown |= spec.shape.0.contains(&None));
     if !unknown {
-        return trace(layer, args, Filling { first: 0, lower: 0 })?.try_map(&mut |spec| {
+        return trace(layer, args, Filling::new(0))?.try_map(&mut |spec| {
             Ok(SymbolicSpec { shape: SymbolicShape::from(&spec.shape), dtype: spec.dtype })
         });
     }
@@ -54,10 +75,15 @@ fn trace(layer: &dyn Layer, args: &CallArgs<SymbolicSpec>, fill: Filling) -> Res
     let graph = Graph::new();
     let cx = Context::for_shapes(&graph).with_unknown(fill.first);
     let mut rank = None;
+    let known = if fill.shared { known_extents(args) } else { Vec::new() };
     let args = args.try_map(&mut |spec: &SymbolicSpec| {
         let lower = spec.shape.rank() < *rank.get_or_insert(spec.shape.rank());
         let fill = if lower { fill.lower } else { fill.first };
-        Ok(graph.input(Spec::new(spec.shape.filled(fill), spec.dtype)))
+        let own = spec.shape.0.iter().enumerate();
+        let shared = |i: usize| known.get(i).copied().flatten();
+        let alike = spec.shape.rank() == known.len();
+        let extent = |(i, own): (usize, &Dim)| own.or(shared(i).filter(|_| alike)).unwrap_or(fill);
+        Ok(graph.input(Spec::new(own.map(extent).collect::<Shape>(), spec.dtype)))
     })?;
     let specs = cx.call(layer, &args).and_then(|outputs| outputs.try_map(&mut |v| Ok(v.spec())));
     // An error inside a formula is kept by the graph: it comes before what it led to.

@@ -109,11 +109,36 @@
 //! | layer normalization, 4096 × 1024 | 242, 381 | 81, 70 |
 //! | matmul 1024³ | 1386, 1856 | 1811, 1799 |
 //!
+//! # Where the remaining time goes
+//!
+//! On Mesa's software adapter, of bare kernels (those of `cargo bench --bench kernels -- --device
+//! software`) in processor time, which other work disturbs least; 2026-11-23, llvmpipe of Mesa 22.3.6 as
+//! above, at load averages of 9 to 14. The roofline is the best product: 11 GFLOP/s and processor second.
+//!
+//! | kernel | before, ms | now, ms | GFLOP/s | what remains |
+//! | --- | ---: | ---: | ---: | --- |
+//! | `matmul_block` 512³ | 26 | 26 | 10.4 | one element loaded for four multiply-adds |
+//! | `conv_block` 3×3, 64 → 64, 56² | 20 | 20 | 11.6 | the same |
+//! | `conv_block` 7×7 / 2, 3 → 64, 224² | 94 | 54 | 4.4 | three channels are read one by one and computed as four |
+//! | `conv_block` 3×3 / 2, 3 → 32, 224² | 12.0 | 7.4 | 2.9 | the same |
+//! | `conv_filter_grad` 3×3, 64 → 64, 56² | 107 | 37 | 6.2 | every position is loaded anew for each tap |
+//! | `conv_filter_grad` 3×3, 32 → 16, 28² | 2.8 | 0.9 | 8.0 | the same |
+//! | `conv_depthwise_line` 3×3, 96, 112² | 28 | 11.5 | 1.9 | 27 loads and 16 stores of elements for 36 multiply-adds of a channel |
+//! | `conv_depthwise_line` 3×3 / 2, 96, 112² | 8.5 | 5.9 | 0.9 | two windows instead of one |
+//! | filter gradient of a depthwise 3×3, 96, 56² | 49 | 33 | 0.2 | a block of 4 × 4 for one number of each channel |
+//! | `matmul_block` 1×2048×2048 | 15 | 15 | 0.5 | memory: 6 ms where the matrix lies transposed, which is read in order; a kernel for one row was no faster |
+//!
+//! Attention without a matrix of scores is a gain of real GPUs, which have memory near their cores:
+//! `attention_tile` took 36 ms for 12 heads of 128 queries and keys of 64 elements, where the two
+//! products take 6 and the softmax about 2.5; `attention_row` 35 ms for one query of 12 heads and 2048
+//! keys, where the products take 7. So a software adapter takes it only for scores of 64 MiB and more,
+//! which it may have no memory for. On real GPUs neither has been measured.
+//!
 //! # Memory of intermediate values
 //!
-//! Values take turns in buffers, the largest first. Scratch is 1.09 times the largest sum of values
+//! Values take turns in buffers, in the tightest of several greedy orders. Scratch is 1.09 times the largest sum of values
 //! that live together for ResNet50 at a batch of 32 and 1.17 times for MobileNetV2; for small networks
-//! of inverted residual blocks 1.31, of LSTM layers 1.20. Closer would need several values in one buffer, and
+//! of inverted residual blocks 1.23, of LSTM layers 1.20. Closer would need several values in one buffer, and
 //! WebGPU does not let a kernel write a buffer that it reads elsewhere. After the first run nothing is
 //! made on the device ([`Gpu::objects_made`](crate::gpu::Gpu::objects_made)).
 //!

@@ -45,9 +45,9 @@ operations! {
     };
 }
 
-/// The floating dtype in which products of a dtype are computed: exact for integers below 2²⁴.
-fn lane_of(dtype: DType) -> DType {
-    if dtype.is_float() { dtype } else { DType::Float32 }
+/// The dtype in which products of a dtype are computed: for integers, and exact below 2²⁴, float32.
+pub(crate) fn lane_of(dtype: DType) -> DType {
+    if dtype.is_float() || dtype == DType::Complex64 { dtype } else { DType::Float32 }
 }
 
 /// Runs `f` on both arguments as floats and gives its result in their own dtype.

@@ -71,8 +71,9 @@ impl Rows for Windows<'_> {
     #[inline(always)]
     fn is_skipped(&self, (_, start): Place, piece: usize) -> bool {
         let Step::Back(stride) = self.step else { return false };
-        let reach = |i: usize| start[i].wrapping_sub(self.taps[piece][i]);
-        (0..3).any(|i| stride[i] > 1 && !reach(i).is_multiple_of(stride[i]))
+        // May lie in front of the first position, where the distance counts with its sign.
+        let reach = |i: usize| start[i].wrapping_sub(self.taps[piece][i]) as isize;
+        (0..3).any(|i| stride[i] > 1 && reach(i) % stride[i] as isize != 0)
     }
 
     #[inline(always)]

@@ -141,3 +141,25 @@ def complex_layers():
     pooled = [layers.GlobalAveragePooling1D()(moved), layers.AveragePooling1D(3)(moved)]
     repeated = layers.RepeatVector(2)(layers.Flatten()(layers.Dropout(0.2)(z)))
     return Model(x, [ops.view_as_real(y) for y in (*merged, moved, *pooled, repeated)])
+
+
+@example
+def whole_numbers():
+    """Whole numbers and booleans into layers that keep them or make floats of them."""
+    x = Input((5, 6, 2), dtype="int32")
+    small, truth = ops.cast(x, "uint8"), x > 2
+    outputs = [layers.MaxPooling2D(3, 2, padding="same")(y) for y in (-x, small)]
+    outputs += [layers.GlobalAveragePooling2D()(y) for y in (x, small, truth)]
+    kinds = ["leaky_relu", "gelu", "hard_sigmoid", "sparse_sigmoid", "softmax", "relu", "hard_tanh"]
+    outputs += [layers.Activation(kind)(x - 2) for kind in kinds]
+    outputs += [layers.LeakyReLU()(x - 2), layers.ELU()(x - 2), layers.LayerNormalization()(x)]
+    outputs += [layers.Average()([truth, x > 1]), layers.Dot(3)([x, small])]
+    return Model(x, outputs)
+
+
+@example
+def open_extents():
+    """Sums of inputs one of which declares an extent that the other leaves open, and axes from behind."""
+    x, other = Input((5, 4)), Input((None, 4))
+    outputs = [layers.Add()([x, other]), layers.Concatenate()([x, other])]
+    return Model([x, other], [*outputs, layers.LayerNormalization(axis=(-1, 1))(x)])

@@ -10,6 +10,7 @@ use crate::graph::Value;
 use crate::layers::Layer;
 use crate::layers::config::{Config, Json};
 use crate::layers::stateless::stateless;
+use crate::operations::linear::lane_of;
 use crate::operations::promotion::promoted;
 
 builder! {
@@ -43,7 +44,8 @@ impl Dot {
             }
             let scaled = |x, axis| if normalize { unit(x, axis) } else { x };
             let [a, b] = promoted([scaled(a, i), scaled(b, j)]);
-            Ok(batch_dot(a, i, b, j))
+            let (dtype, lane) = (a.dtype(), lane_of(a.dtype()));
+            Ok(batch_dot(a.cast(lane), i, b.cast(lane), j).cast(dtype))
         })
     }
 }

@@ -39,7 +39,7 @@ macro_rules! merge {
 
 merge! {
     /// Sum of all inputs.
-    Add |x, _| fold(x, |a, b| a + b);
+    Add |x, _| fold(x, sum);
     /// First input less the second.
     Subtract |x, _| match x {
         &[a, b] => {
@@ -52,7 +52,7 @@ merge! {
     Multiply product;
     /// Mean of all inputs.
     Average |x, _| {
-        let sum = fold(x, |a, b| a + b)?;
+        let sum = fold(x, sum)?;
         let whole = sum.dtype().is_int() || sum.dtype() == DType::Bool;
         let sum = if whole { sum.cast(DType::Float32) } else { sum };
         Ok(sum / x.len() as f64)
@@ -61,6 +61,11 @@ merge! {
     Maximum |x, masks| extreme(x, masks, Value::maximum);
     /// Smallest element of all inputs.
     Minimum |x, masks| extreme(x, masks, Value::minimum);
+}
+
+/// Booleans add up to whether one of them is true.
+fn sum<'g>(a: Value<'g>, b: Value<'g>) -> Value<'g> {
+    if a.dtype() == DType::Bool { a.binary("or", b) } else { a + b }
 }
 
 fn fold<'g>(

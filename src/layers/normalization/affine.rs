@@ -1,6 +1,6 @@
 //! Scale and offset after a normalization, and how it is applied.
 
-use crate::base::{DType, Error, Result, Shape};
+use crate::base::{DType, Error, Result, Shape, SymbolicShape};
 use crate::graph::Value;
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
@@ -106,6 +106,15 @@ pub(super) fn normalized(axes: &[i64], rank: usize) -> Result<Vec<usize>> {
         return Err(Error::shape("axis", format!("{axes:?}"), "distinct axes"));
     }
     Ok(all)
+}
+
+/// The shape of weights over some axes. Keras sorts the axes as they are given: negative ones come
+/// first.
+pub(super) fn extents_of(axes: &[i64], shape: &SymbolicShape) -> Result<Shape> {
+    normalized(axes, shape.rank())?;
+    let mut axes = axes.to_vec();
+    axes.sort_unstable();
+    Ok(axes.iter().map(|&axis| shape.known(axis)).collect::<Result<Vec<usize>>>()?.into())
 }
 
 /// The shape of a tensor with every extent but those of `axes` replaced by 1.

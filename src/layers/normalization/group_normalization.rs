@@ -80,7 +80,8 @@ impl Layer for GroupNormalizationLayer {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        let x = widen(args.input()?);
+        let input = args.input()?;
+        let x = widen(input);
         let shape = x.shape();
         let axis = shape.axis(self.axis)?;
         let groups = self.groups_of(shape[axis])?;
@@ -95,6 +96,6 @@ impl Layer for GroupNormalizationLayer {
         let weights = split(&only_axes(&shape, &[axis]));
         let statistics = grouped.moments(&axes);
         let y = self.affine.normalize(cx, grouped, statistics, self.epsilon, &weights);
-        Ok(y.reshape(shape).cast(cx.compute_dtype()).into())
+        Ok(y.reshape(shape).cast(input.dtype()).cast(cx.compute_dtype()).into())
     }
 }

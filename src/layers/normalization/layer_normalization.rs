@@ -9,8 +9,8 @@
 //!
 //! Output shape = input shape.
 
-use super::affine::{Affine, normalized, only_axes, widen};
-use crate::base::{Result, Shape};
+use super::affine::{Affine, extents_of, normalized, only_axes, widen};
+use crate::base::Result;
 use crate::builder;
 use crate::layers::config::Config;
 use crate::layers::layer::layer_base;
@@ -61,20 +61,18 @@ impl Layer for LayerNormalizationLayer {
     layer_base!();
 
     fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
-        let shape = inputs.input_shape()?;
-        let axes = normalized(&self.axes, shape.rank())?;
-        let extents = axes.iter().map(|&axis| shape.known(axis as i64));
-        let shape: Shape = extents.collect::<Result<Vec<_>>>()?.into();
+        let shape = extents_of(&self.axes, inputs.input_shape()?)?;
         self.affine.build(&mut self.base, &shape)
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        let x = widen(args.input()?);
+        let input = args.input()?;
+        let x = widen(input);
         let axes = normalized(&self.axes, x.rank())?;
         let (mean, variance) = x.moments(&axes);
         let mean = if self.rms_scaling { mean.like(0.0) } else { mean };
         let shape = only_axes(&x.shape(), &axes);
         let y = self.affine.normalize(cx, x, (mean, variance), self.epsilon, &shape);
-        Ok(y.cast(cx.compute_dtype()).into())
+        Ok(y.cast(input.dtype()).cast(cx.compute_dtype()).into())
     }
 }

@@ -6,8 +6,8 @@
 //!
 //! Output shape = input shape.
 
-use super::affine::{normalized, only_axes, wide, widen};
-use crate::base::{Error, Result};
+use super::affine::{extents_of, normalized, widen};
+use crate::base::Result;
 use crate::builder;
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
@@ -45,10 +45,7 @@ impl Layer for RMSNormalizationLayer {
     layer_base!();
 
     fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
-        let shape = inputs.input_shape()?;
-        let axes = normalized(&self.axes, shape.rank())?;
-        let extents = axes.iter().map(|&axis| shape.known(axis as i64));
-        let extents: Vec<usize> = extents.collect::<Result<_>>()?;
+        let extents = extents_of(&self.axes, inputs.input_shape()?)?;
         self.scale = Some(self.base.add_weight("scale", extents, &Initializer::ONES)?);
         Ok(())
     }
@@ -58,9 +55,8 @@ impl Layer for RMSNormalizationLayer {
         let x = widen(input);
         let axes = normalized(&self.axes, x.rank())?;
         let square = x.square().mean(&axes).keep_axes(&x.shape(), &axes);
-        let missing = || Error::Internal("variable 'scale' is used before it is built".into());
-        let scale = wide(cx, self.scale.as_ref().ok_or_else(missing)?, x.dtype());
-        let scale = scale.reshape(only_axes(&x.shape(), &axes));
+        // As in Keras, the scale is not moved to the axes: it broadcasts from the last one.
+        let scale = cx.weight(&self.scale, "scale")?.cast(x.dtype());
         Ok((x * (square + self.epsilon).rsqrt() * scale).cast(input.dtype()).into())
     }
 }

@@ -24,7 +24,7 @@ macro_rules! global_pooling {
 
         impl $name {
             pub(crate) fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
-                $new(stringify!($name), |x, axes| x.$reduce(axes), $rank, config)
+                $new(stringify!($name), $reduce, $rank, config)
             }
         }
     )* };
@@ -32,17 +32,27 @@ macro_rules! global_pooling {
 
 global_pooling! {
     /// Largest element along one spatial axis.
-    GlobalMaxPooling1D global max 1
+    GlobalMaxPooling1D global largest 1
     /// Largest element over two spatial axes.
-    GlobalMaxPooling2D global max 2
+    GlobalMaxPooling2D global largest 2
     /// Largest element over three spatial axes.
-    GlobalMaxPooling3D global max 3
+    GlobalMaxPooling3D global largest 3
     /// Mean along one spatial axis, over the steps that a mask leaves.
     GlobalAveragePooling1D masked mean 1
     /// Mean over two spatial axes.
     GlobalAveragePooling2D global mean 2
     /// Mean over three spatial axes.
     GlobalAveragePooling3D global mean 3
+}
+
+fn largest<'g>(x: Value<'g>, axes: &[usize]) -> Value<'g> {
+    x.max(axes)
+}
+
+/// The mean, in float32 for whole numbers.
+fn mean<'g>(x: Value<'g>, axes: &[usize]) -> Value<'g> {
+    let whole = x.dtype().is_int() || x.dtype() == DType::Bool;
+    if whole { x.cast(DType::Float32).mean(axes) } else { x.mean(axes) }
 }
 
 type ReduceFn = for<'g> fn(Value<'g>, &[usize]) -> Value<'g>;

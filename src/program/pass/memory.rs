@@ -2,6 +2,7 @@
 //!
 //! A buffer holds one value at a time: a kernel that reads one part of a buffer may not write another.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::graph::NodeId;
@@ -62,21 +63,52 @@ fn lives(program: &Program, regions: &[Region]) -> Vec<Life> {
     lives
 }
 
-/// The largest values choose first: so no slot is larger than the values that need it.
+impl Life {
+    /// In how many regions it is alive.
+    fn span(&self) -> usize {
+        self.last - self.first + 1
+    }
+}
+
+/// What values are sorted by.
+type Order = dyn Fn(&Life) -> (Reverse<usize>, usize);
+
+/// The tightest of several greedy assignments: none of them is best for all programs. (Turning places in
+/// the order of the best one found nothing better for networks of the applications.)
 fn assign(lives: &[Life], reuse: bool) -> Slots {
-    let mut order: Vec<&Life> = lives.iter().collect();
-    order.sort_by_key(|life| (std::cmp::Reverse(life.bytes), life.id));
+    let orders: [&Order; 4] = [
+        // No slot is larger than the values that need it.
+        &|life| (Reverse(life.bytes), life.id),
+        &|life| (Reverse(life.bytes.saturating_mul(life.span())), life.id),
+        &|life| (Reverse(life.span()), life.id),
+        // As they come.
+        &|life| (Reverse(0), life.first),
+    ];
+    let assigned = orders.iter().map(|order| {
+        let mut lives: Vec<&Life> = lives.iter().collect();
+        lives.sort_by_key(|life| order(life));
+        assign_in_order(&lives, reuse)
+    });
+    assigned.min_by_key(|slots| slots.bytes.iter().sum::<usize>()).unwrap_or_default()
+}
+
+/// Each value chooses the slot that grows least for it, and of those the smallest.
+fn assign_in_order(lives: &[&Life], reuse: bool) -> Slots {
     let mut slots = Slots::default();
     // For each slot, the lives in it by their first region.
     let mut taken: Vec<BTreeMap<usize, usize>> = Vec::new();
-    for life in order {
-        // The smallest slot is the last that was made.
-        let fits = |slot: &usize| reuse && is_free(&taken[*slot], life);
-        let slot = (0..taken.len()).rev().find(fits).unwrap_or(taken.len());
+    for life in lives {
+        let free = (0..taken.len()).filter(|&slot| reuse && is_free(&taken[slot], life));
+        let growth = |slot: &usize| {
+            let bytes = slots.bytes[*slot];
+            (life.bytes.saturating_sub(bytes), bytes)
+        };
+        let slot = free.min_by_key(growth).unwrap_or(taken.len());
         if slot == taken.len() {
             taken.push(BTreeMap::new());
-            slots.bytes.push(life.bytes);
+            slots.bytes.push(0);
         }
+        slots.bytes[slot] = slots.bytes[slot].max(life.bytes);
         taken[slot].insert(life.first, life.last);
         slots.of.insert(life.id, slot);
     }
