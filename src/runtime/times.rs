@@ -44,6 +44,11 @@ impl Times {
         Ok(Times::from(seconds))
     }
 
+    /// Of each counted run, shortest first.
+    pub fn seconds(&self) -> &[f64] {
+        &self.0
+    }
+
     /// How many runs were counted.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -91,7 +91,8 @@ const WIDTH: usize = 1024;
 /// Numbers of no meaning.
 pub fn data<const D: usize>(shape: [usize; D]) -> TensorData {
     let count = shape.iter().product();
-    let numbers: Vec<f32> = (0..count).map(|i: usize| (i * 7919 % 1009) as f32 / 504.5 - 1.0).collect();
+    let numbers: Vec<f32> =
+        (0..count).map(|i: usize| (i * 7919 % 1009) as f32 / 504.5 - 1.0).collect();
     TensorData::new(numbers, shape)
 }
 
@@ -101,7 +102,7 @@ fn matmul(n: usize, setting: &Setting) -> Run {
     Box::new(move || {
         let a = Tensor::<2>::from_data(a.clone(), &device);
         let b = Tensor::<2>::from_data(b.clone(), &device);
-        a.matmul(b).into_data();
+        read(a.matmul(b));
     })
 }
 
@@ -109,14 +110,14 @@ fn conv([kernel, inner, outer, size, stride]: [usize; 5], setting: &Setting) -> 
     let layer = networks::convolution([inner, outer], kernel, stride, 1, &setting.device);
     let (device, x) = (setting.device.clone(), data([setting.batch, inner, size, size]));
     Box::new(move || {
-        layer.forward(Tensor::<4>::from_data(x.clone(), &device)).into_data();
+        read(layer.forward(Tensor::<4>::from_data(x.clone(), &device)));
     })
 }
 
 fn rows(setting: &Setting, forward: impl Fn(Tensor<2>) -> Tensor<2> + 'static) -> Run {
     let (device, x) = (setting.device.clone(), data([4096 * setting.batch, WIDTH]));
     Box::new(move || {
-        forward(Tensor::<2>::from_data(x.clone(), &device)).into_data();
+        read(forward(Tensor::<2>::from_data(x.clone(), &device)));
     })
 }
 
@@ -127,8 +128,14 @@ fn run3(
 ) -> Run {
     let (device, x) = (setting.device.clone(), data([setting.batch, steps, features]));
     Box::new(move || {
-        forward(Tensor::<3>::from_data(x.clone(), &device)).into_data();
+        read(forward(Tensor::<3>::from_data(x.clone(), &device)));
     })
+}
+
+/// Brings an output to the host: what burn gives is read only when it is looked at.
+pub fn read<const D: usize>(output: Tensor<D>) {
+    let data = output.into_data();
+    std::hint::black_box(data.as_slice::<f32>().expect("numbers on the host"));
 }
 
 /// Padding as Keras's `same` gives it, for odd kernels.

@@ -10,7 +10,7 @@ use burn::nn::{
 use burn::prelude::*;
 use burn::tensor::activation;
 
-use crate::{Run, Setting, data, same};
+use crate::{Run, Setting, data, read, same};
 
 pub fn workload(name: &str, setting: &Setting) -> Option<Run> {
     let device = &setting.device;
@@ -31,7 +31,7 @@ pub fn workload(name: &str, setting: &Setting) -> Option<Run> {
 fn images(setting: &Setting, forward: impl Fn(Tensor<4>) -> Tensor<2> + 'static) -> Run {
     let (device, x) = (setting.device.clone(), data([setting.batch, 3, 224, 224]));
     Box::new(move || {
-        forward(Tensor::<4>::from_data(x.clone(), &device)).into_data();
+        read(forward(Tensor::<4>::from_data(x.clone(), &device)));
     })
 }
 
@@ -58,7 +58,13 @@ struct Normal {
 }
 
 impl Normal {
-    fn new(channels: [usize; 2], kernel: usize, stride: usize, groups: usize, d: &Device) -> Normal {
+    fn new(
+        channels: [usize; 2],
+        kernel: usize,
+        stride: usize,
+        groups: usize,
+        d: &Device,
+    ) -> Normal {
         let conv = convolution(channels, kernel, stride, groups, d);
         Normal { conv, norm: BatchNormConfig::new(channels[1]).init(d) }
     }
@@ -227,11 +233,12 @@ fn encoder(setting: &Setting) -> Run {
     let embedding: Embedding = EmbeddingConfig::new(VOCABULARY, WIDTH).init(&device);
     let norm = LayerNormConfig::new(WIDTH).init(&device);
     let layers: Vec<Layer> = (0..12).map(|_| Layer::new(WIDTH, 12, &device)).collect();
-    let tokens: Vec<i32> = (0..setting.batch * SEQUENCE).map(|i| (i * 7919 % VOCABULARY) as i32).collect();
+    let tokens: Vec<i32> =
+        (0..setting.batch * SEQUENCE).map(|i| (i * 7919 % VOCABULARY) as i32).collect();
     let tokens = TensorData::new(tokens, [setting.batch, SEQUENCE]);
     Box::new(move || {
         let tokens = Tensor::<2, Int>::from_data(tokens.clone(), &device);
         let x = norm.forward(embedding.forward(tokens));
-        layers.iter().fold(x, |x, layer| layer.forward(x)).into_data();
+        read(layers.iter().fold(x, |x, layer| layer.forward(x)));
     })
 }

@@ -9,7 +9,7 @@ use burn::optim::{AdamConfig, GradientsParams};
 use burn::prelude::*;
 use burn::tensor::activation;
 
-use crate::{Run, Setting, data};
+use crate::{Run, Setting, data, read};
 
 #[derive(Module, Debug)]
 struct Cnn {
@@ -52,6 +52,6 @@ pub fn cnn(setting: &Setting) -> Run {
         let loss = loss.forward(current.forward(x), labels);
         let gradients = GradientsParams::from_grads(loss.backward(), &current);
         model = Some(optimizer.step(1e-3, current, gradients));
-        loss.into_data();
+        read(loss);
     })
 }
