@@ -53,6 +53,11 @@ def theirs(line, name):
     return cell
 
 
+def mean(wall, cpu):
+    """Of the ratios to a peer; in brackets, those of the processor's time."""
+    return (f"{wall:.2f}×" if wall else "–") + (f" ({cpu:.2f}×)" if cpu else "")
+
+
 def table(device):
     """Markdown: milliseconds, and each peer's time in ours; in brackets, that of the processor."""
     names = sorted({n for line in device["lines"] for n in line["peers"]} - {"keraunos"})
@@ -61,8 +66,8 @@ def table(device):
         what = f"{line['workload']}, batch {line['batch']}" if line["batch"] else line["workload"]
         rows.append([what, ours(line), *(theirs(line, name) for name in names)])
     wall, cpu = means(device["lines"], "median"), means(device["lines"], "cpu")
-    mean = [f"{wall[n]:.2f}×" + (f" ({cpu[n]:.2f}×)" if n in cpu else "") if n in wall else "–" for n in names]
-    rows.append(["geometric mean", "", *mean])
+    if wall:
+        rows.append(["geometric mean", "", *(mean(wall.get(n), cpu.get(n)) for n in names)])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -84,7 +89,8 @@ def text(device):
     every = [times for line in device["lines"] for times in line["peers"].values()]
     versions = sorted({times["version"] for times in every if "version" in times})
     loads = [line["load"] for line in device["lines"]]
-    parts = [f"## {device['name']}: {device['described'] or 'not opened'}", table(device)]
+    described = device["described"]
+    parts = [f"## {device['name']}" + (f": {described}" if described else ""), table(device)]
     parts += failures(device)
     parts += [f"{', '.join(versions)}; load average {min(loads):.1f} to {max(loads):.1f}"]
     return "\n\n".join(parts)
