@@ -43,6 +43,31 @@ impl Inputs {
                 .map(|leaves| leaves.into_iter().cloned().collect()),
         }
     }
+
+    /// Labels, or weights of samples, in the order of the model's outputs, as far as they are given. One
+    /// tensor stays one, and so does a list shorter than that of the outputs where `few` allows it.
+    ///
+    /// # Errors
+    /// If a structure is not that of the outputs.
+    pub(crate) fn by_output(self, model: &Model, few: bool) -> Result<Vec<Option<Tensor>>> {
+        match self.0 {
+            Given::Ordered(tensors) => Ok(tensors.into_iter().map(Some).collect()),
+            Given::Structured(given) => {
+                let (wanted, specs) = (model.output_structure(), model.outputs());
+                let bare = match &given {
+                    Nested::Leaf(tensor) => Some(vec![tensor]),
+                    Nested::List(items) if few => items.iter().map(Nested::leaf).collect(),
+                    _ => None,
+                };
+                if let Some(bare) = bare.filter(|bare| bare.len() < specs.len()) {
+                    return Ok(bare.into_iter().cloned().map(Some).collect());
+                }
+                let mut places: Vec<Option<&Tensor>> = vec![None; specs.len()];
+                Matching { specs: &specs, complete: false }.place(&given, &wanted, &mut places)?;
+                Ok(places.into_iter().map(|found| found.cloned()).collect())
+            }
+        }
+    }
 }
 
 impl From<Vec<Tensor>> for Inputs {
@@ -144,7 +169,7 @@ pub(crate) fn arrange<'g, T>(
     specs: &[InputSpec],
 ) -> Result<Vec<&'g T>> {
     let mut places: Vec<Option<&T>> = specs.iter().map(|_| None).collect();
-    let matching = Matching { specs };
+    let matching = Matching { specs, complete: true };
     matching.place(given, wanted, &mut places)?;
     let found: Option<Vec<&T>> = places.into_iter().collect();
     found.ok_or_else(|| Error::Internal("a structure without some of the model's inputs".into()))
@@ -152,6 +177,8 @@ pub(crate) fn arrange<'g, T>(
 
 struct Matching<'m> {
     specs: &'m [InputSpec],
+    /// Whether nothing may be left out.
+    complete: bool,
 }
 
 impl Matching<'_> {
@@ -163,6 +190,7 @@ impl Matching<'_> {
     ) -> Result<()> {
         match (wanted, given) {
             (Nested::None, Nested::None) => Ok(()),
+            (_, Nested::None) if !self.complete => Ok(()),
             (Nested::Leaf(i), Nested::Leaf(tensor)) => {
                 places[*i] = Some(tensor);
                 Ok(())
@@ -183,8 +211,12 @@ impl Matching<'_> {
             (Nested::List(wanted), Nested::Dict(named)) => self.by_names(named, wanted, places),
             (Nested::Dict(wanted), Nested::Dict(named)) => self.by_keys(named, wanted, places),
             (Nested::Dict(wanted), Nested::List(items))
-                if items.len() == wanted.len() && wanted.is_sorted_by(|a, b| a.0 <= b.0) =>
+                if items.len() == wanted.len()
+                    && (!self.complete || wanted.is_sorted_by(|a, b| a.0 <= b.0)) =>
             {
+                // Labels come in the order of the keys, in which Keras flattens a mapping.
+                let mut wanted: Vec<_> = wanted.iter().collect();
+                wanted.sort_by(|a, b| a.0.cmp(&b.0));
                 let mut pairs = items.iter().zip(wanted);
                 pairs.try_for_each(|(item, (_, wanted))| self.place(item, wanted, places))
             }
@@ -216,6 +248,9 @@ impl Matching<'_> {
     ) -> Result<()> {
         for (key, wanted) in wanted {
             let entry = named.iter().find(|(found, _)| found == key);
+            if entry.is_none() && !self.complete {
+                continue;
+            }
             let (_, item) = entry.ok_or_else(|| self.without(named, Some(key)))?;
             self.place(item, wanted, places)?;
         }
