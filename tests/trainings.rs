@@ -19,7 +19,7 @@ use keraunos::{Device, Model, Tensor, load_model};
 const MODELS: [&str; 3] = ["mlp", "cnn", "lstm"];
 
 /// Further models, for the relay alone.
-const RELAYED: [&str; 6] = ["encoder", "conv_lstm", "gru", "averaged", "scaled", "stateful"];
+const RELAYED: [&str; 6] = ["encoder", "conv_lstm", "gru", "averaged", "scaled", "parts"];
 
 /// Largest difference of a variable, in parts of its largest magnitude.
 const TOLERANCE: f64 = 1e-4;

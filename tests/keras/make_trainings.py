@@ -72,9 +72,9 @@ def relay_models():
     x = layers.SeparableConv2D(4, 3, activation="relu")(x)
     x = layers.GlobalMaxPooling2D()(layers.GroupNormalization(2)(x))
     yield "scaled", image, layers.Dense(CLASSES, activation="softmax")(x)
-    steps = keras.Input((5, 3), batch_size=ROWS)
-    x = layers.LSTM(4, stateful=True)(steps)
-    yield "stateful", steps, layers.Dense(CLASSES, activation="softmax")(x)
+    steps = keras.Input((5, 3))
+    x = layers.LSTM(4, activity_regularizer="l2", go_backwards=True)(steps)
+    yield "parts", steps, layers.Dense(CLASSES, activation="softmax")(x)
 
 
 def all_optimizers():
@@ -120,7 +120,7 @@ RELAY = {
     "scaled": lambda: optimizers.LossScaleOptimizer(
         optimizers.Lion(0.002), initial_scale=1024.0, dynamic_growth_steps=4
     ),
-    "stateful": lambda: optimizers.MultiOptimizer(
+    "parts": lambda: optimizers.MultiOptimizer(
         optimizers.OptimizerMap(optimizers.Adam(0.01), {".*kernel": optimizers.SGD(0.1)})
     ),
     "mlp": lambda: optimizers.AdamW(0.01),
