@@ -31,18 +31,12 @@ struct Params {
 
 #import epilogue
 @group(0) @binding(2) var<storage, read_write> out: array<Out>;
+#import lib/rows_of_a
 
 const COLS = 32u;
 const SLICES = 8u;
 
 var<workgroup> sums: array<array<vec4<f32>, COLS>, SLICES>;
-
-// Element k of all rows; rows that do not exist repeat the last one and are not stored.
-fn column_of_a(base: u32, k: u32) -> vec4<f32> {
-    let rows = min(vec4(0u, 1u, 2u, 3u), vec4(params.m - 1u));
-    let i = vec4(base + k * params.a_k) + rows * params.a_row;
-    return vec4(a[i.x], a[i.y], a[i.z], a[i.w]);
-}
 
 @compute @workgroup_size(256)
 fn main(

@@ -10,8 +10,9 @@ use crate::cli::arrays::{self, Side};
 use crate::cli::device::DeviceArgs;
 use crate::cli::difference::{Difference, Tolerance};
 use crate::cli::failure::{Failure, Outcome};
+use crate::cli::model_file::{ModelArgs, Use};
 use crate::cli::predict::{BatchArgs, predict, read_inputs};
-use crate::cli::{progress, text};
+use crate::cli::text;
 use crate::models::{Model, batch_size};
 use crate::runtime::Device;
 use crate::tensor::Tensor;
@@ -22,8 +23,8 @@ use crate::tensor::Tensor;
 /// when they are equal. The exit code is 1 when something differs.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A .keras file, or the folder form of one
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Inputs, as for predict
     #[arg(long, value_name = "IN.npz|json")]
     inputs: PathBuf,
@@ -47,7 +48,7 @@ pub struct Args {
 
 impl Args {
     pub fn run(&self, out: &mut dyn Write) -> Outcome {
-        let model = progress::load(&self.model)?;
+        let model = self.model.load(Use::Answers)?;
         let inputs = read_inputs(&model, &self.inputs)?;
         let device = self.device.open()?;
         let mut same = true;
@@ -76,7 +77,7 @@ impl Args {
         let outputs = model.outputs();
         let expected = arrays::read(expected, model, Side::Outputs)?;
         let found = predict(model, inputs, device.clone(), (self.rows.batch_size, None))
-            .at(|| self.model.display().to_string())?;
+            .at(|| self.model.path.display().to_string())?;
         let mut same = true;
         for ((output, found), expected) in outputs.iter().zip(&found).zip(&expected) {
             let difference = Difference::of(found, expected, self.tolerance());

@@ -10,8 +10,8 @@ use crate::cli::arrays::{self, Side};
 use crate::cli::callbacks::{CallbackArgs, Report};
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
+use crate::cli::model_file::{ModelArgs, Use};
 use crate::cli::predict::{BatchArgs, positive, read_inputs};
-use crate::cli::progress;
 use crate::models::Model;
 use crate::saving::json::{Json, to_python};
 use crate::trainers::{Compile, Data, FitOptions, Frequency};
@@ -24,8 +24,8 @@ use crate::trainers::{Compile, Data, FitOptions, Frequency};
 /// one that was not, or again.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A .keras file, or the folder form of one
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     #[command(flatten)]
     data: DataArgs,
     /// Times all samples are trained on
@@ -224,7 +224,7 @@ fn identifier(text: &str) -> Result<Json> {
 
 impl Args {
     pub fn run(&self, out: &mut dyn Write) -> Outcome {
-        let mut model = progress::load(&self.model)?;
+        let mut model = self.model.load(Use::Run)?;
         self.compile.apply(&mut model)?;
         let data = self.data.read(&model)?;
         let validation_data = self.validation.data(&model)?;
@@ -253,7 +253,8 @@ impl Args {
         if !(stdout().is_terminal() && stderr().is_terminal()) {
             options.callbacks.push(&mut report);
         }
-        let history = model.fit(&data, &mut options).at(|| self.model.display().to_string())?;
+        let history =
+            model.fit(&data, &mut options).at(|| self.model.path.display().to_string())?;
         model.save(&self.save)?;
         if let Some(path) = &self.history {
             let text = to_python(&history.to_json());

@@ -7,6 +7,7 @@ use crate::base::{Error, Result, ResultExt};
 use crate::cli::arrays::{self, Side};
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
+use crate::cli::model_file::{ModelArgs, Use};
 use crate::cli::progress;
 use crate::models::{Model, PredictOptions};
 use crate::runtime::Device;
@@ -23,8 +24,8 @@ use crate::tensor::Tensor;
 /// nested lists for one, a list or an object of them for several.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A .keras file, or the folder form of one
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Inputs, the batch axis first
     #[arg(long, value_name = "IN.npz|json")]
     inputs: PathBuf,
@@ -59,11 +60,11 @@ pub fn positive(text: &str) -> Result<usize, String> {
 
 impl Args {
     pub fn run(&self) -> Outcome {
-        let model = progress::load_for_use(&self.model)?;
+        let model = self.model.load(Use::Answers)?;
         let inputs = read_inputs(&model, &self.inputs)?;
         let device = self.device.open()?;
         let outputs = predict(&model, &inputs, device, (self.rows.batch_size, self.steps))
-            .at(|| self.model.display().to_string())?;
+            .at(|| self.model.path.display().to_string())?;
         arrays::write(&self.output, &model, outputs, self.positional)?;
         Ok(ExitCode::SUCCESS)
     }

@@ -4,8 +4,8 @@ use crate::base::{Error, Result};
 use crate::gpu::{Caps, Kind};
 use crate::kernels::variant::{Variant, choose};
 use crate::kernels::{
-    Conv, ConvKind, Epilogue, Launch, Right, conv_filter_grad_split, matmul_block, matmul_tile,
-    matmul_vec,
+    Conv, ConvKind, Epilogue, Launch, Right, conv_filter_grad_split, matmul_block, matmul_matrix,
+    matmul_tile, matmul_vec, matmul_vec_subgroup,
 };
 
 /// `out[b,m,n] = sum over k of A[b,m,k] * B[b,k,n]`, all row-major float32.
@@ -27,6 +27,8 @@ pub struct MatMul {
     pub transpose_a: bool,
     /// B is `[batch, n, k]` instead of `[batch, k, n]`.
     pub transpose_b: bool,
+    /// Whether all elements of A and B are numbers of float16.
+    pub halves: bool,
 }
 
 /// The kernel for a product on an adapter.
@@ -62,7 +64,7 @@ impl MatMul {
     fn variants(&self, caps: &Caps, epilogue: &Epilogue) -> Vec<Variant<MatMul>> {
         let block = Variant { kernel: "matmul_block", launch: matmul_block::launch };
         let tile = Variant { kernel: "matmul_tile", launch: matmul_tile::launch };
-        let mut variants = Vec::with_capacity(4);
+        let mut variants = Vec::with_capacity(6);
         if matmul_vec::applies(self) {
             variants.push(Variant { kernel: "matmul_vec", launch: matmul_vec::launch });
         }
@@ -72,6 +74,14 @@ impl MatMul {
         variants.extend([tile, block]);
         if caps.kind == Kind::Software {
             variants.reverse();
+        }
+        // Measurements alone choose these.
+        if matmul_matrix::applies(self, caps) {
+            variants.push(Variant { kernel: "matmul_matrix", launch: matmul_matrix::launch });
+        }
+        if matmul_vec_subgroup::applies(self, caps) {
+            let launch = matmul_vec_subgroup::launch;
+            variants.push(Variant { kernel: "matmul_vec_subgroup", launch });
         }
         variants
     }
@@ -122,6 +132,7 @@ impl MatMul {
             (self.b_batch, " b_batch"),
             (self.transpose_a, " transpose_a"),
             (self.transpose_b, " transpose_b"),
+            (self.halves, " float16"),
         ];
         words.into_iter().filter_map(|(applies, word)| applies.then_some(word)).collect()
     }

@@ -26,21 +26,20 @@ pub struct Params {
     tiles: u32,
 }
 
-/// The launch for a product of any extents.
-pub fn launch(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Launch> {
-    let (row_tiles, col_tiles) = (problem.m.div_ceil(TILE), problem.n.div_ceil(TILE));
-    let groups = problem.batch * row_tiles * col_tiles;
-    let [m, n, k] = words([problem.m, problem.n, problem.k])?;
-    let [a_stride, b_stride] = words([problem.a_stride(), problem.b_stride()])?;
-    let [a_row, a_k] = words(problem.a_strides())?;
-    let [b_k, b_col] = words(problem.b_strides())?;
-    let [row_tiles, col_tiles, tiles] = words([row_tiles, col_tiles, groups])?;
-    Kernel {
-        name: "matmul_tile",
-        label: problem.label("matmul_tile"),
-        prelude: String::new(),
-        modules: right_operand(epilogue.right, false),
-        params: &Params {
+impl Params {
+    /// The parameters of a product by tiles, and the number of tiles.
+    ///
+    /// # Errors
+    /// [`crate::base::Error::Limit`] when an extent does not fit 32 bits.
+    pub(super) fn of(problem: &MatMul) -> Result<(Params, usize)> {
+        let (row_tiles, col_tiles) = (problem.m.div_ceil(TILE), problem.n.div_ceil(TILE));
+        let groups = problem.batch * row_tiles * col_tiles;
+        let [m, n, k] = words([problem.m, problem.n, problem.k])?;
+        let [a_stride, b_stride] = words([problem.a_stride(), problem.b_stride()])?;
+        let [a_row, a_k] = words(problem.a_strides())?;
+        let [b_k, b_col] = words(problem.b_strides())?;
+        let [row_tiles, col_tiles, tiles] = words([row_tiles, col_tiles, groups])?;
+        let params = Params {
             m,
             n,
             k,
@@ -53,7 +52,20 @@ pub fn launch(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Laun
             row_tiles,
             col_tiles,
             tiles,
-        },
+        };
+        Ok((params, groups))
+    }
+}
+
+/// The launch for a product of any extents.
+pub fn launch(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Launch> {
+    let (params, groups) = Params::of(problem)?;
+    Kernel {
+        name: "matmul_tile",
+        label: problem.label("matmul_tile"),
+        prelude: String::new(),
+        modules: right_operand(epilogue.right, false),
+        params: &params,
         groups,
         inputs: 2,
         fills_workgroup_memory: true,

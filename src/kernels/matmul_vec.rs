@@ -30,24 +30,37 @@ pub fn applies(problem: &MatMul) -> bool {
     problem.m <= ROWS
 }
 
+impl Params {
+    /// The parameters of a product by tiles of so many columns, and the number of tiles.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] when an extent does not fit 32 bits.
+    pub(super) fn of(problem: &MatMul, cols: usize) -> Result<(Params, usize)> {
+        if !applies(problem) {
+            return Err(Error::Internal(format!("a product of few rows for {problem:?}")));
+        }
+        let col_tiles = problem.n.div_ceil(cols);
+        let groups = if problem.m == 0 { 0 } else { problem.batch * col_tiles };
+        let [m, n, k] = words([problem.m, problem.n, problem.k])?;
+        let [a_stride, b_stride] = words([problem.a_stride(), problem.b_stride()])?;
+        let [a_row, a_k] = words(problem.a_strides())?;
+        let [b_k, b_col] = words(problem.b_strides())?;
+        let [col_tiles, tiles] = words([col_tiles, groups])?;
+        let params =
+            Params { m, n, k, a_stride, b_stride, a_row, a_k, b_k, b_col, col_tiles, tiles };
+        Ok((params, groups))
+    }
+}
+
 /// The launch for a product with at most four rows.
 pub fn launch(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Launch> {
-    if !applies(problem) {
-        return Err(Error::Internal(format!("matmul_vec for {problem:?}")));
-    }
-    let col_tiles = problem.n.div_ceil(COLS);
-    let groups = if problem.m == 0 { 0 } else { problem.batch * col_tiles };
-    let [m, n, k] = words([problem.m, problem.n, problem.k])?;
-    let [a_stride, b_stride] = words([problem.a_stride(), problem.b_stride()])?;
-    let [a_row, a_k] = words(problem.a_strides())?;
-    let [b_k, b_col] = words(problem.b_strides())?;
-    let [col_tiles, tiles] = words([col_tiles, groups])?;
+    let (params, groups) = Params::of(problem, COLS)?;
     Kernel {
         name: "matmul_vec",
         label: problem.label("matmul_vec"),
         prelude: String::new(),
         modules: right_operand(epilogue.right, false),
-        params: &Params { m, n, k, a_stride, b_stride, a_row, a_k, b_k, b_col, col_tiles, tiles },
+        params: &params,
         groups,
         inputs: 2,
         fills_workgroup_memory: true,

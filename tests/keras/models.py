@@ -388,3 +388,24 @@ def normalizations():
         layers.LayerNormalization(axis=(1, 2), epsilon=1e-5, scale=False)(inputs),
     ]
     return Model(inputs, outputs)
+
+
+@example
+def distilled():
+    """A distiller, trained for a step: its student predicts, its teacher and state are kept."""
+
+    def network(units, name):
+        inputs = Input((5,))
+        features = layers.Dense(units, activation="relu", name="features")(inputs)
+        return Model(inputs, layers.Dense(3, name="logits")(features), name=name)
+
+    losses = [
+        keras.distillation.LogitsDistillation(temperature=2.0),
+        keras.distillation.FeatureDistillation("mse", "features", "features"),
+    ]
+    teacher, student = network(6, "teacher"), network(6, "student")
+    model = keras.distillation.Distiller(teacher, student, losses, [1.0, 0.5], 0.3)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    rng = np.random.default_rng(0)
+    model.train_on_batch(rng.normal(size=(8, 5)).astype("float32"), rng.integers(0, 3, 8))
+    return model
