@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::base::error::quote;
 use crate::base::{Error, Result, ResultExt};
-use crate::cli::arrays::{self, Side};
+use crate::cli::arrays;
 use crate::cli::device::DeviceArgs;
 use crate::cli::difference::{Difference, Tolerance};
 use crate::cli::failure::{Failure, Outcome};
@@ -69,13 +69,13 @@ impl Args {
     fn compare_outputs(
         &self,
         model: &Model,
-        inputs: &[Tensor],
+        inputs: &[Option<Tensor>],
         expected: &Path,
         device: &Device,
         out: &mut dyn Write,
     ) -> Result<bool, Failure> {
         let outputs = model.outputs();
-        let expected = arrays::read(expected, model, Side::Outputs)?;
+        let expected = arrays::read_outputs(expected, model)?;
         let found = predict(model, inputs, device.clone(), (self.rows.batch_size, None))
             .at(|| self.model.path.display().to_string())?;
         let mut same = true;
@@ -92,7 +92,7 @@ impl Args {
     fn compare_layers(
         &self,
         model: &Model,
-        inputs: &[Tensor],
+        inputs: &[Option<Tensor>],
         device: &Device,
         out: &mut dyn Write,
     ) -> Result<bool, Failure> {
@@ -108,9 +108,10 @@ impl Args {
             let rows = t.shape().first().copied().unwrap_or(0);
             t.rows(0, rows.min(batch_size(self.rows.batch_size, rows, None)?))
         };
+        let first = |t: &Option<Tensor>| t.as_ref().map(first).transpose();
         let inputs = inputs.iter().map(first).collect::<Result<Vec<_>>>()?;
-        let found = model.activations(&inputs, device)?;
-        let expected = model.activations(&inputs, &Device::Host)?;
+        let found = model.activations(inputs.clone(), device)?;
+        let expected = model.activations(inputs, &Device::Host)?;
         for ((layer, found), (_, expected)) in found.iter().zip(&expected) {
             let difference = Difference::of(found, expected, self.tolerance());
             if !difference.is_none_beyond() {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::base::{Error, Result, ResultExt};
 use crate::callbacks::ProgbarLogger;
-use crate::cli::arrays::{self, Side};
+use crate::cli::arrays;
 use crate::cli::callbacks::{CallbackArgs, Report};
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
@@ -14,6 +14,7 @@ use crate::cli::model_file::{ModelArgs, Use};
 use crate::cli::predict::{BatchArgs, positive, read_inputs};
 use crate::models::Model;
 use crate::saving::json::{Json, to_python};
+use crate::tensor::Tensor;
 use crate::trainers::{Compile, Data, FitOptions, Frequency};
 
 /// Train a model on arrays in .npz or .json files
@@ -138,8 +139,12 @@ pub struct DataArgs {
 impl DataArgs {
     /// The arrays, matched to the model's inputs and outputs.
     pub fn read(&self, model: &Model) -> Result<Data> {
-        let x = read_inputs(model, &self.x)?;
-        let data = Data::new(&x, &arrays::read(&self.y, model, Side::Outputs)?);
+        let x: Option<Vec<Tensor>> = read_inputs(model, &self.x)?.into_iter().collect();
+        let x = x.ok_or_else(|| {
+            let path = self.x.display();
+            Error::Unsupported(format!("{path}: training with an optional input left out"))
+        })?;
+        let data = Data::new(&x, &arrays::read_outputs(&self.y, model)?);
         match &self.sample_weight {
             Some(path) => Ok(data.with_sample_weight(&arrays::read_weights(path, model)?)),
             None => Ok(data),

@@ -16,6 +16,7 @@ mod json;
 mod model;
 mod order;
 mod predict;
+mod rebuild;
 mod saveable;
 mod sequential;
 mod shared;

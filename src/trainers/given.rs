@@ -14,7 +14,11 @@ impl Model {
     /// If their structure is not that of the model's inputs or outputs.
     pub fn data(&self, x: impl Into<Inputs>, y: impl Into<Inputs>) -> Result<Data> {
         let labels = y.into().by_output(self, true)?.into_iter().flatten().collect();
-        Ok(Data { x: x.into().ordered(self)?, y: labels, sample_weight: Vec::new() })
+        let inputs: Option<Vec<Tensor>> = x.into().ordered(self)?.into_iter().collect();
+        let inputs = inputs.ok_or_else(|| {
+            Error::Unsupported("training without one of the inputs that may be left out".into())
+        })?;
+        Ok(Data { x: inputs, y: labels, sample_weight: Vec::new() })
     }
 
     /// Samples with weights: one tensor for all outputs, or one for each as [`Inputs`] for the model's
