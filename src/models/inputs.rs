@@ -66,7 +66,7 @@ impl Inputs {
                 }
                 let mut places: Vec<Option<&Tensor>> = vec![None; specs.len()];
                 Matching { specs: &specs, complete: false }.place(&given, &wanted, &mut places)?;
-                Ok(places.into_iter().map(|found| found.cloned()).collect())
+                Ok(places.into_iter().map(Option::<&Tensor>::cloned).collect())
             }
         }
     }
