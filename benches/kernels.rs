@@ -146,8 +146,17 @@ impl<'a> Bench<'a> {
 
 fn product(m: usize, n: usize, k: usize) -> (MatMul, Work) {
     let (transpose_a, transpose_b) = (false, false);
-    let problem =
-        MatMul { batch: 1, m, n, k, a_batch: true, b_batch: true, transpose_a, transpose_b };
+    let problem = MatMul {
+        batch: 1,
+        m,
+        n,
+        k,
+        a_batch: true,
+        b_batch: true,
+        transpose_a,
+        transpose_b,
+        halves: false,
+    };
     let flops = 2 * (m * n * k) as u64;
     (problem, Work { inputs: vec![m * k, k * n], output: m * n, flops })
 }

@@ -10,39 +10,13 @@
 // B, along its columns or along k, as it lies in memory.
 
 #import lib/index
-
-struct Params {
-    m: u32,
-    n: u32,
-    k: u32,
-    a_stride: u32,
-    b_stride: u32,
-    a_row: u32,
-    a_k: u32,
-    b_k: u32,
-    b_col: u32,
-    col_tiles: u32,
-    tiles: u32,
-}
-
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-#import operand_b
-@group(1) @binding(0) var<uniform> params: Params;
-
-#import epilogue
-@group(0) @binding(2) var<storage, read_write> out: array<Out>;
+#import lib/matmul
+#import lib/rows_of_a
 
 const COLS = 32u;
 const SLICES = 8u;
 
 var<workgroup> sums: array<array<vec4<f32>, COLS>, SLICES>;
-
-// Element k of all rows; rows that do not exist repeat the last one and are not stored.
-fn column_of_a(base: u32, k: u32) -> vec4<f32> {
-    let rows = min(vec4(0u, 1u, 2u, 3u), vec4(params.m - 1u));
-    let i = vec4(base + k * params.a_k) + rows * params.a_row;
-    return vec4(a[i.x], a[i.y], a[i.z], a[i.w]);
-}
 
 @compute @workgroup_size(256)
 fn main(

@@ -42,6 +42,7 @@ pub use models::{
 };
 pub use runtime::Device;
 pub use saving::saving_lib::{
-    LoadOptions, SaveOptions, load_model, load_model_from, load_model_from_reader, load_model_with,
+    LoadOptions, LoadWeightsOptions, SaveOptions, SaveWeightsOptions, load_model, load_model_from,
+    load_model_from_reader, load_model_with,
 };
 pub use tensor::Tensor;

@@ -133,6 +133,7 @@ fn product(program: &Program, id: usize) -> MatMul {
         b_batch: b.shape[0] > 1,
         transpose_a: op.transpose_a,
         transpose_b: op.transpose_b,
+        halves: false,
     }
 }
 

@@ -1,5 +1,6 @@
-//! The README's table of layers is the registry's. `KERAUNOS_BLESS=1` writes it anew.
+//! The README's table of layers is the registry's, and says which ones are missing. `KERAUNOS_BLESS=1` writes it anew.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use keraunos::layers::registry::{Group, LAYERS, Status};
@@ -32,9 +33,28 @@ fn table() -> String {
             .collect();
         writeln!(text, "| {group:?} | {} |", names.join(", ")).unwrap();
     }
+    for (reason, names) in refused() {
+        writeln!(text, "| Not: {} | {reason} |", names.join(", ")).unwrap();
+    }
     writeln!(text, "\nand {operations} operations of `keras.ops` as nodes of functional models.")
         .unwrap();
     text
+}
+
+/// The layer classes that files may hold and the registry does not, by the reason. Base classes are in
+/// no file, and a `FeatureSpace` is read as a model.
+fn refused() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let mut refused: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for line in include_str!("exceptions/classes.txt").lines() {
+        let Some((name, reason)) = line.strip_prefix("layer ").and_then(|l| l.split_once(": "))
+        else {
+            continue;
+        };
+        if !reason.starts_with("a base class") && !reason.starts_with("read beside") {
+            refused.entry(reason).or_default().push(name);
+        }
+    }
+    refused
 }
 
 #[test]

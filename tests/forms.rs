@@ -24,7 +24,7 @@ fn state(model: &Model) -> Vec<Vec<u8>> {
 
 /// A model of the same architecture with other weights.
 fn other(model: &Model) -> Model {
-    Model::from_json(&model.to_json(), &CustomObjects::new()).unwrap()
+    Model::from_json(&model.to_json().unwrap(), &CustomObjects::new()).unwrap()
 }
 
 #[test]
@@ -50,6 +50,25 @@ fn whole_models_survive_every_form() {
         let again = load_model_from(older, &LoadOptions::default()).unwrap();
         assert_eq!(state(&again), state(&model), "{name} from bytes of .h5");
     }
+}
+
+/// As Keras's `model_from_json`.
+#[test]
+fn json_says_how_the_model_was_compiled() {
+    let model = fixture("mlp_compiled.keras");
+    let text = model.to_json().unwrap();
+    let mut read = Model::from_json(&text, &CustomObjects::new()).unwrap();
+    assert!(read.is_compiled());
+    assert_eq!(read.to_json().unwrap(), text);
+    read.set_learning_rates(|_| Some(0.25)).unwrap();
+    assert!(read.to_json().unwrap().contains("\"learning_rate\": 0.25"));
+    let options = LoadOptions { compile: false, ..LoadOptions::default() };
+    let read = Model::from_json_with(&text, &options).unwrap();
+    assert!(!read.is_compiled() && read.config()["compile_config"] == serde_json::json!({}));
+    let mut small = LoadOptions::default();
+    small.limits.config_bytes = text.len() as u64 - 1;
+    let refused = Model::from_json_with(&text, &small).unwrap_err().to_string();
+    assert!(refused.contains("config_bytes"), "{refused}");
 }
 
 #[test]

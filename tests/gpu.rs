@@ -155,6 +155,7 @@ fn launch(source: &str, outputs: usize) -> Launch {
         first_output: 0,
         outputs,
         fills_workgroup_memory: false,
+        work: 0,
         choice: None,
     }
 }
@@ -207,6 +208,21 @@ fn steps_run_in_order_and_recordings_run_again() {
     recording.run().unwrap();
     recording.run().unwrap();
     assert_eq!(words_of(&gpu, &buffer).unwrap(), [4_998]);
+}
+
+/// What takes long is submitted alone: drivers take a device away whose submit does not end.
+#[test]
+fn steps_are_spread_over_submits_by_their_work() {
+    let Some((gpu, _turn)) = gpu() else { return };
+    let buffer = gpu.create_buffer(4, "out").unwrap();
+    for (work, submits) in [(0, 1), (u64::MAX / 2, 5)] {
+        let launch = Launch { work, ..launch(COUNT, 1) };
+        let step = || Work::Step(Step { launch: launch.clone(), buffers: vec![buffer.clone()] });
+        let recording = Recording::new(&gpu, (0..5).map(|_| step()).collect()).unwrap();
+        assert_eq!(recording.submits(), submits);
+        recording.run().unwrap();
+    }
+    assert_eq!(words_of(&gpu, &buffer).unwrap(), [10]);
 }
 
 #[test]

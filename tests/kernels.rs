@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 
 use keraunos::base::Result;
-use keraunos::gpu::{Caps, Choice, Gpu, Kind, Recording, Step, Work};
+use keraunos::gpu::{Caps, Choice, Choices, Gpu, Kind, Recording, Step, Subgroups, Work};
 use keraunos::kernels::*;
 
 /// The device all tests share.
@@ -117,7 +117,7 @@ fn choose_conv_for_gpu(p: &Conv, caps: &Caps, epilogue: &Epilogue) -> Result<Lau
 
 fn plain(batch: usize, m: usize, n: usize, k: usize) -> MatMul {
     let (transpose_a, transpose_b) = (false, false);
-    MatMul { batch, m, n, k, a_batch: true, b_batch: true, transpose_a, transpose_b }
+    MatMul { batch, m, n, k, a_batch: true, b_batch: true, transpose_a, transpose_b, halves: false }
 }
 
 #[test]
@@ -155,16 +155,43 @@ fn long_sums_over_rows() {
     }
 }
 
+/// The kernels for few rows that the adapter can run.
+fn vector_launchers() -> Vec<MatMulLauncher> {
+    let mut all: Vec<MatMulLauncher> = vec![matmul_vec::launch];
+    if gpu().is_some_and(|gpu| gpu.caps().subgroups.is_some()) {
+        all.push(matmul_vec_subgroup::launch);
+    }
+    all
+}
+
+#[test]
+fn subgroups_compute_products_only_where_measurements_say_so() {
+    let p = plain(1, 1, 40, 300);
+    let with = Caps {
+        subgroups: Some(Subgroups { least: 8, most: 32 }),
+        kind: Kind::Discrete,
+        ..Caps::minimum()
+    };
+    let choose = |caps: &Caps| choose_matmul(&p, caps, &Epilogue::identity()).unwrap();
+    let usual = choose(&with);
+    assert_eq!(usual.kernel, "matmul_vec");
+    let problem = usual.choice.unwrap().problem;
+    let choices = Choices::from_iter([(problem, "matmul_vec_subgroup".to_owned())]);
+    let measured = Caps { choices, ..with };
+    assert_eq!(choose(&measured).kernel, "matmul_vec_subgroup");
+    assert_eq!(choose(&Caps { subgroups: None, ..measured }).kernel, "matmul_vec");
+}
+
 #[test]
 fn products_with_few_rows() {
     for m in 1..=4 {
         for (n, k) in [(1, 1), (10, 300), (33, 7), (100, 64), (3, 0)] {
             for flags in 0..4 {
                 let (transpose_a, transpose_b) = (flags & 1 != 0, flags & 2 != 0);
-                check_matmul(
-                    MatMul { transpose_a, transpose_b, ..plain(2, m, n, k) },
-                    matmul_vec::launch,
-                );
+                for launcher in vector_launchers() {
+                    let p = MatMul { transpose_a, transpose_b, ..plain(2, m, n, k) };
+                    check_matmul(p, launcher);
+                }
             }
         }
     }
@@ -176,7 +203,9 @@ fn products_with_broadcast_operands() {
         for launcher in [matmul_block::launch as MatMulLauncher, matmul_tile::launch] {
             check_matmul(MatMul { a_batch, b_batch, ..plain(3, 20, 36, 12) }, launcher);
         }
-        check_matmul(MatMul { a_batch, b_batch, ..plain(3, 2, 36, 12) }, matmul_vec::launch);
+        for launcher in vector_launchers() {
+            check_matmul(MatMul { a_batch, b_batch, ..plain(3, 2, 36, 12) }, launcher);
+        }
     }
 }
 
@@ -208,9 +237,8 @@ fn an_epilogue_sees_its_coordinates_and_operands() {
     for (i, x) in want.iter_mut().enumerate() {
         *x += f64::from(bias[i % 9]) + 10.0 * (i / 9 % 3) as f64 + 1000.0 * (i / 27) as f64;
     }
-    for launcher in
-        [matmul_block::launch as MatMulLauncher, matmul_tile::launch, matmul_vec::launch]
-    {
+    let launchers = [matmul_block::launch as MatMulLauncher, matmul_tile::launch];
+    for launcher in launchers.into_iter().chain(vector_launchers()) {
         let launch = launcher(&p, gpu.caps(), &epilogue).unwrap();
         let label = launch.label.clone();
         let got = run(gpu, launch, &[&a, &b], 54, &[&bias]).unwrap();

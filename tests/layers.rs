@@ -21,15 +21,16 @@ fn sample<'a>(table: &'a [Json], class_name: &str) -> Option<&'a Map<String, Jso
     table.iter().find(own).map(|c| c["config"].as_object().unwrap())
 }
 
-/// Classes that files of Keras hold but that `keras.layers` does not export, so that the table has no
-/// sample of them: parts of FeatureSpace and of other layers, layers of `keras.applications` and of
-/// older versions.
-const NOT_EXPORTED: [&str; 8] = [
+/// Classes that files of Keras hold but that `keras.layers` of 3.15.1 does not export, so that the table
+/// has no sample of them: parts of FeatureSpace and of other layers, layers of `keras.applications`, of
+/// older versions, and of Keras 3.16.
+const NOT_EXPORTED: [&str; 9] = [
     "ConvLSTMCell",
     "CustomScaleLayer",
     "IndexLookup",
     "LayerScale",
     "StochasticDepth",
+    "TernaryDense",
     "TFDConcat",
     "TFDIdentity",
     "ThresholdedReLU",

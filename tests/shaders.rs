@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use keraunos::DType;
-use keraunos::gpu::{Caps, shader};
+use keraunos::gpu::{Caps, Choices, Subgroups, shader};
 use keraunos::graph::Op;
 use keraunos::graph::ops::{
     ArgReduce, BINARY, Factor, FactorKind, Reduce, ReduceKind, SegmentReduce, SortStep, Take,
@@ -14,7 +14,7 @@ use keraunos::graph::ops::{
 use keraunos::kernels::*;
 use keraunos::program::region::{Body, Combined, Each, Inst, RowPlan};
 use keraunos::program::view::Space;
-use naga::valid::{Capabilities, ValidationFlags, Validator};
+use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 
 /// Launches that together use every variant of every kernel.
 fn launches() -> Vec<Launch> {
@@ -48,11 +48,15 @@ fn launches() -> Vec<Launch> {
                 b_batch: false,
                 transpose_a,
                 transpose_b,
+                halves: false,
             };
             for around in right_operands {
                 all.push(matmul_block::launch(&p, &caps, around));
                 all.push(matmul_tile::launch(&p, &caps, around));
                 all.push(matmul_vec::launch(&MatMul { m: 4, ..p }, &caps, around));
+                all.push(matmul_vec_subgroup::launch(&MatMul { m: 4, ..p }, &caps, around));
+                let halves = MatMul { halves: true, ..p };
+                all.push(matmul_matrix::launch(&halves, &caps_with_matrix_units(), around));
             }
         }
     }
@@ -119,6 +123,9 @@ fn launches() -> Vec<Launch> {
     all.extend(narrow.chunks(4).map(|dtypes| map_of_packed_operands(dtypes, &caps)));
     all.extend(reductions(&caps));
     all.extend(rows_of_several_lengths(&caps));
+    let with_subgroups = caps_with_subgroups();
+    all.extend(reductions(&with_subgroups));
+    all.extend(rows_of_several_lengths(&with_subgroups));
     all.push(transposed_map(&caps));
     for kind in [
         FactorKind::Cholesky,
@@ -136,6 +143,28 @@ fn launches() -> Vec<Launch> {
     }
     all.push(sort_step::launch(&SortStep { run: 1, group: 8 }, [2, 100], &caps));
     all.into_iter().collect::<Result<_, _>>().unwrap()
+}
+
+/// An adapter with the least limits and matrix units.
+fn caps_with_matrix_units() -> Caps {
+    let subgroups = Some(Subgroups { least: 32, most: 32 });
+    Caps { subgroups, matrix_units: true, f16: true, ..Caps::minimum() }
+}
+
+/// An adapter with the least limits and subgroups of several sizes, on which reductions are measured to be
+/// fastest by them.
+fn caps_with_subgroups() -> Caps {
+    let subgroups = Some(Subgroups { least: 4, most: 64 });
+    let caps = Caps { subgroups, ..Caps::minimum() };
+    let launches = reductions(&caps).into_iter().chain(rows_of_several_lengths(&caps));
+    let choices: Choices = launches
+        .filter_map(|launch| launch.unwrap().choice)
+        .filter_map(|choice| {
+            let kernel = choice.kernels.iter().find(|kernel| kernel.ends_with("_subgroup"))?;
+            Some((choice.problem, (*kernel).to_owned()))
+        })
+        .collect();
+    Caps { choices, ..caps }
 }
 
 /// A kernel made for a region: code over a line of operands, of every function of the tables.
@@ -289,10 +318,20 @@ fn module_of(launch: &Launch) -> naga::Module {
 }
 
 #[test]
-fn every_variant_is_valid_without_any_feature() {
+fn every_variant_is_valid_without_any_feature_that_its_name_does_not_say() {
     for launch in launches() {
         let module = module_of(&launch);
-        Validator::new(ValidationFlags::all(), Capabilities::empty())
+        let matrix = Capabilities::COOPERATIVE_MATRIX
+            | Capabilities::SHADER_FLOAT16
+            | Capabilities::SUBGROUP;
+        let capabilities = match launch.kernel {
+            "matmul_matrix" => matrix,
+            kernel if kernel.ends_with("_subgroup") => Capabilities::SUBGROUP,
+            _ => Capabilities::empty(),
+        };
+        Validator::new(ValidationFlags::all(), capabilities)
+            .subgroup_stages(ShaderStages::COMPUTE)
+            .subgroup_operations(SubgroupOperationSet::all())
             .validate(&module)
             .unwrap_or_else(|e| panic!("{}: {}", launch.label, e.emit_to_string(&launch.source)));
     }
@@ -387,7 +426,7 @@ fn no_shader_file_is_left_out() {
         used.extend(files.into_iter().map(String::from));
     }
     // Written into the generated text, once for each reduction.
-    used.insert("lib/row_stage".into());
+    used.extend(["stage", "join", "join_subgroup"].map(|part| format!("lib/row_{part}")));
     let unused: Vec<_> = embedded.difference(&used).collect();
     assert!(unused.is_empty(), "no launch in this test uses {unused:?}");
 }
@@ -402,4 +441,68 @@ fn collect(folder: &Path, prefix: &str, into: &mut BTreeSet<String>) {
             into.insert(name);
         }
     }
+}
+
+/// What drivers are given of the kernel that no software adapter can run.
+#[test]
+fn the_kernel_for_matrix_units_becomes_spirv() {
+    let p = MatMul {
+        batch: 2,
+        m: 100,
+        n: 70,
+        k: 50,
+        a_batch: true,
+        b_batch: true,
+        transpose_a: false,
+        transpose_b: true,
+        halves: true,
+    };
+    let launch =
+        matmul_matrix::launch(&p, &caps_with_matrix_units(), &Epilogue::identity()).unwrap();
+    let module = module_of(&launch);
+    let info = Validator::new(ValidationFlags::all(), Capabilities::all())
+        .subgroup_stages(ShaderStages::COMPUTE)
+        .subgroup_operations(SubgroupOperationSet::all())
+        .validate(&module)
+        .unwrap();
+    let options = naga::back::spv::Options { lang_version: (1, 6), ..Default::default() };
+    let words = naga::back::spv::write_vec(&module, &info, &options, None).unwrap();
+    // Opcodes of SPV_KHR_cooperative_matrix: load, store, multiply and add.
+    for (opcode, times) in [(4457, 4), (4458, 4), (4459, 4)] {
+        let (mut at, mut found) = (5, 0);
+        while at < words.len() {
+            found += usize::from(words[at] & 0xffff == opcode);
+            at += (words[at] >> 16) as usize;
+        }
+        assert_eq!(found, times, "opcode {opcode}");
+    }
+}
+
+#[test]
+fn matrix_units_multiply_float16_only_where_measurements_say_so() {
+    let p = MatMul {
+        batch: 1,
+        m: 64,
+        n: 64,
+        k: 64,
+        a_batch: true,
+        b_batch: true,
+        transpose_a: false,
+        transpose_b: false,
+        halves: true,
+    };
+    let caps = caps_with_matrix_units();
+    let usual = choose_matmul(&p, &caps, &Epilogue::identity()).unwrap();
+    assert_ne!(usual.kernel, "matmul_matrix");
+    let choice = usual.choice.unwrap();
+    assert!(choice.kernels.contains(&"matmul_matrix"));
+    let choices = Choices::from_iter([(choice.problem, "matmul_matrix".to_owned())]);
+    let measured = Caps { choices, ..caps };
+    let kernel =
+        |p: &MatMul, caps: &Caps| choose_matmul(p, caps, &Epilogue::identity()).unwrap().kernel;
+    assert_eq!(kernel(&p, &measured), "matmul_matrix");
+    assert_eq!(kernel(&MatMul { halves: false, ..p }, &measured), usual.kernel);
+    assert_eq!(kernel(&p, &Caps { matrix_units: false, ..measured.clone() }), usual.kernel);
+    let varying = Some(Subgroups { least: 32, most: 64 });
+    assert_eq!(kernel(&p, &Caps { subgroups: varying, ..measured }), usual.kernel);
 }

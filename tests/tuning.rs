@@ -85,6 +85,7 @@ fn kernel_of_product(device: &Device) -> &'static str {
         b_batch: false,
         transpose_a: false,
         transpose_b: false,
+        halves: false,
     };
     choose_matmul(&problem, gpu(device).caps(), &Epilogue::identity()).unwrap().kernel
 }

@@ -1,5 +1,5 @@
 // Combines a row's elements by all of its lanes, which all get the result. The launcher puts the
-// number of the reduction in place of `_K`.
+// number of the reduction in place of `_K`, here and in the module that joins the lanes.
 
 fn combined_K(i: u32, lane: u32, seat: u32) -> Acc_K {
     let len = u32(ep[0].y);
@@ -12,19 +12,5 @@ fn combined_K(i: u32, lane: u32, seat: u32) -> Acc_K {
         }
         total = combine_K(total, run);
     }
-    if LANES > 1u {
-        seats[seat] = bitcast<u32>(total);
-        workgroupBarrier();
-        for (var half = LANES / 2u; half > 0u; half /= 2u) {
-            if lane < half {
-                let pair = combine_K(bitcast<Acc_K>(seats[seat]), bitcast<Acc_K>(seats[seat + half]));
-                seats[seat] = bitcast<u32>(pair);
-            }
-            workgroupBarrier();
-        }
-        total = bitcast<Acc_K>(seats[seat - lane]);
-        // The next reduction writes where others may still read.
-        workgroupBarrier();
-    }
-    return total;
+    return joined_K(total, seat);
 }

@@ -9,6 +9,7 @@ pub mod pattern;
 pub mod shape;
 pub mod spec;
 pub mod stream;
+pub mod threads;
 
 pub use dtype::DType;
 pub use error::{Error, Result, ResultExt};

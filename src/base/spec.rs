@@ -62,6 +62,12 @@ impl SymbolicShape {
             && self.0.iter().zip(shape.iter()).all(|(d, n)| d.is_none_or(|d| d == *n))
     }
 
+    /// Whether one concrete shape could agree with both.
+    pub fn is_compatible_with(&self, other: &SymbolicShape) -> bool {
+        let agree = |(a, b): (&Dim, &Dim)| a.is_none() || b.is_none() || a == b;
+        self.rank() == other.rank() && self.0.iter().zip(&other.0).all(agree)
+    }
+
     /// The extents that two traces with different fillings agree on; the others are unknown.
     ///
     /// # Errors

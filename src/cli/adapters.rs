@@ -44,7 +44,7 @@ fn to_json(adapters: &[Caps], auto: Option<usize>) -> Json {
             "max_storage_binding": caps.max_storage_binding,
             "max_buffer": caps.max_buffer,
             "f16": caps.f16,
-            "subgroups": caps.subgroups,
+            "subgroups": caps.subgroups.is_some(),
             "timestamps": caps.timestamps,
         })
     });

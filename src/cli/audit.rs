@@ -9,10 +9,10 @@ use serde_json::json;
 use crate::base::error::quote;
 use crate::base::{DType, Result, Source, Spec};
 use crate::cli::failure::Outcome;
-use crate::cli::inspect_report::Report;
-use crate::cli::{loading, progress};
-use crate::models::Model;
-use crate::saving::{Archive, Json, Method};
+use crate::cli::inspect_report::{Holds, Report};
+use crate::cli::model_file::{Use, load_from};
+use crate::cli::{loading, standard};
+use crate::saving::{Json, Member, Method};
 use crate::tensor::Tensor;
 
 /// Members that Keras writes; others are ignored by all readers.
@@ -58,7 +58,7 @@ struct Finding {
 /// dangerous.
 pub fn run(path: &Path, as_json: bool, out: &mut dyn Write) -> Outcome {
     let mut audit = Audit { findings: Vec::new() };
-    audit.file(path);
+    audit.file(path)?;
     audit.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let worst = audit.findings.first().map(|finding| finding.severity);
     if as_json {
@@ -82,22 +82,56 @@ impl Audit {
         self.findings.push(Finding { severity, place: quote(place), what: what.into() });
     }
 
-    fn file(&mut self, path: &Path) {
-        let is_hdf5 = path.extension().is_some_and(|ending| ending == "h5" || ending == "hdf5");
-        if !is_hdf5 {
-            match Archive::open(path, &loading::limits()) {
-                Ok(archive) => self.archive(&archive),
-                Err(error) => return self.add(Severity::Refused, "archive", error.to_string()),
+    fn file(&mut self, path: &Path) -> Result<()> {
+        let standard = standard::source_for(path)?;
+        let report = match Report::open(path, standard.clone()) {
+            Ok(report) => report,
+            Err(error) => {
+                self.add(Severity::Refused, "file", error.to_string());
+                return Ok(());
             }
+        };
+        if report.holds == Holds::Model && !report.members.is_empty() {
+            self.members(&report.members);
         }
-        match progress::load(path) {
-            Ok(model) => self.weights(&model),
+        if let Some(config) = &report.config {
+            self.config("", config);
+        }
+        for class in report.unknown_classes() {
+            let what = format!("class {} is unknown", quote(&class));
+            self.add(Severity::Refused, "config.json", what);
+        }
+        if report.holds == Holds::Weights {
+            self.weights_alone(path, &report);
+            return Ok(());
+        }
+        match load_from(path, standard, Use::Look) {
+            Ok(model) => {
+                let variables = model.variables();
+                variables.iter().for_each(|(path, v)| self.values(path, v.source().as_ref()));
+            }
             Err(error) => self.add(Severity::Refused, "model", error.to_string()),
         }
+        Ok(())
     }
 
-    fn archive(&mut self, archive: &Archive) {
-        let members = archive.members();
+    /// Weights that no model bounds: they are read as far as the file can hold them.
+    fn weights_alone(&mut self, path: &Path, report: &Report) {
+        if let Some(problem) = &report.problem {
+            self.add(Severity::Refused, "weights", problem.to_string());
+        }
+        let lines = || report.variables.iter().chain(&report.optimizer_variables);
+        let declared = lines().fold(0u64, |sum, v| sum.saturating_add(v.spec().bytes() as u64));
+        let in_shards = report.members.iter().fold(0u64, |sum, m| sum.saturating_add(m.bytes));
+        let stored = in_shards + path.metadata().map_or(0, |metadata| metadata.len());
+        if declared > loading::limits().h5_dataset(stored) {
+            let what = format!("{declared} bytes of weights in {stored} bytes of files");
+            return self.add(Severity::Refused, "weights", what);
+        }
+        lines().for_each(|line| self.values(&line.path, line.source.as_ref()));
+    }
+
+    fn members(&mut self, members: &[Member]) {
         for member in members {
             let is_known = MEMBERS.contains(&member.name.as_str())
                 || member.name.starts_with("assets/")
@@ -118,15 +152,6 @@ impl Audit {
         }
         if !members.iter().any(|member| member.name == MEMBERS[0]) {
             self.add(Severity::Unusual, MEMBERS[0], "missing; Keras always writes it");
-        }
-        let Ok(config) = archive.config() else { return };
-        self.config("", &config);
-        for class in Report::of(archive).unknown_classes() {
-            self.add(
-                Severity::Refused,
-                "config.json",
-                format!("class {} is unknown", quote(&class)),
-            );
         }
     }
 
@@ -172,19 +197,14 @@ impl Audit {
         }
     }
 
-    fn weights(&mut self, model: &Model) {
-        for (path, variable) in model.variables() {
-            match not_finite(variable.source().as_ref()) {
-                Ok(0) => {}
-                Ok(count) => {
-                    self.add(
-                        Severity::Unusual,
-                        &path,
-                        format!("{count} values are NaN or infinite"),
-                    );
-                }
-                Err(error) => self.add(Severity::Refused, &path, error.to_string()),
+    fn values(&mut self, path: &str, source: &dyn Source) {
+        match not_finite(source) {
+            Ok(0) => {}
+            Ok(count) => {
+                let what = format!("{count} values are NaN or infinite");
+                self.add(Severity::Unusual, path, what);
             }
+            Err(error) => self.add(Severity::Refused, path, error.to_string()),
         }
     }
 

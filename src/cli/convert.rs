@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use crate::base::{Error, Result};
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
-use crate::cli::{loading, progress, standard};
-use crate::models::{CustomObjects, Model};
-use crate::saving::saving_lib::{LoadWeightsOptions, SaveOptions, SaveWeightsOptions};
+use crate::cli::model_file::{Form, ModelArgs, Use};
+use crate::cli::{progress, standard};
+use crate::models::Model;
+use crate::saving::saving_lib::{SaveOptions, SaveWeightsOptions};
 use crate::saving::{KerasVersion, Replace, atomic};
 
 /// Load a model and save it again, as Keras would
@@ -19,19 +20,10 @@ use crate::saving::{KerasVersion, Replace, atomic};
 /// destination, - is standard input or output, which hold what a .keras file does (or, as input, an .h5).
 #[derive(clap::Args)]
 pub struct Args {
-    /// A .keras file, the folder form of one, a model in .h5, an architecture in .json, or -
-    source: PathBuf,
+    #[command(flatten)]
+    source: ModelArgs,
     /// What to write, or -
     destination: PathBuf,
-    /// Load the weights from this file: .weights.h5, .weights.json, .keras, or .h5 of any age
-    #[arg(long, value_name = "FILE")]
-    weights: Option<PathBuf>,
-    /// Leave weights of --weights out that do not fit the model, instead of failing
-    #[arg(long, requires = "weights")]
-    skip_mismatch: bool,
-    /// Pair the layers of the model and of --weights by name; for .h5 in the older format
-    #[arg(long, requires = "weights")]
-    by_name: bool,
     /// Size of a shard of .weights.json in GiB
     #[arg(long, value_name = "GIB", default_value_t = 5.0)]
     max_shard_size: f64,
@@ -51,12 +43,12 @@ pub struct Args {
 
 impl Args {
     pub fn run(&self) -> Outcome {
-        let mut model = self.load()?;
-        if let Some(weights) = &self.weights {
-            let (skip_mismatch, by_name) = (self.skip_mismatch, self.by_name);
-            let options = LoadWeightsOptions { skip_mismatch, by_name, limits: loading::limits() };
-            model.load_weights_with(weights, &options)?;
-        }
+        // An architecture without weights would not say that they are damaged.
+        let purpose = match Form::of(&self.destination) {
+            Form::Architecture => Use::Look,
+            _ => Use::Run,
+        };
+        let model = self.source.load(purpose)?;
         if self.device.is_given() {
             model.place(&self.device.open()?)?;
         }
@@ -69,26 +61,6 @@ impl Args {
         bar.finish_and_clear();
         saved?;
         Ok(ExitCode::SUCCESS)
-    }
-
-    fn load(&self) -> Result<Model> {
-        if !ends(&self.source, ".json") {
-            return self.load_model();
-        }
-        let text = std::fs::read_to_string(&self.source);
-        let text = text.map_err(|e| Error::io(&self.source, e))?;
-        Model::from_json(&text, &CustomObjects::new())
-    }
-
-    fn load_model(&self) -> Result<Model> {
-        if standard::is_meant(&self.source) {
-            return standard::load();
-        }
-        // An architecture without weights would not say that they are damaged.
-        match ends(&self.destination, ".json") && !ends(&self.destination, ".weights.json") {
-            true => progress::load(&self.source),
-            false => progress::load_for_use(&self.source),
-        }
     }
 
     fn save(&self, model: &Model, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {

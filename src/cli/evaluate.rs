@@ -1,7 +1,6 @@
 //! `keraunos evaluate`.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::base::ResultExt;
@@ -9,16 +8,16 @@ use crate::callbacks::ProgbarLogger;
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
 use crate::cli::fit::{CompileArgs, DataArgs};
+use crate::cli::model_file::{ModelArgs, Use};
 use crate::cli::predict::BatchArgs;
-use crate::cli::progress;
 use crate::saving::json::{Json, to_python};
 use crate::trainers::EvaluateOptions;
 
 /// Loss and metrics of a model on arrays in .npz or .json files
 #[derive(clap::Args)]
 pub struct Args {
-    /// A .keras file, or the folder form of one
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     #[command(flatten)]
     data: DataArgs,
     #[command(flatten)]
@@ -37,7 +36,7 @@ pub struct Args {
 
 impl Args {
     pub fn run(&self, out: &mut dyn Write) -> Outcome {
-        let mut model = progress::load(&self.model)?;
+        let mut model = self.model.load(Use::Answers)?;
         self.compile.apply(&mut model)?;
         let data = self.data.read(&model)?;
         let options = EvaluateOptions {
@@ -48,7 +47,7 @@ impl Args {
         let mut bar = ProgbarLogger::new();
         let logs = model
             .evaluate_with(&data, &options, &mut [&mut bar])
-            .at(|| self.model.display().to_string())?;
+            .at(|| self.model.path.display().to_string())?;
         if self.json {
             let pairs = logs.into_iter().map(|(name, value)| (name, value.to_json()));
             writeln!(out, "{}", to_python(&Json::Object(pairs.collect())))?;

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use crate::base::error::quote;
 use crate::cli::failure::Outcome;
-use crate::cli::inspect_report::{Report, VariableLine, method};
-use crate::cli::{audit, loading, progress, text};
-use crate::saving::Archive;
+use crate::cli::inspect_report::{Holds, Report, VariableLine, method};
+use crate::cli::model_file::{Use, load_from};
+use crate::cli::{audit, standard, text};
 
 /// Show what a model file holds: members, versions, layers, variables, the optimizer's state, and
 /// what is not supported
@@ -16,7 +16,8 @@ use crate::saving::Archive;
 /// Works on files that cannot be loaded, too; the exit code is then 2.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A .keras file, or the folder form of one
+    /// A .keras file, the folder form of one, a model or weights in .h5 or .hdf5, weights in .weights.h5
+    /// or .weights.json, an architecture in .json such as config.json, or - for standard input
     model: PathBuf,
     /// Say only what is unusual, refused or dangerous in the file; the exit code is 0 if nothing is, 3 if
     /// all of it is only unusual, and 2 otherwise
@@ -32,11 +33,11 @@ impl Args {
         if self.audit {
             return audit::run(&self.model, self.json, out);
         }
-        let archive = Archive::open(&self.model, &loading::limits())?;
-        let mut report = Report::of(&archive);
+        let standard = standard::source_for(&self.model)?;
+        let mut report = Report::open(&self.model, standard.clone())?;
         // What loading finds comes last: it names a problem in the file by its place.
-        if let Err(error) = progress::load(&self.model) {
-            report.problem = Some(error);
+        if report.holds != Holds::Weights {
+            report.problem = load_from(&self.model, standard, Use::Look).err().or(report.problem);
         }
         if self.json {
             writeln!(out, "{:#}", report.to_json())?;
@@ -52,22 +53,38 @@ impl Args {
 
 fn print(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let or_unknown = |text: &Option<String>| text.as_deref().map_or("unknown".into(), quote);
-    writeln!(out, "{} '{}'", quote(&report.class_name), quote(&report.name))?;
-    writeln!(
-        out,
-        "saved by Keras {} at {}\n",
-        or_unknown(&report.keras_version),
-        or_unknown(&report.date_saved)
-    )?;
-    members(report, out)?;
-    layers(report, out)?;
-    variables("variable", &report.variables, out)?;
+    match report.holds {
+        Holds::Weights => writeln!(out, "weights without a model")?,
+        _ => writeln!(out, "{} '{}'", quote(&report.class_name), quote(&report.name))?,
+    }
+    match report.holds {
+        Holds::Architecture => writeln!(out, "an architecture without weights\n")?,
+        Holds::Weights if report.keras_version.is_none() => writeln!(out)?,
+        _ => writeln!(
+            out,
+            "saved by Keras {} at {}\n",
+            or_unknown(&report.keras_version),
+            or_unknown(&report.date_saved)
+        )?,
+    }
+    if !report.members.is_empty() {
+        members(report, out)?;
+    }
+    if report.holds != Holds::Weights {
+        layers(report, out)?;
+    }
+    if report.holds != Holds::Architecture {
+        variables("variable", &report.variables, out)?;
+    }
     if report.optimizer.is_some() || !report.optimizer_variables.is_empty() {
         writeln!(out, "optimizer {}", or_unknown(&report.optimizer))?;
+    }
+    if !report.optimizer_variables.is_empty() {
         variables("optimizer variable", &report.optimizer_variables, out)?;
     }
     if let Some(problem) = &report.problem {
-        writeln!(out, "{}", text::bad("this model cannot be loaded"))?;
+        let what = if report.holds == Holds::Weights { "these weights" } else { "this model" };
+        writeln!(out, "{}", text::bad(&format!("{what} cannot be loaded")))?;
         writeln!(out, "  {problem}")?;
         for class in report.unknown_classes() {
             writeln!(out, "  unknown class: {}", quote(&class))?;
@@ -105,13 +122,13 @@ fn variables(noun: &str, lines: &[VariableLine], out: &mut dyn Write) -> io::Res
     for line in lines {
         table.add_row([
             quote(&line.path),
-            line.spec.shape.to_string(),
-            line.spec.dtype.to_string(),
-            text::thousands(line.spec.bytes()),
+            line.spec().shape.to_string(),
+            line.spec().dtype.to_string(),
+            text::thousands(line.spec().bytes()),
         ]);
     }
     text::align_right(&mut table, &[3]);
-    let bytes: usize = lines.iter().map(|line| line.spec.bytes()).sum();
+    let bytes: usize = lines.iter().map(|line| line.spec().bytes()).sum();
     let total = format!("{}, {}", text::count(lines.len(), noun), text::size(bytes));
     writeln!(out, "{}\n{total}\n", table.trim_fmt())
 }

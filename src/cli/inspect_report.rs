@@ -1,12 +1,22 @@
-//! What an archive holds, found without building the model, so that files that cannot be loaded can
-//! be looked into as well.
+//! What a file of any form holds, found without building the model, so that files that cannot be loaded
+//! can be looked into as well.
+
+use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::base::{Error, Result, Spec};
+use crate::base::{Error, Result, ResultExt, Source, Spec};
+use crate::cli::loading;
+use crate::cli::model_file::{Form, architecture};
 use crate::layers::registry;
 use crate::operations;
-use crate::saving::{Archive, Member, Method, Store};
+use crate::saving::legacy::{modern_model, modern_training};
+use crate::saving::saving_lib::is_hdf5_file;
+use crate::saving::{
+    Archive, LegacyFile, Limits, Member, Method, ReadAt, Store, json as saved_json, open_weights,
+    shard_names,
+};
 
 /// Optimizers keep their state below this path of the weights.
 const OPTIMIZER: &str = "optimizer";
@@ -14,6 +24,7 @@ const OPTIMIZER: &str = "optimizer";
 /// What is known of a file. Parts that could not be read are empty, and `problems` says why.
 #[derive(Default)]
 pub struct Report {
+    pub holds: Holds,
     pub members: Vec<Member>,
     pub keras_version: Option<String>,
     pub date_saved: Option<String>,
@@ -23,8 +34,32 @@ pub struct Report {
     pub variables: Vec<VariableLine>,
     pub optimizer: Option<String>,
     pub optimizer_variables: Vec<VariableLine>,
+    /// The root record, as Keras 3 writes it.
+    pub config: Option<Json>,
     /// The first thing that could not be read, if any.
     pub problem: Option<Error>,
+}
+
+/// Which parts of a model a file has.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Holds {
+    /// Architecture and weights.
+    #[default]
+    Model,
+    /// No weights.
+    Architecture,
+    /// Nothing else.
+    Weights,
+}
+
+impl Holds {
+    pub fn name(self) -> &'static str {
+        match self {
+            Holds::Model => "model",
+            Holds::Architecture => "architecture",
+            Holds::Weights => "weights",
+        }
+    }
 }
 
 /// A layer's record in the configuration.
@@ -40,10 +75,91 @@ pub struct LayerLine {
 /// A dataset of the weights.
 pub struct VariableLine {
     pub path: String,
-    pub spec: Spec,
+    pub source: Arc<dyn Source>,
+}
+
+impl VariableLine {
+    pub fn spec(&self) -> &Spec {
+        self.source.spec()
+    }
 }
 
 impl Report {
+    /// Reads what can be read of a file, or of `standard`, the bytes of standard input.
+    ///
+    /// # Errors
+    /// If nothing of it can be read.
+    pub fn open(path: &Path, standard: Option<Arc<dyn ReadAt>>) -> Result<Report> {
+        let limits = loading::limits();
+        match (standard, Form::of(path)) {
+            (Some(source), _) if is_hdf5_file(source.as_ref())? => {
+                Ok(Report::of_legacy(&LegacyFile::from_source(source, &limits)?))
+            }
+            (Some(source), _) => Ok(Report::of(&Archive::from_source(source, &limits)?)),
+            (None, Form::Legacy) => Ok(Report::of_legacy(&LegacyFile::open(path, &limits)?)),
+            (None, Form::Weights) => Report::of_weights(path, &limits),
+            (None, Form::Architecture) => Report::of_architecture(path, &limits),
+            (None, Form::Archive) => Ok(Report::of(&Archive::open(path, &limits)?)),
+        }
+    }
+
+    /// Reads what can be read of a model's JSON.
+    fn of_architecture(path: &Path, limits: &Limits) -> Result<Report> {
+        let text = architecture(path)?;
+        let config = saved_json::parse(text.as_bytes(), "the model's JSON", limits);
+        let mut report = Report { holds: Holds::Architecture, ..Report::default() };
+        report.describe(config.at(|| path.display().to_string())?);
+        Ok(report)
+    }
+
+    /// Reads what can be read of weights without a model: one file, or shards, which are its members.
+    fn of_weights(path: &Path, limits: &Limits) -> Result<Report> {
+        let weights = open_weights(path, limits)?;
+        let mut report = Report { holds: Holds::Weights, ..Report::default() };
+        if path.extension().is_some_and(|ending| ending == "json") {
+            for name in shard_names(path, limits)? {
+                let shard = path.with_file_name(&name);
+                let bytes = shard.metadata().map_err(|e| Error::io(&shard, e))?.len();
+                let method = Method::Stored;
+                report.members.push(Member { name, method, bytes, compressed: bytes });
+            }
+        }
+        report.take_weights(weights.as_ref());
+        Ok(report)
+    }
+
+    /// Reads what can be read of a file in the older format.
+    fn of_legacy(file: &LegacyFile) -> Report {
+        let mut report = Report::default();
+        report.keras_version = report.keep(file.keras_version()).flatten();
+        if report.keep(file.holds_model()) == Some(false) {
+            report.holds = Holds::Weights;
+        } else if let Some(config) = report.keep(file.config()) {
+            report.describe_legacy(file, config);
+        }
+        for layer in report.keep(file.layers()).into_iter().flatten() {
+            let lines = layer.weights.iter().map(|(name, source)| line(&layer.name, name, source));
+            report.variables.extend(lines);
+        }
+        let top_level = report.keep(file.top_level()).map(|group| group.weights);
+        let own = top_level.iter().flatten().map(|(name, source)| line("", name, source));
+        report.variables.extend(own);
+        let state = report.keep(file.optimizer()).map(|group| group.weights);
+        let state = state.iter().flatten().map(|(name, source)| line(OPTIMIZER, name, source));
+        report.optimizer_variables = state.collect();
+        report
+    }
+
+    fn describe_legacy(&mut self, file: &LegacyFile, config: Json) {
+        // What is no model of Keras 2 is shown as it is.
+        let mut config = self.keep(modern_model(&config)).unwrap_or(config);
+        let training = self.keep(file.training_config()).flatten();
+        if let (Some(training), Some(fields)) = (training, config.as_object_mut()) {
+            fields.insert("compile_config".into(), modern_training(&training));
+        }
+        self.describe(config);
+    }
+
     /// Reads what can be read of an archive.
     pub fn of(archive: &Archive) -> Report {
         let mut report = Report { members: archive.members().to_vec(), ..Report::default() };
@@ -51,16 +167,18 @@ impl Report {
         let text = |key: &str| metadata.as_ref()?.get(key)?.as_str().map(str::to_owned);
         (report.keras_version, report.date_saved) = (text("keras_version"), text("date_saved"));
         if let Some(config) = report.keep(archive.config()) {
-            report.describe(&config);
+            report.describe(config);
         }
         if let Some(weights) = report.keep(archive.weights()) {
-            let (state, variables) = report
-                .datasets(weights.as_ref())
-                .into_iter()
-                .partition(|v| v.path.split('/').next() == Some(OPTIMIZER));
-            (report.optimizer_variables, report.variables) = (state, variables);
+            report.take_weights(weights.as_ref());
         }
         report
+    }
+
+    fn take_weights(&mut self, weights: &dyn Store) {
+        let is_state = |line: &VariableLine| line.path.split('/').next() == Some(OPTIMIZER);
+        let (state, variables) = self.datasets(weights).into_iter().partition(is_state);
+        (self.optimizer_variables, self.variables) = (state, variables);
     }
 
     /// The value, or nothing and the first problem.
@@ -68,24 +186,21 @@ impl Report {
         found.map_err(|error| self.problem.get_or_insert(error)).ok()
     }
 
-    fn describe(&mut self, config: &Json) {
-        self.class_name = text(config, "class_name");
+    fn describe(&mut self, config: Json) {
+        self.class_name = text(&config, "class_name");
         self.name = text(&config["config"], "name");
         let optimizer = config["compile_config"]["optimizer"].get("class_name");
         self.optimizer = optimizer.and_then(Json::as_str).map(str::to_owned);
         collect(&config["config"], "", &mut self.layers);
+        self.config = Some(config);
     }
 
     fn datasets(&mut self, weights: &dyn Store) -> Vec<VariableLine> {
         let mut lines = Vec::new();
         for path in weights.groups() {
             let group = self.keep(weights.group(&path)).flatten();
-            for (key, source) in group.into_iter().flat_map(|group| group.datasets) {
-                lines.push(VariableLine {
-                    path: format!("{path}/{key}"),
-                    spec: source.spec().clone(),
-                });
-            }
+            let datasets = group.into_iter().flat_map(|group| group.datasets);
+            lines.extend(datasets.map(|(key, source)| line(&path, &key, &source)));
         }
         lines
     }
@@ -108,9 +223,9 @@ impl Report {
             let line = |v: &VariableLine| {
                 json!({
                     "path": v.path,
-                    "shape": v.spec.shape.as_slice(),
-                    "dtype": v.spec.dtype.name(),
-                    "bytes": v.spec.bytes(),
+                    "shape": v.spec().shape.as_slice(),
+                    "dtype": v.spec().dtype.name(),
+                    "bytes": v.spec().bytes(),
                 })
             };
             lines.iter().map(line).collect()
@@ -127,6 +242,7 @@ impl Report {
             json!({"name": layer.name, "class_name": layer.class_name, "module": layer.module})
         });
         json!({
+            "holds": self.holds.name(),
             "keras_version": self.keras_version,
             "date_saved": self.date_saved,
             "class_name": self.class_name,
@@ -153,6 +269,12 @@ pub fn method(method: Method) -> String {
         Method::Deflated => "deflated".into(),
         Method::Other(number) => format!("method {number}"),
     }
+}
+
+/// A dataset, or weight, below a place.
+fn line(place: &str, key: &str, source: &Arc<dyn Source>) -> VariableLine {
+    let path = if place.is_empty() { key.to_owned() } else { format!("{place}/{key}") };
+    VariableLine { path, source: source.clone() }
 }
 
 fn text(json: &Json, key: &str) -> String {

@@ -20,6 +20,7 @@ mod fit;
 mod inspect;
 mod inspect_report;
 mod loading;
+mod model_file;
 mod plan;
 mod predict;
 mod profile;

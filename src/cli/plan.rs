@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use crate::base::{Error, Result, ResultExt, Spec};
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
-use crate::cli::progress;
+use crate::cli::model_file::{ModelArgs, Use};
 use crate::models::Model;
 use crate::program::{Options, Pass, Program};
 use crate::runtime::{Compiled, PlanSummary};
@@ -18,8 +18,8 @@ use crate::runtime::{Compiled, PlanSummary};
 /// Needs no adapter. With --device the plan is also made on that device, and what it takes is added.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A .keras file, or the folder form of one
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Rows per run
     #[arg(long, value_name = "N", default_value_t = 32)]
     batch: usize,
@@ -39,14 +39,14 @@ fn pass(name: &str) -> Result<Pass, String> {
 
 impl Args {
     pub fn run(&self, out: &mut dyn Write) -> Outcome {
-        let model = progress::load(&self.model)?;
+        let model = self.model.load(Use::Look)?;
         let specs = inputs(&model, self.batch);
         let options = Options { without: self.without.clone() };
         let mut stages: Vec<(String, String)> = Vec::new();
         let mut keep = |pass: &str, program: &Program| {
             stages.push((pass.to_owned(), program.to_string()));
         };
-        let mut program = model.program(&specs).at(|| self.model.display().to_string())?;
+        let mut program = model.program(&specs).at(|| self.model.path.display().to_string())?;
         program.optimize(&options, &mut keep)?;
         let summary = Compiled::describe(&program, &options)?;
         writeln!(out, "program\n{program}\n{summary}")?;

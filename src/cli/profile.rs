@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -11,7 +10,8 @@ use crate::base::{Result, ResultExt, Spec};
 use crate::cli::bench::sample;
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
-use crate::cli::{progress, text};
+use crate::cli::model_file::{ModelArgs, Use};
+use crate::cli::text;
 use crate::program::Options;
 use crate::runtime::{Compiled, Rates, RegionSummary, Times};
 
@@ -22,8 +22,8 @@ use crate::runtime::{Compiled, Rates, RegionSummary, Times};
 /// it showed in the same run, of what it took.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A .keras file, or the folder form of one
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Rows per run
     #[arg(long, value_name = "N", default_value_t = 1)]
     batch: usize,
@@ -57,10 +57,10 @@ struct Line {
 
 impl Args {
     pub fn run(&self, out: &mut dyn Write) -> Outcome {
-        let model = progress::load_for_use(&self.model)?;
+        let model = self.model.load(Use::Run)?;
         let device = self.device.open()?;
         let inputs = sample::inputs(&model, self.batch, self.extent)
-            .at(|| self.model.display().to_string())?;
+            .at(|| self.model.path.display().to_string())?;
         let specs: Vec<Spec> = inputs.iter().map(|x| x.spec().clone()).collect();
         let plan = model.compiled(&specs, &device, &Options::default())?;
         let rates = Rates::measure(&device)?;

@@ -1,14 +1,12 @@
 //! Progress on standard error; nothing where that is no terminal.
 
-use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::base::Result;
-use crate::cli::{loading, text};
+use crate::cli::text;
 use crate::models::Model;
-use crate::saving::saving_lib::{LoadOptions, load_model_with};
 
 /// How often a bar is drawn while nothing is reported.
 const TICK: Duration = Duration::from_millis(100);
@@ -32,30 +30,21 @@ fn bar(label: &'static str, numbers: &str) -> ProgressBar {
     bar
 }
 
-/// Loads a model while a spinner turns, and says whether its file is whole.
-pub fn load(path: &Path) -> Result<Model> {
-    load_with(path, false)
-}
-
-/// Loads a model all of whose weights are about to be used, which says whether its file is whole: they
-/// are read once then.
-pub fn load_for_use(path: &Path) -> Result<Model> {
-    load_with(path, true)
-}
-
-fn load_with(path: &Path, lazy: bool) -> Result<Model> {
-    let spinner = ProgressBar::new_spinner().with_message(format!("loading {}", path.display()));
+/// Does something while a spinner turns.
+pub fn spin<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let spinner = ProgressBar::new_spinner().with_message(what.to_owned());
     spinner.enable_steady_tick(TICK);
-    let options = LoadOptions { lazy, ..loading::options() };
-    let model = load_model_with(path, &options);
+    let done = work();
     spinner.finish_and_clear();
-    let model = model?;
-    if let [first, ..] = model.narrowed() {
-        let others = match model.narrowed().len() {
-            1 => String::new(),
-            all => format!(" and {} more", all - 1),
-        };
-        text::line(&format!("warning: computed in float32 instead of float64: {first}{others}"));
-    }
-    Ok(model)
+    done
+}
+
+/// Says where a model is computed in float32 instead of float64.
+pub fn warn_of_narrowed(model: &Model) {
+    let [first, ..] = model.narrowed() else { return };
+    let others = match model.narrowed().len() {
+        1 => String::new(),
+        all => format!(" and {} more", all - 1),
+    };
+    text::line(&format!("warning: computed in float32 instead of float64: {first}{others}"));
 }

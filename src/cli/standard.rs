@@ -5,11 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::base::{Error, Result, ResultExt};
-use crate::cli::loading;
 use crate::models::Model;
-use crate::saving::KerasVersion;
 use crate::saving::bytes::FileBytes;
 use crate::saving::saving_lib::{LoadOptions, SaveOptions, load_model_from};
+use crate::saving::{KerasVersion, ReadAt};
 
 const INPUT: &str = "standard input";
 const OUTPUT: &str = "standard output";
@@ -19,15 +18,21 @@ pub fn is_meant(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// The model in standard input. An archive is read from its end, so all bytes go to a temporary file
+/// The bytes of standard input, if a path stands for it. An archive is read from its end, so all of them go to a temporary file
 /// without a name first.
-pub fn load() -> Result<Model> {
+pub fn source_for(path: &Path) -> Result<Option<Arc<dyn ReadAt>>> {
+    if !is_meant(path) {
+        return Ok(None);
+    }
     let io = |e| Error::io(INPUT, e);
     let mut file = tempfile::tempfile().map_err(|e| Error::io("temporary file", e))?;
     copy(&mut stdin().lock(), &mut file).map_err(io)?;
-    let bytes = FileBytes::from_file(file, Path::new(INPUT))?;
-    let options = LoadOptions { lazy: true, ..loading::options() };
-    load_model_from(Arc::new(bytes), &options).at(|| INPUT.into())
+    Ok(Some(Arc::new(FileBytes::from_file(file, Path::new(INPUT))?)))
+}
+
+/// The model in those bytes.
+pub fn load(source: Arc<dyn ReadAt>, options: &LoadOptions) -> Result<Model> {
+    load_model_from(source, options).at(|| INPUT.into())
 }
 
 /// Writes the model to standard output as a `.keras` archive.

@@ -1,19 +1,19 @@
 //! `keraunos summary`.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::base::error::quote;
 use crate::cli::failure::Outcome;
-use crate::cli::{progress, text};
+use crate::cli::model_file::{ModelArgs, Use};
+use crate::cli::text;
 use crate::models::{Summary, SummaryRow};
 
 /// Print Keras's summary of a model
 #[derive(clap::Args)]
 pub struct Args {
-    /// A .keras file, or the folder form of one
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Show the layers of models within the model
     #[arg(long)]
     expand_nested: bool,
@@ -24,7 +24,7 @@ pub struct Args {
 
 impl Args {
     pub fn run(&self, out: &mut dyn Write) -> Outcome {
-        let model = progress::load(&self.model)?;
+        let model = self.model.load(Use::Look)?;
         let summary = if self.expand_nested { model.summary_expanded() } else { model.summary() };
         print(&summary, self.show_trainable, out)?;
         Ok(ExitCode::SUCCESS)

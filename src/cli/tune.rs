@@ -12,7 +12,8 @@ use crate::base::{Error, Result, ResultExt, Spec};
 use crate::cli::bench::{positive, sample, seconds};
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
-use crate::cli::{progress, text};
+use crate::cli::model_file::{ModelArgs, Use};
+use crate::cli::text;
 use crate::models::Model;
 use crate::program::Options;
 use crate::runtime::{Compiled, Device, Measured, Tuning, Verdict};
@@ -26,8 +27,8 @@ use crate::trainers::Data;
 /// computes what the host computes.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A .keras file, or the folder form of one
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Rows per run; several with commas between them
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 32], value_parser = positive)]
     batch: Vec<usize>,
@@ -58,12 +59,13 @@ impl Args {
             true => Tuning::load(&output)?,
             false => Tuning::default(),
         };
-        let mut model = progress::load_for_use(&self.model)?;
+        let mut model = self.model.load(Use::Run)?;
         let device = self.device.open()?;
         let mut plans = Vec::new();
         for &batch in &self.batch {
             plans.extend(
-                self.plans(&mut model, batch, &device).at(|| self.model.display().to_string())?,
+                self.plans(&mut model, batch, &device)
+                    .at(|| self.model.path.display().to_string())?,
             );
         }
         let plans: Vec<&Compiled> = plans.iter().map(Arc::as_ref).collect();

@@ -43,13 +43,25 @@ pub struct Caps {
     /// 16-bit floats in shaders.
     pub f16: bool,
     /// Subgroup operations in shaders.
-    pub subgroups: bool,
+    pub subgroups: Option<Subgroups>,
+    /// Matrix units that multiply 16 x 16 numbers of float16 and add float32, a feature of wgpu that is
+    /// experimental.
+    pub matrix_units: bool,
     /// Timestamps around each dispatch, without which single kernels cannot be timed.
     pub timestamps: bool,
     /// Compiled kernels can be kept on disk.
     pub pipeline_cache: bool,
     /// Kernels that measurements on it have chosen; for other problems its kind decides.
     pub choices: Choices,
+}
+
+/// Invocations of a subgroup, which can exchange values: powers of two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subgroups {
+    /// The least, at least 4.
+    pub least: u32,
+    /// The most, at most 128.
+    pub most: u32,
 }
 
 /// Which adapter to open.
@@ -101,7 +113,8 @@ impl Caps {
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             max_groups: limits.max_compute_workgroups_per_dimension,
             f16: false,
-            subgroups: false,
+            subgroups: None,
+            matrix_units: false,
             timestamps: false,
             pipeline_cache: false,
             choices: Choices::default(),
@@ -112,6 +125,7 @@ impl Caps {
         let info = adapter.get_info();
         let limits = adapter.limits();
         let features = adapter.features();
+        let subgroups = Subgroups::of(&info, features);
         Caps {
             driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
             backend: info.backend.to_str().into(),
@@ -124,11 +138,22 @@ impl Caps {
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             max_groups: limits.max_compute_workgroups_per_dimension,
             f16: features.contains(wgpu::Features::SHADER_F16),
-            subgroups: features.contains(wgpu::Features::SUBGROUP),
+            subgroups,
+            matrix_units: has_matrix_units(adapter),
             timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
             pipeline_cache: features.contains(wgpu::Features::PIPELINE_CACHE),
             choices: Choices::default(),
         }
+    }
+}
+
+impl Subgroups {
+    /// Those of an adapter, if kernels can use them.
+    fn of(info: &wgpu::AdapterInfo, features: wgpu::Features) -> Option<Subgroups> {
+        let [least, most] = [info.subgroup_min_size, info.subgroup_max_size];
+        let usable = least.is_power_of_two() && most.is_power_of_two() && least >= 4 && most <= 128;
+        let there = features.contains(wgpu::Features::SUBGROUP) && usable && least <= most;
+        there.then_some(Subgroups { least, most })
     }
 }
 
@@ -139,6 +164,16 @@ fn kind(device_type: wgpu::DeviceType) -> Kind {
         wgpu::DeviceType::Cpu => Kind::Software,
         wgpu::DeviceType::VirtualGpu | wgpu::DeviceType::Other => Kind::Other,
     }
+}
+
+/// Whether an adapter has the matrix units that kernels can use.
+fn has_matrix_units(adapter: &wgpu::Adapter) -> bool {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let fits = |p: &wgpu::CooperativeMatrixProperties| {
+        [p.m_size, p.n_size, p.k_size] == [16; 3] && (p.ab_type, p.cr_type) == (F16, F32)
+    };
+    let there = adapter.features().contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
+    there && adapter.cooperative_matrix_properties().iter().any(fits)
 }
 
 /// Features that kernels, profiling and start-up can use.

@@ -24,6 +24,8 @@ struct Inner {
     memory: Arc<Memory>,
     /// How many buffers, bind groups and pipelines were made.
     made: AtomicU64,
+    /// How many command buffers were submitted.
+    submits: AtomicU64,
     /// Most bytes in one binding, below what the adapter allows.
     binding_limit: AtomicU64,
     writes: Mutex<Option<WriteRing>>,
@@ -52,16 +54,15 @@ impl Gpu {
         let adapters = enumerate();
         let fitting = adapters.iter().find(|adapter| choice.accepts(&Caps::of(adapter)));
         let adapter = fitting.ok_or_else(|| no_adapter(choice, &adapters))?;
-        let caps = Caps::of(adapter);
-        let limits = adapter.limits();
-        let alignment = limits.min_uniform_buffer_offset_alignment as usize;
-        let request = adapter.request_device(&wgpu::DeviceDescriptor {
-            label: Some("keraunos"),
-            required_features: adapter.features() & useful_features(),
-            required_limits: limits,
-            ..Default::default()
-        });
-        let (device, queue) = pollster::block_on(request)
+        let mut caps = Caps::of(adapter);
+        let alignment = adapter.limits().min_uniform_buffer_offset_alignment as usize;
+        let mut opened = request(adapter, caps.matrix_units);
+        if let (Err(reason), true) = (&opened, caps.matrix_units) {
+            log::warn!("'{}' does not open with its matrix units: {reason}", caps.name);
+            caps.matrix_units = false;
+            opened = request(adapter, false);
+        }
+        let (device, queue) = opened
             .map_err(|e| Error::Device(format!("adapter '{}' could not open: {e}", caps.name)))?;
         let status = Arc::new(Status::default());
         status.listen_to(&device);
@@ -73,6 +74,7 @@ impl Gpu {
             status,
             memory: Memory::new(),
             made: AtomicU64::new(0),
+            submits: AtomicU64::new(0),
             binding_limit: AtomicU64::new(u64::MAX),
             writes: Mutex::new(None),
             reads: Mutex::new(None),
@@ -132,6 +134,12 @@ impl Gpu {
     /// again asks for none: what a run needs is made with the plan, or by the first run.
     pub fn objects_made(&self) -> u64 {
         self.0.made.load(Ordering::Relaxed)
+    }
+
+    /// How many times work was handed to this device so far. A run of a plan is one, but for plans of
+    /// thousands of dispatches.
+    pub fn submits(&self) -> u64 {
+        self.0.submits.load(Ordering::Relaxed)
     }
 
     /// Counts an object that is about to be made.
@@ -205,6 +213,7 @@ impl Gpu {
     /// Submits one command buffer.
     pub fn submit(&self, encoder: wgpu::CommandEncoder) -> Result<wgpu::SubmissionIndex> {
         self.check()?;
+        self.0.submits.fetch_add(1, Ordering::Relaxed);
         let index = self.0.queue.submit([encoder.finish()]);
         self.check()?;
         Ok(index)
@@ -239,6 +248,32 @@ impl Gpu {
     pub(super) fn read_ring(&self) -> MutexGuard<'_, Option<ReadRing>> {
         lock(&self.0.reads)
     }
+}
+
+/// Opens an adapter, with the experimental feature for its matrix units or without.
+#[allow(unsafe_code, reason = "wgpu marks its experimental features so")]
+fn request(
+    adapter: &wgpu::Adapter,
+    matrix_units: bool,
+) -> std::result::Result<(wgpu::Device, wgpu::Queue), wgpu::RequestDeviceError> {
+    let mut required_features = adapter.features() & useful_features();
+    let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
+    if matrix_units {
+        required_features |= wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+        // SAFETY: what is asked of the caller is to know that there may be errors in what wgpu makes of
+        // this feature, which one kernel of ours uses: `matmul_matrix`, whose loads and stores of
+        // fragments lie inside of arrays of its own. No text from elsewhere reaches a shader. It runs
+        // only on adapters that report the feature, and in place of another kernel only where it was
+        // found to compute what the host computes.
+        experimental_features = unsafe { wgpu::ExperimentalFeatures::enabled() };
+    }
+    pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+        label: Some("keraunos"),
+        required_features,
+        required_limits: adapter.limits(),
+        experimental_features,
+        ..Default::default()
+    }))
 }
 
 impl std::fmt::Debug for Gpu {

@@ -31,6 +31,9 @@ pub struct Launch {
     /// Whether the kernel writes its workgroup memory before it reads it, so that the driver need
     /// not clear it first.
     pub fills_workgroup_memory: bool,
+    /// How much there is to do, roughly: operations of arithmetic, and two for each byte that is moved.
+    /// It bounds what one submit takes.
+    pub work: u64,
     /// The kernels among which this one was chosen; `None` where there is only one.
     pub choice: Option<KernelChoice>,
 }

@@ -17,10 +17,11 @@ mod recording;
 mod resident;
 pub mod shader;
 mod staging;
+mod submit;
 mod timing;
 mod uniforms;
 
-pub use adapter::{Caps, Choice, Kind, adapters};
+pub use adapter::{Caps, Choice, Kind, Subgroups, adapters};
 pub use buffer::Buffer;
 pub use cache_folder::{cache_folder, replace_file};
 pub use choice::{Choices, KernelChoice};

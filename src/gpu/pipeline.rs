@@ -6,8 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use rayon::prelude::*;
-
+use crate::base::threads::in_parallel;
 use crate::base::{Error, Result};
 use crate::gpu::device::lock;
 use crate::gpu::pipeline_cache::PipelineCache;
@@ -68,10 +67,12 @@ impl Gpu {
         let mut missing: HashMap<&Key, &Launch> =
             keys.iter().zip(launches.iter().copied()).collect();
         missing.retain(|key, _| !lock(&cache.made).contains_key(key));
-        let fresh = missing
-            .into_par_iter()
-            .map(|(key, launch)| Ok((key.clone(), Arc::new(self.compile(key, launch)?))))
-            .collect::<Result<Vec<_>>>()?;
+        let missing: Vec<_> = missing.into_iter().collect();
+        let compile = |(): &mut (), i: usize| {
+            let (key, launch): (&Key, &Launch) = missing[i];
+            Ok((key.clone(), Arc::new(self.compile(key, launch)?)))
+        };
+        let fresh = in_parallel(missing.len(), || (), compile)?;
         if !fresh.is_empty()
             && let Some(cache) = self.pipeline_cache()
         {

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use crate::base::{Error, Result};
+use crate::gpu::submit::Load;
 use crate::gpu::uniforms::Uniforms;
 use crate::gpu::{Buffer, Gpu, Launch, Pipeline};
-
-/// Dispatches in one submit: drivers watch how long a submit takes, software adapters are slow.
-const DISPATCHES_PER_SUBMIT: usize = 1024;
 
 /// What a recording does at one place of its list.
 #[derive(Clone, Debug)]
@@ -69,6 +67,7 @@ pub(super) struct Recorded {
     params: wgpu::BindGroup,
     grid: [u32; 3],
     pub(super) label: String,
+    work: u64,
     /// Whether it reads the number of a loop's step.
     in_loop: bool,
     /// Kept so that the memory stays accounted for while the bind group holds it.
@@ -101,6 +100,17 @@ impl Recording {
     /// Number of dispatches of one run, those of every step of loops counted.
     pub fn len(&self) -> usize {
         count(&self.order)
+    }
+
+    /// Number of submits of one run.
+    pub fn submits(&self) -> usize {
+        let (mut load, mut count) = (Load::new(self.gpu.caps().kind), 1);
+        // Nothing fails here.
+        let _ = visit(&self.order, 0, &mut |index, _| {
+            count += usize::from(load.add(self.steps[index].work));
+            Ok(())
+        });
+        count
     }
 
     /// Whether nothing was recorded.
@@ -194,8 +204,7 @@ struct Commands<'a> {
     encoder: wgpu::CommandEncoder,
     pass: Option<wgpu::ComputePass<'static>>,
     pipeline: Option<&'a Arc<Pipeline>>,
-    /// In the encoder.
-    dispatches: usize,
+    load: Load,
 }
 
 /// Calls `each` with every step in the order in which they run; `step` is the number of the step of
@@ -221,17 +230,17 @@ fn visit(
 impl<'a> Commands<'a> {
     fn new(recording: &'a Recording) -> Commands<'a> {
         let encoder = recording.gpu.device().create_command_encoder(&Default::default());
-        Commands { recording, encoder, pass: None, pipeline: None, dispatches: 0 }
+        let load = Load::new(recording.gpu.caps().kind);
+        Commands { recording, encoder, pass: None, pipeline: None, load }
     }
 
     fn dispatch(&mut self, index: usize, step: usize) -> Result<()> {
         let recorded = &self.recording.steps[index];
-        if self.dispatches == DISPATCHES_PER_SUBMIT {
-            let recording = self.recording;
-            let full = std::mem::replace(self, Commands::new(recording));
-            recording.gpu.submit(full.finish())?;
+        if self.load.add(recorded.work) {
+            let next = Commands { load: self.load, ..Commands::new(self.recording) };
+            let full = std::mem::replace(self, next);
+            full.recording.gpu.submit(full.finish())?;
         }
-        self.dispatches += 1;
         let encoder = &mut self.encoder;
         let pass = self.pass.get_or_insert_with(|| {
             encoder.begin_compute_pass(&Default::default()).forget_lifetime()
@@ -317,6 +326,7 @@ fn record(
         params,
         grid: step.launch.grid,
         label: step.launch.label,
+        work: step.launch.work,
         in_loop: step.launch.steps,
         _keep: step.buffers,
     }

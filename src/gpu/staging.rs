@@ -74,24 +74,27 @@ impl Gpu {
         into: &mut dyn FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
         from.check_range(offset, bytes)?;
-        self.read(&mut pieces(0, from, offset, bytes), &mut |_, piece| into(piece))
+        self.read(pieces(0, from, offset, bytes), || (), &mut |_, piece| into(piece))
     }
 
     /// Hands the first bytes of several buffers to `into`, with their place in the list. All copies
-    /// that fit the staging buffers are under way at once.
+    /// that fit the staging buffers are under way at once. `issued` is called when the last one has been
+    /// submitted: what is submitted then may overwrite the buffers.
     pub fn download_many(
         &self,
         from: &[(Buffer, u64)],
+        issued: impl FnOnce(),
         into: &mut dyn FnMut(usize, &[u8]) -> Result<()>,
     ) -> Result<()> {
         from.iter().try_for_each(|(buffer, bytes)| buffer.check_range(0, *bytes))?;
         let items = from.iter().enumerate();
-        self.read(&mut items.flat_map(|(i, (buffer, bytes))| pieces(i, buffer, 0, *bytes)), into)
+        self.read(items.flat_map(|(i, (buffer, bytes))| pieces(i, buffer, 0, *bytes)), issued, into)
     }
 
     fn read<'a>(
         &self,
-        pieces: &mut dyn Iterator<Item = Piece<'a>>,
+        pieces: impl Iterator<Item = Piece<'a>>,
+        issued: impl FnOnce(),
         into: &mut dyn FnMut(usize, &[u8]) -> Result<()>,
     ) -> Result<()> {
         let mut guard = self.read_ring();
@@ -99,7 +102,7 @@ impl Gpu {
             Some(ring) => ring,
             None => ReadRing::new(self)?,
         };
-        ring.run(self, pieces, into)?;
+        ring.run(self, pieces, issued, into)?;
         *guard = Some(ring);
         Ok(())
     }
@@ -258,9 +261,11 @@ impl ReadRing {
     fn run<'a>(
         &mut self,
         gpu: &Gpu,
-        pieces: &mut dyn Iterator<Item = Piece<'a>>,
+        pieces: impl Iterator<Item = Piece<'a>>,
+        issued: impl FnOnce(),
         into: &mut dyn FnMut(usize, &[u8]) -> Result<()>,
     ) -> Result<()> {
+        let (mut pieces, mut issued) = (pieces.peekable(), Some(issued));
         let mut free: VecDeque<usize> = (0..self.slots.len()).collect();
         let mut under_way: VecDeque<(usize, Piece<'a>)> = VecDeque::new();
         loop {
@@ -270,6 +275,11 @@ impl ReadRing {
             {
                 self.issue(gpu, slot, &piece)?;
                 under_way.push_back((slot, piece));
+            }
+            if pieces.peek().is_none()
+                && let Some(issued) = issued.take()
+            {
+                issued();
             }
             let Some((slot, piece)) = under_way.pop_front() else {
                 return Ok(());

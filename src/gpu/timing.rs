@@ -74,7 +74,7 @@ fn run_stamped(gpu: &Gpu, steps: &[(&Recorded, u32)]) -> Result<Vec<[u64; 2]>> {
 
 fn read_stamps(gpu: &Gpu, buffer: &Buffer, bytes: u64) -> Result<Vec<[u64; 2]>> {
     let mut words: Vec<u8> = Vec::with_capacity(bytes as usize);
-    gpu.download_many(&[(buffer.clone(), bytes)], &mut |_, piece| {
+    gpu.download_many(&[(buffer.clone(), bytes)], || (), &mut |_, piece| {
         words.extend_from_slice(piece);
         Ok(())
     })?;

@@ -219,12 +219,13 @@ mod tests {
     #[test]
     fn sums_are_those_of_numpy() {
         type Case<'a> = (&'a str, &'a [&'a [usize]], &'a [usize], &'a [f32]);
-        let cases: [Case<'_>; 7] = [
+        let cases: [Case<'_>; 8] = [
             ("ab,cb->ca", &[&[2, 2], &[1, 2]], &[1, 2], &[1., 3.]),
             ("ab,bc->ac", &[&[2, 2], &[2, 2]], &[2, 2], &[2., 3., 6., 11.]),
             ("ab,bc", &[&[2, 2], &[2, 2]], &[2, 2], &[2., 3., 6., 11.]),
             ("ab->ba", &[&[2, 3]], &[3, 2], &[0., 3., 1., 4., 2., 5.]),
             ("ab,a->", &[&[2, 2], &[2]], &[], &[5.]),
+            ("aa,ab->b", &[&[2, 2], &[2, 2]], &[2], &[6., 9.]),
             ("...a,ab->...b", &[&[1, 2, 2], &[2, 1]], &[1, 2, 1], &[1., 3.]),
             ("a,b,a->ab", &[&[2], &[3], &[2]], &[2, 3], &[0., 0., 0., 0., 1., 2.]),
         ];
@@ -237,9 +238,7 @@ mod tests {
 
     #[test]
     fn equations_that_do_not_fit_are_refused() {
-        for equation in
-            ["ab,bc->ad", "abc,bc->a", "aa,ab->b", "ab->a", "ab,bc->aa", "é,b", "...a...,b"]
-        {
+        for equation in ["ab,bc->ad", "abc,bc->a", "ab->a", "ab,bc->aa", "é,b", "...a...,b"] {
             assert!(run(equation, &[&[2, 2], &[2, 2]]).is_err(), "{equation}");
         }
         assert!(run("ab,bc->ac", &[&[2, 2], &[3, 2]]).is_err());

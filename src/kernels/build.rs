@@ -38,6 +38,7 @@ impl<P: bytemuck::Pod> Kernel<'_, P> {
             outputs: epilogue.places,
             fills_workgroup_memory: self.fills_workgroup_memory,
             label: self.label,
+            work: 0,
             choice: None,
         })
     }

@@ -183,6 +183,7 @@ impl Conv {
             b_batch: true,
             transpose_a: self.kind == ConvKind::FilterGrad,
             transpose_b: self.kind == ConvKind::InputGrad,
+            halves: false,
         })
     }
 

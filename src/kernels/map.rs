@@ -48,6 +48,7 @@ pub fn launch(
         first_output: operands.len(),
         outputs: access.places.len(),
         fills_workgroup_memory: false,
+        work: 0,
         choice: None,
     };
     Ok((launch, operands))

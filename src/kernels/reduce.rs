@@ -1,4 +1,4 @@
-//! Reductions; see `shaders/reduce.wgsl`, `reduce_group.wgsl`,
+//! Reductions; see `shaders/reduce.wgsl`, `reduce_group.wgsl`, `reduce_subgroup.wgsl`,
 //! `reduce_columns.wgsl` and `arg_reduce.wgsl`.
 
 use crate::base::dtype::Lane;
@@ -8,6 +8,7 @@ use crate::graph::ops::ReduceKind;
 use crate::graph::{NodeId, Op};
 use crate::kernels::expr::Expr;
 use crate::kernels::map::WORKGROUP;
+use crate::kernels::rows::{Lanes, combined};
 use crate::kernels::variant::pick;
 use crate::kernels::{Access, Launch, fold};
 use crate::program::region::Body;
@@ -48,7 +49,12 @@ impl Reduction<'_> {
         // Several invocations for each output pay where there are few; barriers cost a software adapter
         // more than they save.
         let few = self.outputs < 16_384 && caps.kind != Kind::Software;
-        if few { vec![shared, "reduce"] } else { vec!["reduce", shared] }
+        let mut kernels = if few { vec![shared, "reduce"] } else { vec!["reduce", shared] };
+        // Measurements alone choose it.
+        if self.contiguous && Lanes::on_gpu(self.len).fit_subgroups(caps) {
+            kernels.push("reduce_subgroup");
+        }
+        kernels
     }
 
     fn name(&self) -> String {
@@ -72,27 +78,22 @@ pub fn launch(
         Op::Reduce(op) => {
             expr.text(&combining(op.kind, prologue.dtype(), ""));
             let (kernel, choice) = pick(reduction.name(), reduction.kernels(caps), caps)?;
-            (kernel, choice, lane, format!("const RUN = {RUN}u;\n"))
+            (kernel, choice, lane, constants(kernel, len, caps))
         }
         Op::ArgReduce(op) => {
             expr.text(&winning(lane, op.max));
-            ("arg_reduce", None, Lane::I32, String::new())
+            ("arg_reduce", None, Lane::I32, constants("arg_reduce", len, caps))
         }
         other => return Err(Error::Internal(format!("{} is no reduction", other.def().label()))),
     };
     expr.function("element", prologue, None, &["i", "r"])?;
     expr.function("value", body, Some(result), &["i"])?;
+    if kernel == "reduce_subgroup" {
+        expr.text(&combined("lib/row_join_subgroup", "")?);
+    }
     let operands = expr.operands();
     let code = expr.finish_with_output(body.dtype().lane());
-    let each = match kernel {
-        "reduce_group" => 1,
-        "reduce_columns" => COLS,
-        _ => WORKGROUP,
-    };
-    let prelude = match kernel {
-        "reduce_columns" => format!("const COLS = {COLS}u;\nconst SLICES = {SLICES}u;\n{prelude}"),
-        _ => format!("const WG = {WORKGROUP}u;\n{prelude}"),
-    };
+    let each = outputs_of_workgroup(kernel, len);
     let launch = Launch {
         kernel,
         label: format!("{kernel} {outputs}x{len}"),
@@ -104,10 +105,32 @@ pub fn launch(
         bindings: operands.len() + access.places.len(),
         first_output: operands.len(),
         outputs: access.places.len(),
-        fills_workgroup_memory: each != WORKGROUP,
+        fills_workgroup_memory: kernel.starts_with("reduce_"),
+        work: 0,
         choice,
     };
     Ok((launch, operands))
+}
+
+/// Outputs of a workgroup.
+fn outputs_of_workgroup(kernel: &str, len: usize) -> usize {
+    match kernel {
+        "reduce_group" => 1,
+        "reduce_columns" => COLS,
+        "reduce_subgroup" => Lanes::on_gpu(len).rows(),
+        _ => WORKGROUP,
+    }
+}
+
+/// The constants of a kernel.
+fn constants(kernel: &str, len: usize, caps: &Caps) -> String {
+    match kernel {
+        "reduce_columns" => {
+            format!("const COLS = {COLS}u;\nconst SLICES = {SLICES}u;\nconst RUN = {RUN}u;\n")
+        }
+        "reduce_subgroup" => Lanes::on_gpu(len).prelude(caps),
+        _ => format!("const WG = {WORKGROUP}u;\nconst RUN = {RUN}u;\n"),
+    }
 }
 
 /// The text of `start` and `combine`, whose names and `Acc` end in `name`.

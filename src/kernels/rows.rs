@@ -1,14 +1,15 @@
-//! Reductions of rows and what follows them; see `shaders/rows.wgsl`.
+//! Reductions of rows and what follows them; see `shaders/rows.wgsl` and `rows_subgroup.wgsl`.
 
 use std::fmt::Write;
 
 use crate::base::Result;
 use crate::base::dtype::Lane;
-use crate::gpu::{Caps, Kind, shader};
+use crate::gpu::{Caps, Kind, Subgroups, shader};
 use crate::graph::NodeId;
 use crate::kernels::expr::Expr;
 use crate::kernels::map::WORKGROUP;
 use crate::kernels::reduce::{RUN, combining};
+use crate::kernels::variant::pick;
 use crate::kernels::{Access, Launch, fold};
 use crate::program::region::RowPlan;
 
@@ -24,49 +25,119 @@ const ENOUGH_ROWS: usize = 64;
 
 /// The launch of a region of rows, and the values it reads, in the order of their bindings; the
 /// outputs are bound last, in the order of [`RowPlan::stores`].
+///
+/// Where an adapter has subgroups, measurements can choose `rows_subgroup`; nothing else does.
 pub fn launch(plan: &RowPlan, caps: &Caps, access: &Access<'_>) -> Result<(Launch, Vec<NodeId>)> {
+    let lanes = shape(plan, caps);
+    let (kernel, choice) = pick(name(plan), lanes.kernels(caps), caps)?;
     let mut expr = Expr::new(access, 0, &[plan.rows as u32, plan.len as u32]);
-    reductions(plan, &mut expr)?;
+    reductions(plan, join_of(kernel), &mut expr)?;
     let outputs = stores(plan, &mut expr)?;
     let operands = expr.operands();
     let stored = outputs.len();
     let code = expr.finish_with_outputs(&outputs);
-    let [lanes, workgroup] = shape(plan, caps);
-    let prelude =
-        format!("const WG = {workgroup}u;\nconst LANES = {lanes}u;\nconst RUN = {RUN}u;\n");
     let launch = Launch {
-        kernel: "rows",
-        label: format!("rows {}x{}", plan.rows, plan.len),
-        source: shader::compose("rows", &prelude, &[("generated", &code.text)])?,
+        kernel,
+        label: format!("{kernel} {}x{}", plan.rows, plan.len),
+        source: shader::compose(kernel, &lanes.prelude(caps), &[("generated", &code.text)])?,
         params: code.params,
         extra: Vec::new(),
         steps: code.steps,
-        grid: fold(plan.rows.div_ceil(workgroup / lanes), caps, "rows")?,
+        grid: fold(plan.rows.div_ceil(lanes.rows()), caps, kernel)?,
         bindings: operands.len() + stored,
         first_output: operands.len(),
         outputs: stored,
         fills_workgroup_memory: true,
-        choice: None,
+        work: 0,
+        choice,
     };
     Ok((launch, operands))
 }
 
-/// Invocations of a row, and of a workgroup.
-fn shape(plan: &RowPlan, caps: &Caps) -> [usize; 2] {
-    let fitting = LANES.iter().find(|(longest, _)| plan.len <= *longest);
-    let lanes = fitting.map_or(MOST_LANES, |(_, lanes)| *lanes);
-    match caps.kind {
-        // Neighbouring rows are neighbours in memory.
-        _ if !plan.contiguous => [1, WORKGROUP],
-        Kind::Software if plan.rows < ENOUGH_ROWS => [lanes.min(SOFTWARE), SOFTWARE],
-        Kind::Software => [1, SOFTWARE],
-        _ => [lanes, lanes.max(WORKGROUP)],
+/// What decides about the speed of a plan.
+fn name(plan: &RowPlan) -> String {
+    let RowPlan { rows, len, combined, each, .. } = plan;
+    format!("rows {rows}x{len}, {} reductions, {} results", combined.len(), each.len())
+}
+
+/// How invocations are dealt to rows.
+#[derive(Clone, Copy)]
+pub(super) struct Lanes {
+    /// Invocations of a row.
+    of_row: usize,
+    /// Invocations of a workgroup.
+    workgroup: usize,
+}
+
+impl Lanes {
+    /// For rows of so many elements that are neighbours, on a GPU.
+    pub(super) fn on_gpu(len: usize) -> Lanes {
+        let of_row = lanes(len);
+        Lanes { of_row, workgroup: of_row.max(WORKGROUP) }
+    }
+
+    /// Rows of a workgroup.
+    pub(super) fn rows(self) -> usize {
+        self.workgroup / self.of_row
+    }
+
+    /// Whether the lanes of a row could exchange values in subgroups.
+    pub(super) fn fit_subgroups(self, caps: &Caps) -> bool {
+        let whole = |subgroups: Subgroups| self.workgroup.is_multiple_of(subgroups.most as usize);
+        self.of_row > 1 && caps.subgroups.is_some_and(whole)
+    }
+
+    fn kernels(self, caps: &Caps) -> Vec<&'static str> {
+        let subgroups = self.fit_subgroups(caps).then_some("rows_subgroup");
+        ["rows"].into_iter().chain(subgroups).collect()
+    }
+
+    /// The constants of the kernels.
+    pub(super) fn prelude(self, caps: &Caps) -> String {
+        let Lanes { of_row, workgroup } = self;
+        let least = caps.subgroups.map_or(1, |subgroups| subgroups.least);
+        format!(
+            "const WG = {workgroup}u;\nconst LANES = {of_row}u;\nconst RUN = {RUN}u;\n\
+             const LEAST_SUBGROUP = {least}u;\n"
+        )
     }
 }
 
+/// Invocations of a row that is long enough for all of them.
+fn lanes(len: usize) -> usize {
+    let fitting = LANES.iter().find(|(longest, _)| len <= *longest);
+    fitting.map_or(MOST_LANES, |(_, lanes)| *lanes)
+}
+
+/// Invocations of a row, and of a workgroup.
+fn shape(plan: &RowPlan, caps: &Caps) -> Lanes {
+    match caps.kind {
+        // Neighbouring rows are neighbours in memory.
+        _ if !plan.contiguous => Lanes { of_row: 1, workgroup: WORKGROUP },
+        Kind::Software if plan.rows < ENOUGH_ROWS => {
+            Lanes { of_row: lanes(plan.len).min(SOFTWARE), workgroup: SOFTWARE }
+        }
+        Kind::Software => Lanes { of_row: 1, workgroup: SOFTWARE },
+        _ => Lanes::on_gpu(plan.len),
+    }
+}
+
+/// The file by which a kernel joins the lanes of a row.
+fn join_of(kernel: &str) -> &'static str {
+    match kernel {
+        "rows_subgroup" => "lib/row_join_subgroup",
+        _ => "lib/row_join",
+    }
+}
+
+/// The text of `fn combined`, whose name and those of what it uses end in `name`.
+pub(super) fn combined(join: &str, name: &str) -> Result<String> {
+    let text = [shader::file(join)?, shader::file("lib/row_stage")?].concat();
+    Ok(text.replace("_K", name))
+}
+
 /// Adds `fn combine_row`, which finds the numbers of a row.
-fn reductions(plan: &RowPlan, expr: &mut Expr<'_>) -> Result<()> {
-    let stage = shader::file("lib/row_stage")?;
+fn reductions(plan: &RowPlan, join: &str, expr: &mut Expr<'_>) -> Result<()> {
     let mut calls = String::new();
     for (k, combined) in plan.combined.iter().enumerate() {
         let (lane, number) = (combined.element.dtype().lane(), combined.value.dtype().lane());
@@ -75,7 +146,7 @@ fn reductions(plan: &RowPlan, expr: &mut Expr<'_>) -> Result<()> {
         expr.text(&combining(combined.kind, combined.element.dtype(), &k.to_string()));
         expr.function(&format!("element{k}"), &combined.element, None, &["i", "r"])?;
         expr.function(&format!("value{k}"), &combined.value, Some(lane), &["i"])?;
-        expr.text(&stage.replace("_K", &k.to_string()));
+        expr.text(&self::combined(join, &k.to_string())?);
         // Writing to a string cannot fail.
         let _ = writeln!(calls, "    number{k} = value{k}(combined{k}(i, lane, seat), i);");
     }

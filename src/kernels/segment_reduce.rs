@@ -33,6 +33,7 @@ pub fn launch(
         first_output: 3,
         outputs: 1,
         fills_workgroup_memory: false,
+        work: 0,
         choice: None,
     })
 }

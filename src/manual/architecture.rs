@@ -41,8 +41,8 @@
 //! | region | kernel |
 //! | --- | --- |
 //! | map | `map`; `map_tiled` where it reads neighbours along another axis than it stores them |
-//! | reduction, with what is fused in front and behind | `reduce`, `reduce_group`, `reduce_columns`, `arg_reduce` |
-//! | several reductions of the same rows, each with what is fused in front and behind, and the maps that use them | `rows` |
+//! | reduction, with what is fused in front and behind | `reduce`, `reduce_group`, `reduce_subgroup`, `reduce_columns`, `arg_reduce` |
+//! | several reductions of the same rows, each with what is fused in front and behind, and the maps that use them | `rows`, `rows_subgroup` |
 //! | scores of queries and keys, their softmax and the sum of values, where nobody else wants the scores | `attention_tile`, `attention_row` |
 //! | product, convolution, pooling, with what is fused behind; in front of a product or convolution, what unpacks its right operand | `matmul_*`, `conv_*`, `pool*` |
 //!
@@ -72,7 +72,7 @@
 //! | the `zip` crate in front | our own reader and writer of zip, `zip` as the judge in tests | the crate cannot bound a directory before it parses it, and scans gaps between members |
 //! | a layer's `get_config` | none | see above |
 //! | scatter as an operation | the gradient of a gather is a sum over all picks of those that hit a row | deterministic and one fused reduction; a kernel can take its place when training asks for it |
-//! | no `unsafe` at all | denied, with one reasoned exception for the driver's pipeline cache | its interface is unsafe by its signature; nothing that reads a model file uses it |
+//! | no `unsafe` at all | denied, with two reasoned exceptions: the driver's pipeline cache, and wgpu's experimental feature for matrix units | both interfaces are unsafe by their signature; nothing that reads a model file uses them |
 //! | contractions on the host by the `gemm` crate, convolutions by im2col | one inner loop of our own, in safe code | weights are packed once instead of in every run, windows are read where they lie, and what is fused behind a product runs on a block while it is cached |
 //! | files are read straight into mapped staging memory | into one chunk of 4 MiB, copied to staging | wgpu 30 hands out mapped memory for writing only, not as a slice that a file can be read into |
 //! | a host prefix and a device program; a host layer after device work is an error | layers of text work while a model is traced with its data, and what they give becomes inputs of the program; a value that the device must compute first is computed when such a layer asks for it | nested models, shared layers and masks need no second description; labels looked up behind an argmax work |

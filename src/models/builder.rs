@@ -10,7 +10,8 @@ use crate::base::{DType, Dim, Error, Result};
 use crate::layers::config::Json;
 use crate::layers::{LayerBuilder, SymbolicSpec};
 use crate::models::custom::CustomObjects;
-use crate::models::model::{Form, Model};
+use crate::models::form::Form;
+use crate::models::model::Model;
 
 /// Gives every layer a name of its own: the class's, numbered from the second on.
 #[derive(Debug, Default)]

@@ -57,7 +57,8 @@ pub fn check(config: &Json, compile: bool, custom: &CustomObjects) -> Result<()>
     }
 }
 
-fn check_settings(settings: &Json, compile: bool, custom: &CustomObjects) -> Result<()> {
+/// [`check`] of one record, or of a structure of them, that training settings name.
+pub fn check_settings(settings: &Json, compile: bool, custom: &CustomObjects) -> Result<()> {
     let check = |item| check_settings(item, compile, custom);
     match settings {
         Json::Array(items) => items.iter().try_for_each(check),

@@ -12,6 +12,8 @@ use crate::base::{DType, Error, Result, ResultExt, SymbolicShape};
 use crate::layers::config::{Config, Json, LayerReader, NewInitializer};
 use crate::layers::{Arg, CallArgs, FeatureSpace, Layer, SymbolicSpec, place, registry};
 use crate::models::custom::CustomObjects;
+use crate::models::distiller::Distiller;
+use crate::models::form::Form;
 use crate::models::functional::Functional;
 use crate::models::sequential::Sequential;
 use crate::models::shared::Shared;
@@ -32,11 +34,10 @@ pub struct Reader<'a> {
     shared: Shared,
 }
 
-/// A model, by its form.
+/// A model that stands at the root of a file or in another one.
 pub enum Root {
     Functional(Functional),
     Sequential(Sequential),
-    Single(Single),
 }
 
 /// The fields of a record that all objects have.
@@ -103,14 +104,17 @@ impl<'a> Reader<'a> {
     }
 
     /// The model of a root record.
-    pub fn model(&self, json: &Json) -> Result<Root> {
+    pub fn model(&self, json: &Json) -> Result<Form> {
         let record = Record::parse(json)?;
         refuse_code(record.class_name)?;
         record.check_registered_name()?;
         if let Some(space) = self.feature_space(&record)? {
-            return Ok(Root::Single(space));
+            return Ok(Form::Single(Arc::new(space)));
         }
-        self.model_of(&record)?.ok_or_else(|| record.unknown())
+        if let Some(distiller) = self.distiller(&record)? {
+            return Ok(Form::Distiller(Arc::new(distiller)));
+        }
+        self.model_of(&record)?.map(Form::from).ok_or_else(|| record.unknown())
     }
 
     /// `keras.utils.FeatureSpace`, the one layer that Keras saves in a file of its own.
@@ -125,6 +129,18 @@ impl<'a> Reader<'a> {
         let space = FeatureSpace::from_config(&config)?;
         config.finish()?;
         Ok(Some(Single { inputs: space.inputs(), layer: Arc::new(space) }))
+    }
+
+    /// `keras.distillation.Distiller`, which Keras finds only at the root of a file.
+    fn distiller(&self, record: &Record<'_>) -> Result<Option<Distiller>> {
+        if (record.module, record.class_name) != ("keras.distillation", "Distiller") {
+            return Ok(None);
+        }
+        let inner = self.deeper("models")?;
+        let config = Config::new("Distiller".into(), record.config.clone(), Json::Null);
+        let distiller = Distiller::from_config(&config, self.custom, |json| inner.model(json))?;
+        config.finish()?;
+        Ok(Some(distiller))
     }
 
     fn model_of(&self, record: &Record<'_>) -> Result<Option<Root>> {
@@ -193,8 +209,6 @@ impl<'a> Reader<'a> {
             return Ok(match model {
                 Root::Functional(model) => Box::new(model),
                 Root::Sequential(model) => Box::new(model),
-                // Only at the root of a file.
-                Root::Single(_) => return Err(record.unknown()),
             });
         }
         if is_layer_module(record.module)

@@ -1,7 +1,6 @@
 //! A model: what a user holds.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -9,14 +8,12 @@ use crate::base::{DType, Error, Nested, Result, SymbolicShape};
 use crate::graph::{Graph, Value};
 use crate::layers::config::Json;
 use crate::layers::host::any_on_host;
-use crate::layers::{Arg, CallArgs, Context, Layer, SymbolicSpec};
+use crate::layers::{Arg, Args, CallArgs, Context, Layer, SymbolicSpec};
 use crate::models::custom::CustomObjects;
-use crate::models::deserialize::{Reader, Root};
-use crate::models::functional::Functional;
+use crate::models::deserialize::Reader;
+use crate::models::form::Form;
 use crate::models::predict::Plans;
 use crate::models::saveable::{SaveableLayer, SaveableModel};
-use crate::models::sequential::Sequential;
-use crate::models::single::Single;
 use crate::runtime::Device;
 use crate::saving::{GroupPlan, Limits, Saved, walk};
 use crate::tensor::Variable;
@@ -31,9 +28,21 @@ pub struct InputSpec {
     pub shape: SymbolicShape,
     /// Element type.
     pub dtype: DType,
+    /// Whether a call may leave the input out, as Keras's `Input(..., optional=True)` says.
+    pub optional: bool,
+}
+
+impl InputSpec {
+    pub(crate) fn new(name: &str, spec: &SymbolicSpec) -> InputSpec {
+        let (name, shape) = (name.to_owned(), spec.shape.clone());
+        InputSpec { name, shape, dtype: spec.dtype, optional: false }
+    }
 }
 
 /// A Keras model: layers, weights, and the file state around them.
+///
+/// Several threads may predict with one model at once: on a GPU their runs take turns with a plan's
+/// buffers, and the next starts while the outputs of the last are read back.
 ///
 /// Made by [`load_model`](crate::load_model) or by a builder. Its config is kept as it was read, so a
 /// model that is loaded and saved says what it said before.
@@ -58,13 +67,6 @@ pub struct Model {
     pub(crate) on_host: bool,
     /// Layers that Keras computes in float64.
     narrowed: Vec<String>,
-}
-
-/// The forms of a model.
-pub(crate) enum Form {
-    Functional(Arc<Functional>),
-    Sequential(Arc<Sequential>),
-    Single(Single),
 }
 
 impl fmt::Debug for Model {
@@ -101,11 +103,7 @@ impl Model {
         if narrow_float64 {
             reader = reader.narrowing(&narrowed);
         }
-        let form = match reader.model(&config)? {
-            Root::Functional(model) => Form::Functional(Arc::new(model)),
-            Root::Sequential(model) => Form::Sequential(Arc::new(model)),
-            Root::Single(layer) => Form::Single(layer),
-        };
+        let form = reader.model(&config)?;
         let mut model = Model {
             form,
             config,
@@ -129,11 +127,7 @@ impl Model {
 
     /// The model as a layer.
     pub fn root(&self) -> Arc<dyn Layer> {
-        match &self.form {
-            Form::Functional(model) => model.clone(),
-            Form::Sequential(model) => model.clone(),
-            Form::Single(model) => model.layer.clone(),
-        }
+        self.form.root()
     }
 
     /// The model's name, as its config says it.
@@ -159,113 +153,33 @@ impl Model {
 
     /// The layers in Keras's order.
     pub fn layers(&self) -> Vec<Arc<dyn Layer>> {
-        match &self.form {
-            Form::Functional(model) => model.layers(),
-            Form::Sequential(model) => model.layers.clone(),
-            Form::Single(model) => vec![model.layer.clone()],
-        }
+        self.form.layers()
     }
 
     /// The inputs in order. Empty for a sequential model that is not built.
     pub fn inputs(&self) -> Vec<InputSpec> {
-        let input = |name: &str, spec: &SymbolicSpec| InputSpec {
-            name: name.to_owned(),
-            shape: spec.shape.clone(),
-            dtype: spec.dtype,
-        };
-        match &self.form {
-            Form::Functional(model) => {
-                let inputs = model.inputs.flatten().into_iter();
-                inputs.map(|&t| input(model.name_of(t), model.spec(t))).collect()
-            }
-            Form::Sequential(model) => {
-                model.input.iter().map(|(name, spec)| input(name, spec)).collect()
-            }
-            Form::Single(model) => {
-                model.inputs.iter().map(|(name, spec)| input(name, spec)).collect()
-            }
-        }
+        self.form.inputs()
     }
 
     /// The outputs in order, under the names of the layers that make them; a layer that makes
     /// several has them numbered from the second on.
     pub fn outputs(&self) -> Vec<InputSpec> {
-        let mut outputs: Vec<InputSpec> = Vec::new();
-        let mut counts: HashMap<String, usize> = HashMap::new();
-        let mut taken: HashSet<String> = HashSet::new();
-        let mut push = |name: &str, spec: &SymbolicSpec| {
-            let count = counts.entry(name.to_owned()).or_insert(0);
-            let mut unique = name.to_owned();
-            while !taken.insert(unique.clone()) {
-                *count += 1;
-                unique = format!("{name}_{count}");
-            }
-            let (shape, dtype) = (spec.shape.clone(), spec.dtype);
-            outputs.push(InputSpec { name: unique, shape, dtype });
-        };
-        match &self.form {
-            Form::Functional(model) => {
-                model
-                    .outputs
-                    .flatten()
-                    .into_iter()
-                    .for_each(|&t| push(model.name_of(t), model.spec(t)));
-            }
-            Form::Sequential(model) => {
-                let last = model.layers.last().map(|l| l.base().name.clone());
-                let name =
-                    last.or(model.input.as_ref().map(|(n, _)| n.clone())).unwrap_or_default();
-                if let Some(specs) = model.output() {
-                    specs.flatten().into_iter().for_each(|spec| push(&name, spec));
-                }
-            }
-            Form::Single(model) => match model.outputs().unwrap_or(Nested::None) {
-                Nested::Dict(mut named) => {
-                    // In the order in which they are flattened.
-                    named.sort_by(|(a, _), (b, _)| a.cmp(b));
-                    named.iter().for_each(|(name, specs)| {
-                        specs.flatten().into_iter().for_each(|spec| push(name, spec));
-                    });
-                }
-                specs => {
-                    let name = model.layer.base().name.clone();
-                    specs.flatten().into_iter().for_each(|spec| push(&name, spec));
-                }
-            },
-        }
-        outputs
+        self.form.outputs()
     }
 
     /// Structure of the inputs, with their positions in [`inputs`](Model::inputs).
     pub(crate) fn input_structure(&self) -> Nested<usize> {
-        let mut next = 0..;
-        let mut number = |_: &_| Ok::<usize, crate::base::Error>(next.next().unwrap_or(0));
-        match &self.form {
-            Form::Functional(model) => {
-                model.inputs.try_map(&mut |t| number(t)).unwrap_or(Nested::None)
-            }
-            Form::Sequential(_) => Nested::Leaf(0),
-            Form::Single(model) => {
-                let named = model.inputs.iter().enumerate();
-                Nested::Dict(named.map(|(i, (name, _))| (name.clone(), Nested::Leaf(i))).collect())
-            }
-        }
+        self.form.input_structure()
     }
 
     /// Structure of the outputs, with their positions in [`outputs`](Model::outputs).
     pub(crate) fn output_structure(&self) -> Nested<usize> {
-        fn numbered<T>(nested: &Nested<T>) -> Nested<usize> {
-            let mut next = 0..;
-            let mut number = |_: &T| Ok::<usize, crate::base::Error>(next.next().unwrap_or(0));
-            nested.try_map(&mut number).unwrap_or(Nested::None)
-        }
-        match &self.form {
-            Form::Functional(model) => numbered(&model.outputs),
-            Form::Sequential(model) => {
-                model.output().map_or(Nested::Leaf(0), |spec| numbered(&spec))
-            }
-            Form::Single(model) => model.outputs().map_or(Nested::None, |specs| numbered(&specs)),
-        }
+        self.form.output_structure()
+    }
+
+    /// Whether this is a `keras.distillation.Distiller`, which is compiled in a way of its own.
+    pub(crate) fn is_distiller(&self) -> bool {
+        matches!(self.form, Form::Distiller(_))
     }
 
     /// All objects with state, in the order of a weights file.
@@ -296,6 +210,18 @@ impl Model {
         variables.iter().map(Variable::version).collect()
     }
 
+    /// The arguments of a call on inputs in the order of [`inputs`](Model::inputs), null for those that
+    /// are left out.
+    pub(crate) fn call_args<'g>(&self, inputs: &[Option<Value<'g>>]) -> Result<Args<'g>> {
+        let missing = || Error::shape("model", format!("{} inputs", inputs.len()), "more");
+        let place = Arg::from(&self.input_structure());
+        let arg = place.try_replace(&mut |&i| {
+            let given = inputs.get(i).ok_or_else(missing)?;
+            Ok(given.map_or(Arg::Plain(Json::Null), Arg::Tensor))
+        })?;
+        Ok(CallArgs::one(arg))
+    }
+
     /// Outputs and their masks for a training step or a test.
     pub(crate) fn outputs_and_masks<'g>(
         &self,
@@ -303,16 +229,9 @@ impl Model {
         inputs: &[Value<'g>],
         training: bool,
     ) -> Result<(Vec<Value<'g>>, Vec<Option<Value<'g>>>)> {
-        let structured = self.input_structure().try_map(&mut |&i| {
-            let missing = || Error::shape("model", format!("{} inputs", inputs.len()), "more");
-            inputs.get(i).copied().ok_or_else(missing)
-        })?;
-        let (cx, args) = (Context::new(graph, training), CallArgs::one(Arg::from(&structured)));
-        let (outputs, masks) = match &self.form {
-            Form::Functional(model) => model.call_with_masks(&cx, &args, &[])?,
-            Form::Sequential(model) => model.call_with_masks(&cx, &args, &[])?,
-            Form::Single(model) => cx.call_with_masks(model.layer.as_ref(), &args, &[])?,
-        };
+        let inputs: Vec<_> = inputs.iter().copied().map(Some).collect();
+        let (cx, args) = (Context::new(graph, training), self.call_args(&inputs)?);
+        let (outputs, masks) = self.form.call_with_masks(&cx, &args)?;
         Ok((outputs.flatten().into_iter().copied().collect(), masks))
     }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::base::Spec;
 use crate::layers::{Layer, Stage, SymbolicSpec};
+use crate::models::form::Form;
 use crate::models::functional::{Call, Functional};
-use crate::models::model::{Form, Model};
+use crate::models::model::Model;
 use crate::tensor::{Variable, VariableId};
 
 /// One row of a summary.
@@ -114,20 +115,25 @@ impl Model {
                 let members = model.operations().iter();
                 members.map(|&member| model.members[member].layer.clone()).collect()
             }
-            Form::Sequential(_) | Form::Single(_) => self.layers(),
+            Form::Sequential(_) | Form::Distiller(_) | Form::Single(_) => self.layers(),
         }
     }
 
     fn is_chain(&self) -> bool {
         match &self.form {
             Form::Functional(model) => is_chain(model),
-            Form::Sequential(_) | Form::Single(_) => true,
+            Form::Sequential(_) | Form::Distiller(_) | Form::Single(_) => true,
         }
     }
 
     fn rows(&self) -> Vec<SummaryRow> {
         match &self.form {
             Form::Functional(model) => functional_rows(model),
+            Form::Distiller(model) => model
+                .layers()
+                .iter()
+                .map(|layer| row(layer.as_ref(), None, Vec::new(), 0))
+                .collect(),
             Form::Single(model) => {
                 let outputs = self.outputs();
                 let shapes: Vec<String> =

@@ -134,6 +134,14 @@ impl Compiled {
         }
     }
 
+    /// Submits of one run, over which a GPU's dispatches are spread by their work; 0 on the host.
+    pub fn submits(&self) -> usize {
+        match &self.plan {
+            Plan::Gpu(plan) => plan.submits(),
+            Plan::Host(_) => 0,
+        }
+    }
+
     /// Bytes of buffers for intermediate values; 0 on the host, which allocates as it goes.
     pub fn scratch_bytes(&self) -> u64 {
         match &self.plan {

@@ -34,6 +34,9 @@ pub struct GpuPlan {
     bound: Vec<(Variable, Arc<dyn Resident>)>,
     hoisted: Option<Hoisted>,
     scratch_bytes: u64,
+    /// Held from the writing of a run's inputs until its outputs are on their way: the next run, by
+    /// another thread, has the same buffers.
+    turn: Mutex<()>,
 }
 
 /// The values that depend on variables only.
@@ -80,12 +83,18 @@ impl GpuPlan {
         });
         let recording = Recording::new(gpu, works)?;
         let gpu = gpu.clone();
-        Ok(GpuPlan { gpu, recording, inputs, outputs, saved, bound, hoisted, scratch_bytes })
+        let turn = Mutex::new(());
+        Ok(GpuPlan { gpu, recording, inputs, outputs, saved, bound, hoisted, scratch_bytes, turn })
     }
 
     /// Number of dispatches of one run.
     pub fn dispatches(&self) -> usize {
         self.recording.len()
+    }
+
+    /// Number of submits of one run.
+    pub fn submits(&self) -> usize {
+        self.recording.submits()
     }
 
     /// Bytes of intermediate values.
@@ -103,11 +112,14 @@ impl GpuPlan {
     /// is one and its time.
     pub fn run_timed(&self) -> Result<Vec<(usize, Duration)>> {
         self.warm_up()?;
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.recording.run_timed()
     }
 
-    /// Uploads the inputs, runs all dispatches and reads the outputs back.
+    /// Uploads the inputs, runs all dispatches and reads the outputs back. While one thread waits for
+    /// its outputs, the device can have the work of the next.
     pub fn run(&self, program: &Program, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.rebind()?;
         self.submit(inputs, &self.copies(program)?)?;
         program.assigns.iter().for_each(|(variable, _)| variable.touch());
@@ -116,10 +128,11 @@ impl GpuPlan {
             specs.iter().map(|spec| Vec::with_capacity(spec.bytes_at_rest())).collect();
         let sizes = specs.iter().map(|spec| spec.bytes_at_rest() as u64);
         let from: Vec<(Buffer, u64)> = self.outputs.iter().cloned().zip(sizes).collect();
-        self.gpu.download_many(&from, &mut |output, piece| {
+        let mut take = |output: usize, piece: &[u8]| {
             bytes[output].extend_from_slice(piece);
             Ok(())
-        })?;
+        };
+        self.gpu.download_many(&from, || drop(turn), &mut take)?;
         specs.into_iter().zip(bytes).map(|(spec, bytes)| Tensor::from_rest(spec, bytes)).collect()
     }
 

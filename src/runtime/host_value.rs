@@ -167,12 +167,17 @@ impl Deref for HostValue {
     fn deref(&self) -> &Array {
         match &self.form {
             Form::Words(array) => array,
-            Form::Narrow(stored, array) => array.get_or_init(|| {
+            Form::Narrow(stored, array) => {
+                if let Some(array) = array.get() {
+                    return array;
+                }
+                // Not in `get_or_init`: a thread that waits may take up another run, which wants it too.
                 let mut words = vec![0; stored.len()];
                 widen(stored, &mut words);
                 let spec = stored.spec().clone();
-                Array { words: Words::from_bits(spec.dtype.lane(), words), spec }
-            }),
+                let made = Array { words: Words::from_bits(spec.dtype.lane(), words), spec };
+                array.get_or_init(|| made)
+            }
         }
     }
 }

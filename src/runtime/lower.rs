@@ -1,16 +1,16 @@
 //! From regions to launches: which kernel computes what.
 
-use crate::base::{Error, Result};
+use crate::base::{DType, Error, Result};
 use crate::gpu::{Caps, Launch};
 use crate::graph::ops::{Conv, ConvKind, MatMul, Pool, PoolMode};
 use crate::graph::{NodeId, Op};
 use crate::kernels::{
     self, Access, Attention, CONTRACTION_OPERAND, Epilogue, WINDOW_OPERAND, reduce,
 };
-use crate::program::Program;
 use crate::program::pass::memory;
 use crate::program::region::{Region, RegionKind};
 use crate::program::view::Frame;
+use crate::program::{Cost, Program};
 
 /// A launch and the values it binds, in order; the output comes at `launch.first_output`.
 pub struct Lowered {
@@ -53,6 +53,8 @@ pub fn lower(
         }
         RegionKind::Loop => return Err(Error::Internal("a kernel for a loop".into())),
     };
+    let cost = Cost::of(program, region);
+    launch.work = cost.flops.saturating_add(cost.bytes.saturating_mul(2));
     if !scope.is_empty() {
         launch.label = format!("{scope}: {}", launch.label);
     }
@@ -171,6 +173,7 @@ fn matmul(program: &Program, op: &MatMul, inputs: &[NodeId]) -> Result<kernels::
         b_batch: b.shape[0] > 1,
         transpose_a: op.transpose_a,
         transpose_b: op.transpose_b,
+        halves: a.dtype == DType::Float16 && b.dtype == DType::Float16,
     })
 }
 

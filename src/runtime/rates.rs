@@ -87,6 +87,7 @@ fn gpu_product(gpu: &Gpu, n: usize, span: Duration) -> Result<f64> {
         b_batch: true,
         transpose_a: false,
         transpose_b: false,
+        halves: false,
     };
     let block = matmul_block::launch(&problem, gpu.caps(), &Epilogue::identity())?;
     let tile = matmul_tile::launch(&problem, gpu.caps(), &Epilogue::identity())?;

@@ -39,4 +39,4 @@ pub use profile::KerasVersion;
 pub use saveable::{Assets, Child, Kind, Saveable};
 pub use store::{Group, GroupPlan, Store};
 pub use walk::{Saved, walk};
-pub use weights_file::{ShardSize, open_weights, write_shards, write_weights};
+pub use weights_file::{ShardSize, open_weights, shard_names, write_shards, write_weights};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::error::quote;
 use crate::base::{Error, Result, Spec};
 use crate::graph::Graph;
 use crate::layers::config::Json;
@@ -22,6 +23,8 @@ const PLANS: usize = 8;
 /// What a compiled model has beyond its layers.
 pub(crate) struct Training {
     pub compile: Compile,
+    /// Batches between one call of callbacks and the next.
+    pub steps_per_execution: usize,
     pub optimizer: Option<SharedOptimizer>,
     pub(super) weights: Vec<Trained>,
     pub(super) objectives: Option<Objectives>,
@@ -49,6 +52,13 @@ impl Training {
     /// Makes the optimizer and its state for the weights of a model.
     pub fn new(model: &Model, compile: Compile, scaling: LossScaling) -> Result<Training> {
         compile.check()?;
+        if model.is_distiller() {
+            return Err(Error::Unsupported(format!(
+                "distilling '{}': Keras trains it, and here it predicts; fit the student by itself, or \
+                 distil in Keras",
+                quote(&model.name())
+            )));
+        }
         let mut weights = trained(model.root().as_ref());
         let decays = compile.weight_decay()?;
         weights.iter_mut().for_each(|t| t.weight.decays = decays(t.weight.variable.name()));
@@ -67,6 +77,7 @@ impl Training {
             }
         };
         Ok(Training {
+            steps_per_execution: compile.execution()?,
             compile,
             optimizer,
             weights,

@@ -43,6 +43,7 @@ pub fn run(gpu: &Gpu, source: Arc<str>, inputs: &[&[u32]]) -> Result<Vec<u32>> {
         first_output: inputs.len(),
         outputs: 1,
         fills_workgroup_memory: false,
+        work: 0,
         choice: None,
     };
     Recording::new(gpu, vec![Work::Step(Step { launch, buffers })])?.run()?;

@@ -70,7 +70,12 @@ def random_weight(variable, rng):
 def random_inputs(model, rng, batch):
     """One array per model input, in the order of `model.inputs`: normal numbers, small integers, or
     booleans. An open extent becomes `STEPS`."""
-    return [random_input(leaf, rng, batch) for leaf in model.inputs]
+    return [random_input(leaf, rng, batch) for leaf in inputs_of(model)]
+
+
+def inputs_of(model):
+    """A distiller takes what its student takes."""
+    return getattr(model, "student", model).inputs
 
 
 def random_input(leaf, rng, batch):

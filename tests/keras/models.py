@@ -304,6 +304,18 @@ def dictionaries():
 
 
 @example
+def optional_inputs():
+    """A mask and a state that may be left out, taken by a recurrent layer and a nested model."""
+    x = Input((5, 4), name="x")
+    mask = Input((5,), dtype="bool", name="mask", optional=True)
+    state = Input((3,), name="state", optional=True)
+    inner_x, inner_mask = Input((5, 4)), Input((5,), dtype="bool", optional=True)
+    inner = Model([inner_x, inner_mask], layers.GlobalAveragePooling1D()(inner_x, mask=inner_mask))
+    outputs = [layers.GRU(3)(x, mask=mask, initial_state=state), inner([x, mask])]
+    return Model({"x": x, "mask": mask, "state": state}, outputs)
+
+
+@example
 def shared_layers():
     """Dense and BatchNormalization called on two inputs: two nodes each, one set of weights."""
     left, right = Input((6,), name="left"), Input((6,), name="right")
@@ -388,3 +400,24 @@ def normalizations():
         layers.LayerNormalization(axis=(1, 2), epsilon=1e-5, scale=False)(inputs),
     ]
     return Model(inputs, outputs)
+
+
+@example
+def distilled():
+    """A distiller, trained for a step: its student predicts, its teacher and state are kept."""
+
+    def network(units, name):
+        inputs = Input((5,))
+        features = layers.Dense(units, activation="relu", name="features")(inputs)
+        return Model(inputs, layers.Dense(3, name="logits")(features), name=name)
+
+    losses = [
+        keras.distillation.LogitsDistillation(temperature=2.0),
+        keras.distillation.FeatureDistillation("mse", "features", "features"),
+    ]
+    teacher, student = network(6, "teacher"), network(6, "student")
+    model = keras.distillation.Distiller(teacher, student, losses, [1.0, 0.5], 0.3)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    rng = np.random.default_rng(0)
+    model.train_on_batch(rng.normal(size=(8, 5)).astype("float32"), rng.integers(0, 3, 8))
+    return model

@@ -155,7 +155,7 @@ impl Callback for TensorBoard {
     fn on_train_begin(&mut self, run: &mut Run<'_>) -> Result<()> {
         self.train_batch = 0;
         if self.write_graph {
-            let structure = Summary::keras_model("keras", &run.model.to_json());
+            let structure = Summary::keras_model("keras", &run.model.to_json()?);
             self.train()?.write(0, &structure)?;
         }
         Ok(())

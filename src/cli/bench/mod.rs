@@ -27,7 +27,7 @@ use report::{Measured, Report};
 /// rates it showed in the same run, of what it took.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A .keras file, or the folder form of one
+    /// A .keras file, the folder form of one, a model in .h5 or .hdf5, or an architecture in .json
     #[arg(required_unless_present = "kernels")]
     model: Option<PathBuf>,
     /// Measure kernels at fixed sizes instead of a model

@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 use crate::base::{Result, ResultExt, Spec};
 use crate::cli::bench::report::{Cold, Measured, Memory};
 use crate::cli::bench::{processor, sample};
-use crate::cli::loading;
+use crate::cli::model_file::{Use, load};
 use crate::models::{Model, PredictOptions};
 use crate::program::{Cost, Options};
 use crate::runtime::{Compiled, Device, Rates, Times};
-use crate::saving::saving_lib::load_model_with;
 use crate::trainers::Data;
 
 /// What is measured.
@@ -28,7 +27,7 @@ impl Subject<'_> {
     /// Opens the device, loads the model, runs it once, then again and again.
     pub fn measure(&self, open: &dyn Fn() -> Result<Device>, rates: Rates) -> Result<Measured> {
         let (open, device) = timed(open)?;
-        let (load, mut model) = timed(|| load_model_with(self.path, &loading::options()))?;
+        let (load, mut model) = timed(|| load(self.path, Use::Look))?;
         let data = self.data(&model).at(|| self.path.display().to_string())?;
         let (first, ()) = timed(|| self.run(&mut model, &data, &device))?;
         let before = processor::seconds();
@@ -63,7 +62,7 @@ impl Subject<'_> {
             return model.train_on_batch(data, device).map(|_| ());
         }
         let mut options = PredictOptions::on(device.clone());
-        options.batch_size = self.batch;
+        options.batch_size = Some(self.batch);
         model.predict_with(&data.x, &mut options).map(|_| ())
     }
 

@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crc32fast::Hasher;
-use rayon::prelude::*;
 
 use crate::base::stream::PIECE;
+use crate::base::threads::in_parallel;
 use crate::base::{Error, Result};
 use crate::saving::bytes::{ReadAt, Window};
 
@@ -49,20 +49,19 @@ impl Checked {
     /// The checksum of a range, read by all cores.
     fn checksum(&self, range: &Range<u64>) -> Result<Hasher> {
         let pieces = (range.end - range.start).div_ceil(PIECE as u64);
-        let read = |buffer: &mut Vec<u8>, i: u64| {
-            let start = range.start + i * PIECE as u64;
+        let read = |buffer: &mut Vec<u8>, i: usize| {
+            let start = range.start + i as u64 * PIECE as u64;
             let len = (range.end - start).min(PIECE as u64);
             buffer.resize(PIECE, 0);
             let piece = &mut buffer[..usize::try_from(len).unwrap_or(PIECE)];
             self.bytes.read_at(start, piece)?;
             Ok(hashed(piece))
         };
-        let each = (0..pieces).into_par_iter().map_init(Vec::new, read);
-        let join = |mut a: Hasher, b: Hasher| {
-            a.combine(&b);
-            Ok(a)
-        };
-        each.try_reduce(Hasher::new, join)
+        let mut whole = Hasher::new();
+        for piece in in_parallel(pieces as usize, Vec::new, read)? {
+            whole.combine(&piece);
+        }
+        Ok(whole)
     }
 }
 

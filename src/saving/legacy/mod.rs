@@ -78,6 +78,14 @@ impl LegacyFile {
         config.ok_or_else(|| self.refuse(nothing))
     }
 
+    /// Whether the file holds a model, and not only weights.
+    ///
+    /// # Errors
+    /// If the file is damaged where it says so.
+    pub fn holds_model(&self) -> Result<bool> {
+        Ok(self.file.texts("", CONFIG)?.is_some())
+    }
+
     /// What the model was compiled with, when it was.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use crate::saving::legacy::LegacyFile;
 use crate::saving::limits::check;
 use crate::saving::load::load_into;
 use crate::saving::store::GroupPlan;
-use crate::saving::{Archive, Limits, ReadAt, Saved, Store};
+use crate::saving::{Archive, Json, Limits, ReadAt, Saved, Store};
 use crate::trainers::{Compile, LossScaling, Training};
 
 pub use save::SaveOptions;
@@ -70,11 +70,16 @@ impl Default for LoadOptions {
     }
 }
 
-/// Loads a model with the default options.
+/// Loads a model with the default options: Keras's `load_model(path)`.
 ///
-/// ```no_run
-/// let model = keraunos::load_model("model.keras")?;
-/// # Ok::<(), keraunos::Error>(())
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("model.keras");
+/// # use keraunos::{Sequential, layers::Dense};
+/// # Sequential::new([4]).add(Dense::new(2)).build()?.save(&path)?;
+/// let model = keraunos::load_model(&path)?;
+/// assert_eq!(model.layers().len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
@@ -88,6 +93,23 @@ pub fn load_model(path: impl AsRef<Path>) -> Result<Model> {
 ///
 /// Weights are found and checked now, and read when they are first needed, by the device that computes;
 /// see [`LoadOptions::lazy`].
+///
+/// The arguments of Keras's `load_model(path, custom_objects, compile, safe_mode)` are fields of the
+/// options:
+///
+/// ```
+/// use keraunos::{LoadOptions, load_model_with};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("model.keras");
+/// # use keraunos::{Sequential, layers::Dense, trainers::Compile};
+/// # let mut model = Sequential::new([4]).add(Dense::new(2)).build()?;
+/// # model.compile(Compile::new("adam").loss("mse"))?;
+/// # model.save(&path)?;
+/// let options = LoadOptions { compile: false, ..LoadOptions::default() };
+/// let model = load_model_with(&path, &options)?;
+/// assert!(!model.is_compiled());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// What is wrong in the file and where; nothing of the file is run, and no other file is opened.
@@ -109,25 +131,34 @@ fn is_hdf5(path: &Path) -> bool {
 /// What an HDF5 file starts with.
 const HDF5_SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
 
+/// Whether bytes are those of an HDF5 file.
+pub(crate) fn is_hdf5_file(source: &dyn ReadAt) -> Result<bool> {
+    let mut head = [0; HDF5_SIGNATURE.len()];
+    if source.len() >= head.len() as u64 {
+        source.read_at(0, &mut head)?;
+    }
+    Ok(head == *HDF5_SIGNATURE)
+}
+
 /// Loads a model from the bytes of a `.keras` archive or of a file in the older format, wherever
 /// they are: in memory, or within the program itself.
 ///
-/// ```no_run
+/// ```
 /// use std::sync::Arc;
-/// static BYTES: &[u8] = &[]; // include_bytes!("model.keras")
-/// let options = keraunos::LoadOptions::default();
-/// let model = keraunos::load_model_from(Arc::new(BYTES), &options)?;
+/// use keraunos::{LoadOptions, Sequential, layers::Dense, load_model_from};
+///
+/// // A program's own model: static BYTES: &[u8] = include_bytes!("model.keras");
+/// let mut bytes = Vec::new();
+/// Sequential::new([4]).add(Dense::new(2)).build()?.save_to(&mut bytes)?;
+/// let model = load_model_from(Arc::new(bytes), &LoadOptions::default())?;
+/// assert_eq!(model.layers().len(), 1);
 /// # Ok::<(), keraunos::Error>(())
 /// ```
 ///
 /// # Errors
 /// As [`load_model_with`].
 pub fn load_model_from(source: Arc<dyn ReadAt>, options: &LoadOptions) -> Result<Model> {
-    let mut head = [0; HDF5_SIGNATURE.len()];
-    if source.len() >= head.len() as u64 {
-        source.read_at(0, &mut head)?;
-    }
-    if head == *HDF5_SIGNATURE {
+    if is_hdf5_file(source.as_ref())? {
         return legacy::load(&LegacyFile::from_source(source, &options.limits)?, options);
     }
     load_archive(&Archive::from_source(source, &options.limits)?, options)
@@ -135,6 +166,17 @@ pub fn load_model_from(source: Arc<dyn ReadAt>, options: &LoadOptions) -> Result
 
 /// Loads a model from anything that can be read from any position, such as a file within another one
 /// or a decoder; it is kept until the last weight has been read.
+///
+/// ```
+/// use std::io::Cursor;
+/// use keraunos::{LoadOptions, Sequential, layers::Dense, load_model_from_reader};
+///
+/// let mut bytes = Vec::new();
+/// Sequential::new([4]).add(Dense::new(2)).build()?.save_to(&mut bytes)?;
+/// let model = load_model_from_reader(Cursor::new(bytes), &LoadOptions::default())?;
+/// assert_eq!(model.layers().len(), 1);
+/// # Ok::<(), keraunos::Error>(())
+/// ```
 ///
 /// # Errors
 /// As [`load_model_with`]; errors of the reader come as [`Error::Io`] with an empty path.
@@ -146,13 +188,8 @@ pub fn load_model_from_reader(
 }
 
 fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
-    let config = archive.config()?;
-    compile_config::check(&config, options.compile, &options.custom_objects)
-        .at(|| "config.json".into())?;
-    let mut model = Model::read(config, &options.custom_objects, options.narrow_float64)
-        .at(|| "config.json".into())?;
+    let mut model = read_config(archive.config()?, options).at(|| "config.json".into())?;
     model.metadata = archive.metadata()?;
-    model.predict_bytes = options.limits.predict_bytes;
     let weights = if options.lazy { archive.weights_on_use() } else { archive.weights() }?;
     if options.compile {
         let scaling = LossScaling::of_file(weights.as_ref())?;
@@ -163,8 +200,8 @@ fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
     if options.compile {
         let groups = kept_groups(&model.saved_layers(), weights.as_ref())?;
         keep(&mut model, groups);
-    } else if let Some(config) = model.config.get_mut("compile_config") {
-        *config = json!({});
+    } else {
+        forget_compile_config(&mut model);
     }
     let assets = || archive.members().iter().filter(|m| m.name.starts_with(ASSETS));
     let total = assets().fold(0u64, |sum, member| sum.saturating_add(member.bytes));
@@ -176,8 +213,28 @@ fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
     Ok(model)
 }
 
+/// The model of a root record, not compiled yet.
+fn read_config(config: Json, options: &LoadOptions) -> Result<Model> {
+    compile_config::check(&config, options.compile, &options.custom_objects)?;
+    let mut model = Model::read(config, &options.custom_objects, options.narrow_float64)?;
+    model.predict_bytes = options.limits.predict_bytes;
+    Ok(model)
+}
+
+/// Leaves out how the model was compiled, as `compile=False` does.
+fn forget_compile_config(model: &mut Model) {
+    if let Some(config) = model.config.get_mut("compile_config") {
+        *config = json!({});
+    }
+}
+
 /// Gives the model the optimizer, losses and metrics of its configuration.
 fn compile(model: &mut Model, scaling: LossScaling) -> Result<()> {
+    if model.is_distiller() {
+        // As in Keras, which cannot compile one from its configuration either.
+        log::warn!("the distiller '{}' is not compiled", model.name());
+        return Ok(());
+    }
     if let Some(compile) = model.config.get("compile_config").and_then(Compile::from_config) {
         model.training = Some(Training::new(model, compile, scaling)?);
     }

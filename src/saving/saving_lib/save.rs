@@ -6,15 +6,18 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::base::error::quote;
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, ResultExt};
 use crate::models::{CustomObjects, Model};
 use crate::saving::archive_writer::write_archive_to;
 use crate::saving::json::{parse, to_python};
-use crate::saving::saving_lib::{KERAS_VERSION, is_hdf5, legacy};
-use crate::saving::{
-    Contents, GroupPlan, Json, KerasVersion, Limits, Replace, WriteOptions, profile, walk,
-    write_archive,
+use crate::saving::limits::check;
+use crate::saving::saving_lib::{
+    KERAS_VERSION, LoadOptions, compile, forget_compile_config, is_hdf5, legacy, read_config,
 };
+use crate::saving::{
+    Contents, GroupPlan, Json, KerasVersion, Replace, WriteOptions, profile, walk, write_archive,
+};
+use crate::trainers::LossScaling;
 
 /// How to save a model; the defaults are Keras's.
 pub struct SaveOptions<'a> {
@@ -53,7 +56,17 @@ impl SaveOptions<'_> {
 
 impl Model {
     /// Saves the model as Keras does, replacing an existing file in one step when the new one is
-    /// complete.
+    /// complete: Keras's `model.save(path)`.
+    ///
+    /// ```
+    /// use keraunos::{Sequential, layers::Dense, load_model};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("model.keras");
+    /// let model = Sequential::new([4]).add(Dense::new(2)).build()?;
+    /// model.save(&path)?;
+    /// assert_eq!(load_model(&path)?.to_json()?, model.to_json()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`save_with`](Model::save_with).
@@ -62,7 +75,22 @@ impl Model {
     }
 
     /// Saves the model: as an archive where the path ends in `.keras`, in the older format where it
-    /// ends in `.h5` or `.hdf5`, and as a folder with `zipped` off.
+    /// ends in `.h5` or `.hdf5`, and as a folder with `zipped` off. The arguments of Keras's
+    /// `save(path, overwrite, zipped)` are fields of the options. Keras asks at the terminal before it
+    /// replaces a file with `overwrite` off; here that is an error.
+    ///
+    /// ```
+    /// use keraunos::{SaveOptions, Sequential, layers::Dense, load_model};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("model");
+    /// let model = Sequential::new([4]).add(Dense::new(2)).build()?;
+    /// let mut options = SaveOptions { zipped: false, overwrite: false, ..SaveOptions::default() };
+    /// model.save_with(&path, &mut options)?;
+    /// assert!(path.join("config.json").exists());
+    /// assert!(model.save_with(&path, &mut options).is_err());
+    /// # load_model(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If the path ends otherwise (or in `.keras`, for the folder form), if it exists and must not be
@@ -96,6 +124,15 @@ impl Model {
     /// Writes the model as a `.keras` archive to anything that takes bytes: a socket, a pipe, memory.
     /// Nothing is written twice or changed later. The bytes differ from those of a file, where the
     /// weights' checksum stands in front of them.
+    ///
+    /// ```
+    /// use keraunos::{Sequential, layers::Dense};
+    ///
+    /// let mut bytes = Vec::new();
+    /// Sequential::new([4]).add(Dense::new(2)).build()?.save_to(&mut bytes)?;
+    /// assert!(bytes.starts_with(b"PK"));
+    /// # Ok::<(), keraunos::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If `out` refuses ([`Error::Io`] with an empty path), or the weights cannot be read.
@@ -157,28 +194,61 @@ impl Model {
         )
     }
 
-    /// The model's architecture as text, without weights: what Keras's `model.to_json()` gives.
-    pub fn to_json(&self) -> String {
-        to_python(&self.config)
+    /// The model's architecture and compile configuration as text, without weights: what Keras's
+    /// `model.to_json()` gives, and what `config.json` holds in a `.keras` file.
+    ///
+    /// ```
+    /// use keraunos::{CustomObjects, Model, Sequential, layers::Dense};
+    ///
+    /// let model = Sequential::new([4]).add(Dense::new(2)).build()?;
+    /// let text = model.to_json()?;
+    /// let again = Model::from_json(&text, &CustomObjects::new())?;
+    /// assert_eq!(again.to_json()?, text);
+    /// # Ok::<(), keraunos::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the learning rate of now cannot be read from the device that trains.
+    pub fn to_json(&self) -> Result<String> {
+        self.to_json_for(None)
     }
 
     /// The model's architecture as text that a version of Keras, and all later ones, read.
     ///
     /// # Errors
-    /// If that version lacks something that the model needs.
+    /// As [`to_json`](Model::to_json), or if that version lacks something that the model needs.
     pub fn to_json_for(&self, version: Option<KerasVersion>) -> Result<String> {
         Ok(to_python(&self.config_for(version)?))
     }
 
     /// The model of a text that [`to_json`](Model::to_json), Keras's `model.to_json()` or a
-    /// `config.json` holds. Its weights start as the layers' initializers say.
+    /// `config.json` holds, compiled if it says how: Keras's `model_from_json`. Its weights start as the
+    /// layers' initializers say.
     ///
     /// # Errors
     /// If it is not JSON or no model that this version knows.
+    #[doc(alias = "model_from_json")]
     pub fn from_json(text: &str, custom: &CustomObjects) -> Result<Model> {
+        let options = LoadOptions { custom_objects: custom.clone(), ..LoadOptions::default() };
+        Model::from_json_with(text, &options)
+    }
+
+    /// [`from_json`](Model::from_json) with the options of loading: whether to compile the model, bounds
+    /// on the text, what to do with float64.
+    ///
+    /// # Errors
+    /// As [`from_json`](Model::from_json), or if the text goes beyond the limits.
+    pub fn from_json_with(text: &str, options: &LoadOptions) -> Result<Model> {
         const NAME: &str = "the model's JSON";
-        let config = parse(text.as_bytes(), NAME, &Limits::default())?;
-        crate::models::compile_config::check(&config, true, custom)?;
-        Model::from_config(config, custom)
+        let bytes = text.len() as u64;
+        check(|| format!("{NAME} in bytes"), bytes, options.limits.config_bytes, "config_bytes")?;
+        let config = parse(text.as_bytes(), NAME, &options.limits)?;
+        let mut model = read_config(config, options)?;
+        if options.compile {
+            compile(&mut model, LossScaling::ByPolicy).at(|| "compile_config".into())?;
+        } else {
+            forget_compile_config(&mut model);
+        }
+        Ok(model)
     }
 }

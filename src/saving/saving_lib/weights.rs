@@ -24,6 +24,7 @@ pub struct SaveWeightsOptions<'a> {
     pub verify: bool,
     /// Spreads the weights over files of at most this many bytes, with an index beside them. Keras
     /// counts in GiB.
+    #[doc(alias = "max_shard_size")]
     pub max_shard_bytes: Option<u64>,
     /// Writes a file that this version of Keras and all later ones load.
     pub keras_version: Option<KerasVersion>,
@@ -55,7 +56,21 @@ pub struct LoadWeightsOptions {
 }
 
 impl Model {
-    /// Saves all weights, and the state of the optimizer, to a file that ends in `.weights.h5`.
+    /// Saves all weights, and the state of the optimizer, to a file that ends in `.weights.h5`: Keras's
+    /// `model.save_weights(path)`.
+    ///
+    /// ```
+    /// use keraunos::{Sequential, layers::Dense};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("model.weights.h5");
+    /// let model = Sequential::new([4]).add(Dense::new(2)).build()?;
+    /// model.save_weights(&path)?;
+    /// let mut other = Sequential::new([4]).add(Dense::new(2)).build()?;
+    /// other.load_weights(&path)?;
+    /// # let values = |model: &keraunos::Model| model.variables()[0].1.value();
+    /// # assert_eq!(values(&other)?, values(&model)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`save_weights_with`](Model::save_weights_with).
@@ -63,7 +78,21 @@ impl Model {
         self.save_weights_with(path, &mut SaveWeightsOptions::default())
     }
 
-    /// Saves all weights, and the state of the optimizer.
+    /// Saves all weights, and the state of the optimizer, in one file or in shards. Keras's
+    /// `max_shard_size` counts in GiB, [`max_shard_bytes`](SaveWeightsOptions::max_shard_bytes) in bytes.
+    ///
+    /// ```
+    /// use keraunos::{SaveWeightsOptions, Sequential, layers::Dense};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("model.weights.json");
+    /// let mut model = Sequential::new([4]).add(Dense::new(2)).build()?;
+    /// let shards = Some(32);
+    /// let mut options = SaveWeightsOptions { max_shard_bytes: shards, ..Default::default() };
+    /// model.save_weights_with(&path, &mut options)?;
+    /// assert!(path.with_file_name("model_00001.weights.h5").exists());
+    /// model.load_weights(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If the path does not end in `.weights.h5`, or, for shards, in `.weights.json` (Keras's
@@ -120,6 +149,24 @@ impl Model {
     /// Loads weights: from `.weights.h5`, `.weights.json` with its shards, the weights within a
     /// `.keras` file or its folder form; or, by the order or the names of layers, from the older
     /// format, any other `.h5` or `.hdf5`.
+    ///
+    /// The arguments of Keras's `load_weights(path, skip_mismatch, by_name)` are fields of the options.
+    /// Unless `by_name` says otherwise, layers are found by their place in the model, never by name:
+    ///
+    /// ```
+    /// use keraunos::{LoadWeightsOptions, Sequential, layers::Dense};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("model.weights.h5");
+    /// let old = Sequential::new([4]).add(Dense::new(8)).add(Dense::new(2)).build()?;
+    /// old.save_weights(&path)?;
+    /// let mut new = Sequential::new([4]).add(Dense::new(8)).add(Dense::new(3)).build()?;
+    /// assert!(new.load_weights(&path).is_err());
+    /// let options = LoadWeightsOptions { skip_mismatch: true, ..LoadWeightsOptions::default() };
+    /// new.load_weights_with(&path, &options)?; // the first layer's
+    /// # let values = |model: &keraunos::Model| model.variables()[0].1.value();
+    /// # assert_eq!(values(&new)?, values(&old)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If the file is missing or damaged, or [`Error::Weights`] if it does not fit the model, which

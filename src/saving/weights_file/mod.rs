@@ -18,6 +18,7 @@ use crate::saving::store::{GroupPlan, Store};
 
 pub use plan::ShardSize;
 use shards::Shards;
+pub use shards::shard_names;
 pub use write_shards::write_shards;
 #[cfg(test)]
 pub(super) use write_shards::write_shards_on;

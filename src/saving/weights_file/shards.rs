@@ -1,6 +1,6 @@
 //! Reading weights that are spread over files.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::open_h5;
@@ -23,9 +23,7 @@ pub(super) struct Shards {
 impl Shards {
     /// Opens the index at `path` and the files beside it that it names.
     pub(super) fn open(path: &Path, limits: &Limits) -> Result<Shards> {
-        let bytes = FileBytes::open(path)?;
-        check(|| "the index of shards".into(), bytes.len(), limits.config_bytes, "config_bytes")?;
-        let index = json::parse(&read_all(&bytes)?, "the index of shards", limits)?;
+        let index = read_index(path, limits)?;
         let mut shards = Shards { files: Vec::new(), groups: HashMap::new() };
         let mut known = HashMap::new();
         for (group, name) in entries(&index)? {
@@ -51,6 +49,24 @@ impl Shards {
         known.insert(name, self.files.len() - 1);
         Ok(self.files.len() - 1)
     }
+}
+
+/// The files that the index at `path` names, in its order, each once.
+///
+/// # Errors
+/// If it is no index, or names a file anywhere but beside it.
+pub fn shard_names(path: &Path, limits: &Limits) -> Result<Vec<String>> {
+    let index = read_index(path, limits)?;
+    let mut seen = HashSet::new();
+    let names = entries(&index)?.into_iter().map(|(_, name)| name);
+    Ok(names.filter(|name| seen.insert(*name)).map(str::to_owned).collect())
+}
+
+fn read_index(path: &Path, limits: &Limits) -> Result<Json> {
+    const NAME: &str = "the index of shards";
+    let bytes = FileBytes::open(path)?;
+    check(|| NAME.into(), bytes.len(), limits.config_bytes, "config_bytes")?;
+    json::parse(&read_all(&bytes)?, NAME, limits)
 }
 
 /// The groups of an index and the files that hold parts of them.
