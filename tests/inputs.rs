@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use keraunos::base::Nested;
+use keraunos::base::{DType, Nested};
+use keraunos::models::PredictOptions;
 use keraunos::saving::json::to_python;
 use keraunos::saving::npz::read_npz;
 use keraunos::saving::{Json, Limits};
@@ -82,8 +83,9 @@ fn json_holds_what_predict_takes_and_gives() {
     let (width, height) = ("[[1, 2, 3]]", "[[0.5, NaN, 1, true]]");
     let x = read(&format!(r#"{{"width": {width}, "height": {height}}}"#)).unwrap();
     assert_eq!(model.inputs()[0].name, "height");
-    assert_eq!(x[1], Tensor::new([1, 3], &[1i64, 2, 3]).unwrap());
-    assert_eq!((x[0].shape()[1], x[0].iter_f64().nth(2)), (4, Some(1.0)));
+    assert_eq!(x[1], Some(Tensor::new([1, 3], &[1i64, 2, 3]).unwrap()));
+    let height = x[0].as_ref().unwrap();
+    assert_eq!((height.shape()[1], height.iter_f64().nth(2)), (4, Some(1.0)));
     let outputs = model.call(x, &Device::Host).unwrap();
     let json = model.outputs_to_json(&outputs);
     let back = model.outputs_from_json(to_python(&json).as_bytes(), &limits).unwrap();
@@ -111,11 +113,59 @@ fn json_of_several_inputs_is_a_list_or_an_object() {
     let model = fixture("shared_layers");
     let limits = Limits::default();
     let expected = [Tensor::new([1, 2], &[1i64, 2]), Tensor::new([1, 2], &[3i64, 4])];
-    let expected = expected.map(Result::unwrap);
+    let expected = expected.map(Result::ok);
     for text in [r#"[[[1, 2]], [[3, 4]]]"#, r#"{"right": [[3, 4]], "left": [[1, 2]], "more": 1}"#] {
         assert_eq!(model.inputs_from_json(text.as_bytes(), &limits).unwrap(), expected);
     }
     assert!(model.inputs_from_json(b"[[1, 2]]", &limits).is_err());
+}
+
+#[test]
+fn optional_inputs_may_be_left_out() {
+    let model = fixture("optional_inputs");
+    let x = arrays("optional_inputs", 'x');
+    let names: Vec<String> = model.inputs().into_iter().map(|input| input.name).collect();
+    assert_eq!(names, ["mask", "state", "x"]);
+    let [mask, state, x] = <[Tensor; 3]>::try_from(x).unwrap();
+    let (no_mask, no_state) = (vec![1u8; mask.shape().len()], vec![0.0f32; state.shape().len()]);
+    let no_mask = Tensor::new(mask.shape().clone(), &no_mask).unwrap().cast(DType::Bool);
+    let no_state = Tensor::new(state.shape().clone(), &no_state).unwrap();
+    let json = |text: String| model.inputs_from_json(text.as_bytes(), &Limits::default()).unwrap();
+    let text = json_of(&x);
+    let call = |inputs: Vec<Option<Tensor>>| model.call(inputs, &Device::Host).unwrap();
+    let without = call(vec![Some(no_mask), Some(no_state.clone()), Some(x.clone())]);
+    assert_ne!(without, call(vec![Some(mask.clone()), Some(state), Some(x.clone())]));
+    for inputs in [
+        vec![None, None, Some(x.clone())],
+        json(format!(r#"{{"x": {text}}}"#)),
+        json(format!(r#"{{"state": null, "mask": null, "x": {text}}}"#)),
+    ] {
+        assert_eq!(call(inputs), without);
+    }
+    assert_eq!(model.predict_with([("x", x.clone())], &mut host(1)).unwrap(), without);
+    let with_mask = call(vec![Some(mask.clone()), Some(no_state), Some(x.clone())]);
+    assert_eq!(call(vec![Some(mask.clone()), None, Some(x)]), with_mask);
+    let message = model.call([("mask", mask)], &Device::Host).unwrap_err().to_string();
+    assert!(message.contains("nothing is given for 'x'"), "{message}");
+    let message = model.call(vec![None, None, None], &Device::Host).unwrap_err().to_string();
+    assert!(message.contains("the input 'x' is not optional"), "{message}");
+}
+
+fn host(batch_size: usize) -> PredictOptions<'static> {
+    let mut options = PredictOptions::on(Device::Host);
+    options.batch_size = Some(batch_size);
+    options
+}
+
+/// Nested lists.
+fn json_of(tensor: &Tensor) -> Json {
+    let numbers: Vec<f64> = tensor.iter_f64().collect();
+    let inner = |row: &[f64]| Json::from(row.to_vec());
+    let (steps, width) = (tensor.shape()[1], tensor.shape()[2]);
+    numbers
+        .chunks(steps * width)
+        .map(|row| row.chunks(width).map(inner).collect::<Json>())
+        .collect()
 }
 
 #[test]

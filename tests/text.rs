@@ -41,6 +41,42 @@ fn text_becomes_indices_as_wide_as_the_longest_row() {
 }
 
 #[test]
+fn sparse_output_holds_the_same_numbers() {
+    let input_layer = |sparse: bool| {
+        let config =
+            json!({"name": "x", "batch_shape": [null, 3], "dtype": "int32", "sparse": sparse});
+        layer("InputLayer", &config)
+    };
+    let given = Tensor::new([2, 3], &[1i32, 2, 1, 0, 3, 9]).unwrap();
+    let more = [
+        ("CategoryEncoding", json!({"num_tokens": 10, "output_mode": "count"})),
+        ("Discretization", json!({"bin_boundaries": [1.0, 2.5], "output_mode": "one_hot"})),
+        ("IntegerLookup", json!({"vocabulary": [1, 2], "output_mode": "multi_hot"})),
+        ("Hashing", json!({"num_bins": 4, "output_mode": "count"})),
+    ];
+    for (class, config) in more {
+        let call = |sparse: bool| {
+            let mut config = config.clone();
+            config["name"] = json!("x_of");
+            config["sparse"] = json!(sparse);
+            chain(&[input_layer(sparse), layer(class, &config)])
+                .call(&given, &Device::Host)
+                .unwrap()
+        };
+        assert_eq!(call(true), call(false), "{class}");
+    }
+    // As in Keras, which has no sparse indices.
+    let config = json!({"name": "bins", "bin_boundaries": [0.0], "sparse": true});
+    let layers = [input_layer(false), layer("Discretization", &config)];
+    let record = json!({
+        "module": "keras", "class_name": "Sequential", "registered_name": null,
+        "config": {"name": "chain", "layers": layers},
+    });
+    let message = Model::from_config(record, &CustomObjects::new()).unwrap_err().to_string();
+    assert!(message.contains("sparse") && message.contains("output_mode"), "{message}");
+}
+
+#[test]
 fn counts_of_a_nested_model_are_computed_with() {
     let inner = json!({"name": "inner", "layers": [input("string", 1), vectorizer("count")]});
     let inner = json!({

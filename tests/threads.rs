@@ -64,6 +64,25 @@ fn threads_get_their_own_answers_on_the_gpu() {
     threads_get_their_own_answers(&gpu());
 }
 
+/// The weights move from one to the other and back, as often as it takes.
+#[test]
+fn the_host_and_the_gpu_get_their_own_answers_at_once() {
+    let devices = [Device::Host, gpu()];
+    let (model, expected) = expected(&Device::Host);
+    std::thread::scope(|scope| {
+        for device in &devices {
+            let (model, expected) = (&model, &expected);
+            scope.spawn(move || {
+                for _ in 0..4 {
+                    let found = answer(model, device, 3);
+                    let close = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-4;
+                    assert!(found.iter().zip(&expected[3]).all(close), "{device:?}");
+                }
+            });
+        }
+    });
+}
+
 /// A worker that waits for others takes up another request, on the same thread: none may wait for what
 /// that thread holds.
 fn workers_of_a_pool_get_their_own_answers(device: &Device) {

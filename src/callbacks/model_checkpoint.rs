@@ -118,7 +118,7 @@ impl Callback for ModelCheckpoint {
     }
 
     fn on_train_batch_end(&mut self, run: &mut Run<'_>, batch: usize) -> Result<()> {
-        if !self.counter.is_due(self.save_freq) {
+        if !self.counter.is_due(self.save_freq, run) {
             return Ok(());
         }
         let logs = run.batch_logs()?.clone();

@@ -29,13 +29,6 @@ impl Side {
         }
     }
 
-    fn specs(self, model: &Model) -> Vec<InputSpec> {
-        match self {
-            Side::Inputs => model.inputs(),
-            Side::Outputs => model.outputs(),
-        }
-    }
-
     /// Prefixes of numbered names: `x0`, `x1`, … or `input_0`, `input_1`, ….
     fn prefixes(self) -> [&'static str; 2] {
         match self {
@@ -50,23 +43,30 @@ impl Side {
     }
 }
 
-/// The arrays of a file for one side of a model, in the model's order: of an `.npz` archive, or of a
-/// `.json` text as [`Model::inputs_from_json`] takes it.
-pub fn read(path: &Path, model: &Model, side: Side) -> Result<Vec<Tensor>> {
+/// The inputs of a model from a file, in the model's order: an `.npz` archive, or a `.json` text as
+/// [`Model::inputs_from_json`] takes it.
+pub fn read_inputs(path: &Path, model: &Model) -> Result<Vec<Option<Tensor>>> {
     if !is_json(path) {
-        return read_archive(path, &side.specs(model), side);
+        return read_archive(path, &model.inputs(), Side::Inputs);
     }
-    let text = read_text(path)?;
-    let arrays = match side {
-        Side::Inputs => model.inputs_from_json(&text, &loading::limits()),
-        Side::Outputs => model.outputs_from_json(&text, &loading::limits()),
-    };
+    let arrays = model.inputs_from_json(&read_text(path)?, &loading::limits());
     arrays.map_err(|error| in_file(path, &error))
 }
 
-/// They are found by name; else by number (`x0`, `x1`, … or `input_0`, …); else, when the file holds
-/// as many arrays as the model wants, in the order of the file.
-fn read_archive(path: &Path, wanted: &[InputSpec], side: Side) -> Result<Vec<Tensor>> {
+/// Arrays for the outputs of a model, such as labels, from such a file, in the model's order.
+pub fn read_outputs(path: &Path, model: &Model) -> Result<Vec<Tensor>> {
+    if !is_json(path) {
+        let arrays = read_archive(path, &model.outputs(), Side::Outputs)?;
+        return Ok(arrays.into_iter().flatten().collect());
+    }
+    let arrays = model.outputs_from_json(&read_text(path)?, &loading::limits());
+    arrays.map_err(|error| in_file(path, &error))
+}
+
+/// Arrays are found by name; else by number (`x0`, `x1`, … or `input_0`, …); else, when the file holds
+/// as many arrays as the model wants, in the order of the file. Nothing for optional inputs that are
+/// not there.
+fn read_archive(path: &Path, wanted: &[InputSpec], side: Side) -> Result<Vec<Option<Tensor>>> {
     let arrays = read_npz(path)?;
     let names: Vec<&str> = arrays.iter().map(|(name, _)| name.as_str()).collect();
     let order = assign(&names, wanted, side).ok_or_else(|| {
@@ -81,7 +81,7 @@ fn read_archive(path: &Path, wanted: &[InputSpec], side: Side) -> Result<Vec<Ten
             listed((0..wanted.len()).map(|i| side.positional(i))),
         ))
     })?;
-    Ok(order.into_iter().map(|i| arrays[i].1.clone()).collect())
+    Ok(order.into_iter().map(|i| Some(arrays[i?].1.clone())).collect())
 }
 
 /// Weights of samples: one array for all outputs, or one for each.
@@ -97,7 +97,7 @@ pub fn read_weights(path: &Path, model: &Model) -> Result<Vec<Tensor>> {
     } else if let [(_, only)] = read_npz(path)?.as_slice() {
         return Ok(vec![only.clone()]);
     }
-    read(path, model, Side::Outputs)
+    read_outputs(path, model)
 }
 
 /// Writes a model's outputs: as arrays under the outputs' names, or to a `.json` file in the structure
@@ -140,36 +140,61 @@ fn listed(items: impl Iterator<Item = String>) -> String {
     if items.is_empty() { "nothing".into() } else { items.join(", ") }
 }
 
-/// The position of the array for each wanted name.
-fn assign(names: &[&str], wanted: &[InputSpec], side: Side) -> Option<Vec<usize>> {
+/// The position of the array for each wanted name; nothing inside for an input that is left out.
+fn assign(names: &[&str], wanted: &[InputSpec], side: Side) -> Option<Vec<Option<usize>>> {
     let position = |name: &str| names.iter().position(|n| *n == name);
-    let by_name: Option<Vec<usize>> = wanted.iter().map(|w| position(&w.name)).collect();
-    if by_name.is_some() {
+    let found = |position: &dyn Fn(usize) -> Option<usize>| {
+        let found: Vec<_> = (0..wanted.len()).map(position).collect();
+        let missing = |(at, w): (&Option<usize>, &InputSpec)| at.is_none() && !w.optional;
+        let fits = found.iter().any(Option::is_some) && !found.iter().zip(wanted).any(missing);
+        fits.then_some(found)
+    };
+    let by_name = found(&|i| position(&wanted[i].name));
+    // Where one is left out, an unknown name may be its, misspelt.
+    let known = |name: &&str| wanted.iter().any(|w| w.name == **name);
+    if by_name.as_ref().is_some_and(|f| f.iter().all(Option::is_some) || names.iter().all(known)) {
         return by_name;
     }
     for prefix in side.prefixes() {
         let number = |i: usize| position(&format!("{prefix}{i}"));
-        let numbered: Option<Vec<usize>> = (0..wanted.len()).map(number).collect();
+        let numbered = found(&number);
         if numbered.is_some() && number(wanted.len()).is_none() {
             return numbered;
         }
     }
     // Some right names and some wrong ones are a mistake, not an order.
     let none_known = wanted.iter().all(|w| position(&w.name).is_none());
-    (names.len() == wanted.len() && none_known).then(|| (0..names.len()).collect())
+    (names.len() == wanted.len() && none_known).then(|| (0..names.len()).map(Some).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn order(names: &[&str], wanted: &[&str]) -> Option<Vec<usize>> {
+    /// Names of optional inputs end in "?".
+    fn places(names: &[&str], wanted: &[&str]) -> Option<Vec<Option<usize>>> {
         let spec = |name: &&str| InputSpec {
-            name: (*name).into(),
+            name: name.trim_end_matches('?').into(),
             shape: [None, Some(1)].into(),
             dtype: DType::Float32,
+            optional: name.ends_with('?'),
         };
         assign(names, &wanted.iter().map(spec).collect::<Vec<_>>(), Side::Inputs)
+    }
+
+    fn order(names: &[&str], wanted: &[&str]) -> Option<Vec<usize>> {
+        places(names, wanted)?.into_iter().collect()
+    }
+
+    #[test]
+    fn optional_inputs_may_be_left_out() {
+        assert_eq!(places(&["a"], &["a", "b?"]), Some(vec![Some(0), None]));
+        assert_eq!(places(&["x0", "y0"], &["a", "b?"]), Some(vec![Some(0), None]));
+        assert_eq!(places(&["x1"], &["a?", "b"]), Some(vec![None, Some(0)]));
+        assert_eq!(places(&["b", "a"], &["a", "b?"]), Some(vec![Some(1), Some(0)]));
+        assert_eq!(places(&["b"], &["a", "b?"]), None);
+        assert_eq!(places(&["a", "c"], &["a", "b?"]), None);
+        assert_eq!(places(&[], &["a?"]), None);
     }
 
     #[test]

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 
 use crate::base::error::quote;
 use crate::base::{Error, Result, ResultExt};
-use crate::cli::arrays::{self, Side};
+use crate::cli::arrays;
 use crate::cli::device::DeviceArgs;
 use crate::cli::difference::{Difference, Tolerance};
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::model_file::{ModelArgs, Use};
 use crate::cli::predict::{BatchArgs, predict, read_inputs};
 use crate::cli::text;
-use crate::models::Model;
+use crate::models::{Model, batch_size};
 use crate::runtime::Device;
 use crate::tensor::Tensor;
 
@@ -69,14 +69,14 @@ impl Args {
     fn compare_outputs(
         &self,
         model: &Model,
-        inputs: &[Tensor],
+        inputs: &[Option<Tensor>],
         expected: &Path,
         device: &Device,
         out: &mut dyn Write,
     ) -> Result<bool, Failure> {
         let outputs = model.outputs();
-        let expected = arrays::read(expected, model, Side::Outputs)?;
-        let found = predict(model, inputs, device.clone(), self.rows.batch_size)
+        let expected = arrays::read_outputs(expected, model)?;
+        let found = predict(model, inputs, device.clone(), (self.rows.batch_size, None))
             .at(|| self.model.path.display().to_string())?;
         let mut same = true;
         for ((output, found), expected) in outputs.iter().zip(&found).zip(&expected) {
@@ -92,7 +92,7 @@ impl Args {
     fn compare_layers(
         &self,
         model: &Model,
-        inputs: &[Tensor],
+        inputs: &[Option<Tensor>],
         device: &Device,
         out: &mut dyn Write,
     ) -> Result<bool, Failure> {
@@ -104,11 +104,14 @@ impl Args {
             )
             .into());
         }
-        let first =
-            |t: &Tensor| t.rows(0, t.shape().first().map_or(0, |n| self.rows.batch_size.min(*n)));
+        let first = |t: &Tensor| {
+            let rows = t.shape().first().copied().unwrap_or(0);
+            t.rows(0, rows.min(batch_size(self.rows.batch_size, rows, None)?))
+        };
+        let first = |t: &Option<Tensor>| t.as_ref().map(first).transpose();
         let inputs = inputs.iter().map(first).collect::<Result<Vec<_>>>()?;
-        let found = model.activations(&inputs, device)?;
-        let expected = model.activations(&inputs, &Device::Host)?;
+        let found = model.activations(inputs.clone(), device)?;
+        let expected = model.activations(inputs, &Device::Host)?;
         for ((layer, found), (_, expected)) in found.iter().zip(&expected) {
             let difference = Difference::of(found, expected, self.tolerance());
             if !difference.is_none_beyond() {

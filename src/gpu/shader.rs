@@ -54,6 +54,7 @@ pub const FILES: &[(&str, &str)] = embed![
     "lib/index",
     "lib/inverse_erf",
     "lib/math",
+    "lib/matmul",
     "lib/number",
     "lib/pool",
     "lib/random",

@@ -2,6 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::gpu::{Caps, Kind};
+use crate::kernels::build::words;
 use crate::kernels::variant::{Variant, choose};
 use crate::kernels::{
     Conv, ConvKind, Epilogue, Launch, Right, conv_filter_grad_split, matmul_block, matmul_matrix,
@@ -29,6 +30,24 @@ pub struct MatMul {
     pub transpose_b: bool,
     /// Whether all elements of A and B are numbers of float16.
     pub halves: bool,
+}
+
+/// The `Params` of `shaders/lib/matmul.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Params {
+    m: u32,
+    n: u32,
+    k: u32,
+    a_stride: u32,
+    b_stride: u32,
+    a_row: u32,
+    a_k: u32,
+    b_k: u32,
+    b_col: u32,
+    row_tiles: u32,
+    col_tiles: u32,
+    tiles: u32,
 }
 
 /// The kernel for a product on an adapter.
@@ -84,6 +103,35 @@ impl MatMul {
             variants.push(Variant { kernel: "matmul_vec_subgroup", launch });
         }
         variants
+    }
+
+    /// The parameters of the product by tiles of so many rows and columns, and the number of tiles.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] when an extent does not fit 32 bits.
+    pub(super) fn tiles(&self, [rows, cols]: [usize; 2]) -> Result<(Params, usize)> {
+        let (row_tiles, col_tiles) = (self.m.div_ceil(rows), self.n.div_ceil(cols));
+        let count = self.batch * row_tiles * col_tiles;
+        let [m, n, k] = words([self.m, self.n, self.k])?;
+        let [a_stride, b_stride] = words([self.a_stride(), self.b_stride()])?;
+        let [a_row, a_k] = words(self.a_strides())?;
+        let [b_k, b_col] = words(self.b_strides())?;
+        let [row_tiles, col_tiles, tiles] = words([row_tiles, col_tiles, count])?;
+        let params = Params {
+            m,
+            n,
+            k,
+            a_stride,
+            b_stride,
+            a_row,
+            a_k,
+            b_k,
+            b_col,
+            row_tiles,
+            col_tiles,
+            tiles,
+        };
+        Ok((params, count))
     }
 
     /// The filter gradient that a long product over the rows of both operands is.

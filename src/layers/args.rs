@@ -37,19 +37,31 @@ impl<T> Default for CallArgs<T> {
 pub type Args<'g> = CallArgs<Value<'g>>;
 
 impl<T> Arg<T> {
-    /// The same structure with every tensor replaced.
+    /// The same structure with every tensor replaced by another.
     ///
     /// # Errors
     /// The first that `f` gives.
     pub fn try_map<U>(&self, f: &mut dyn FnMut(&T) -> Result<U>) -> Result<Arg<U>> {
+        self.try_replace(&mut |t| f(t).map(Arg::Tensor))
+    }
+
+    /// The same structure with every tensor replaced by an argument, such as null for one that is left
+    /// out.
+    ///
+    /// # Errors
+    /// The first that `f` gives.
+    pub fn try_replace<U>(&self, f: &mut dyn FnMut(&T) -> Result<Arg<U>>) -> Result<Arg<U>> {
         Ok(match self {
-            Arg::Tensor(t) => Arg::Tensor(f(t)?),
+            Arg::Tensor(t) => f(t)?,
             Arg::Plain(json) => Arg::Plain(json.clone()),
             Arg::List(items) => {
-                Arg::List(items.iter().map(|a| a.try_map(f)).collect::<Result<_>>()?)
+                Arg::List(items.iter().map(|a| a.try_replace(f)).collect::<Result<_>>()?)
             }
             Arg::Dict(items) => Arg::Dict(
-                items.iter().map(|(k, a)| Ok((k.clone(), a.try_map(f)?))).collect::<Result<_>>()?,
+                items
+                    .iter()
+                    .map(|(k, a)| Ok((k.clone(), a.try_replace(f)?)))
+                    .collect::<Result<_>>()?,
             ),
         })
     }
@@ -61,6 +73,21 @@ impl<T> Arg<T> {
             Arg::Plain(_) => {}
             Arg::List(items) => items.iter().for_each(|a| a.visit(f)),
             Arg::Dict(items) => items.iter().for_each(|(_, a)| a.visit(f)),
+        }
+    }
+
+    /// The leaves in Keras's flattening order: lists by position, mappings by sorted key. Nothing for
+    /// what is no tensor, such as null.
+    pub fn flatten(&self) -> Vec<Option<&T>> {
+        match self {
+            Arg::Tensor(t) => vec![Some(t)],
+            Arg::Plain(_) => vec![None],
+            Arg::List(items) => items.iter().flat_map(Arg::flatten).collect(),
+            Arg::Dict(items) => {
+                let mut items: Vec<_> = items.iter().collect();
+                items.sort_by(|(a, _), (b, _)| a.cmp(b));
+                items.into_iter().flat_map(|(_, item)| item.flatten()).collect()
+            }
         }
     }
 
@@ -117,12 +144,20 @@ impl<T> CallArgs<T> {
     /// # Errors
     /// The first that `f` gives.
     pub fn try_map<U>(&self, f: &mut dyn FnMut(&T) -> Result<U>) -> Result<CallArgs<U>> {
+        self.try_replace(&mut |t| f(t).map(Arg::Tensor))
+    }
+
+    /// The same call with every tensor replaced by an argument.
+    ///
+    /// # Errors
+    /// The first that `f` gives.
+    pub fn try_replace<U>(&self, f: &mut dyn FnMut(&T) -> Result<Arg<U>>) -> Result<CallArgs<U>> {
         Ok(CallArgs {
-            positional: self.positional.iter().map(|a| a.try_map(f)).collect::<Result<_>>()?,
+            positional: self.positional.iter().map(|a| a.try_replace(f)).collect::<Result<_>>()?,
             keyword: self
                 .keyword
                 .iter()
-                .map(|(k, a)| Ok((k.clone(), a.try_map(f)?)))
+                .map(|(k, a)| Ok((k.clone(), a.try_replace(f)?)))
                 .collect::<Result<_>>()?,
         })
     }

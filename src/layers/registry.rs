@@ -75,7 +75,7 @@ macro_rules! layers {
 }
 
 layers! {
-    Core: core::InputLayer("sparse and ragged inputs"), core::Dense("training in float8"),
+    Core: core::InputLayer("ragged inputs"), core::Dense("training in float8"),
         core::Activation, core::Embedding,
         core::ReversibleEmbedding, core::Masking,
         core::EinsumDense("training in float8"), core::Identity, core::TernaryDense;
@@ -106,10 +106,8 @@ layers! {
         preprocessing::CategoryEncoding, preprocessing::Discretization,
         preprocessing::Hashing, preprocessing::HashedCrossing,
         preprocessing::TFDConcat, preprocessing::TFDIdentity,
-        preprocessing::TextVectorization("ragged and sparse output, callables"),
-        preprocessing::StringLookup("sparse output"),
-        preprocessing::IntegerLookup("sparse output"),
-        preprocessing::IndexLookup("sparse output"),
+        preprocessing::TextVectorization("ragged output, callables"),
+        preprocessing::StringLookup, preprocessing::IntegerLookup, preprocessing::IndexLookup,
         preprocessing::MelSpectrogram, preprocessing::STFTSpectrogram, preprocessing::Pipeline,
         preprocessing::Resizing, preprocessing::CenterCrop,
         preprocessing::AutoContrast,

@@ -2,6 +2,7 @@
 
 use crate::base::Result;
 use crate::graph::{FusionClass, NodeId, Trace};
+use crate::models::inputs::Inputs;
 use crate::models::model::Model;
 use crate::program::{Options, Program};
 use crate::runtime::{Compiled, Device};
@@ -17,8 +18,12 @@ impl Model {
     ///
     /// # Errors
     /// As [`predict`](Model::predict).
-    pub fn activations(&self, inputs: &[Tensor], device: &Device) -> Result<Vec<(String, Tensor)>> {
-        let inputs = self.conform(inputs)?;
+    pub fn activations(
+        &self,
+        inputs: impl Into<Inputs>,
+        device: &Device,
+    ) -> Result<Vec<(String, Tensor)>> {
+        let inputs = self.conform_given(inputs)?;
         let options = Options::default();
         let traced = self.trace_with(&inputs, device, &options)?;
         let ends = ends_of_layers(&traced.trace).into_iter();

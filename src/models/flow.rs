@@ -11,7 +11,8 @@ use crate::models::functional::TensorRef;
 
 /// Values and masks by call and output.
 pub(super) struct Flow<'g> {
-    values: Vec<Vec<Value<'g>>>,
+    /// Nothing for an input that is left out.
+    values: Vec<Vec<Option<Value<'g>>>>,
     masks: Vec<Vec<Option<Value<'g>>>>,
 }
 
@@ -25,18 +26,13 @@ const ATTENDING: [(&str, &str); 3] =
 pub(super) fn masks_of_inputs<'g>(args: &Args<'g>, riding: &[Option<Value<'g>>]) -> Masks<'g> {
     match args.get(1, "mask") {
         None => riding.to_vec(),
-        Some(given) => flattened(given, &|mask| Some(*mask)),
+        Some(given) => values(given),
     }
 }
 
-/// What `f` makes of the tensors of an argument; null counts as one that has none.
-fn flattened<'g, T>(arg: &Arg<T>, f: &dyn Fn(&T) -> Option<Value<'g>>) -> Masks<'g> {
-    match arg {
-        Arg::Tensor(tensor) => vec![f(tensor)],
-        Arg::Plain(_) => vec![None],
-        Arg::List(items) => items.iter().flat_map(|item| flattened(item, f)).collect(),
-        Arg::Dict(items) => items.iter().flat_map(|(_, item)| flattened(item, f)).collect(),
-    }
+/// The values of an argument, flattened.
+pub(super) fn values<'g>(arg: &Arg<Value<'g>>) -> Vec<Option<Value<'g>>> {
+    arg.flatten().into_iter().map(Option::<&Value<'g>>::copied).collect()
 }
 
 /// The argument that holds these masks in a list, or the only one.
@@ -77,18 +73,25 @@ impl<'g> Flow<'g> {
     pub fn inputs(&self, call: &CallArgs<TensorRef>) -> Vec<(Value<'g>, Option<Value<'g>>)> {
         let mut inputs = Vec::new();
         call.visit(&mut |tensor| {
-            inputs.extend(self.value(tensor).ok().map(|value| (value, self.mask(tensor))));
+            let value = self.value(tensor).ok().flatten();
+            inputs.extend(value.map(|value| (value, self.mask(tensor))));
         });
         inputs
     }
 
     /// Keeps what a call gives; outputs behind the last mask have none.
-    pub fn put(&mut self, call: usize, values: Vec<Value<'g>>, masks: &[Option<Value<'g>>]) {
+    pub fn put(
+        &mut self,
+        call: usize,
+        values: Vec<Option<Value<'g>>>,
+        masks: &[Option<Value<'g>>],
+    ) {
         self.values[call] = values;
         self.masks[call] = masks.to_vec();
     }
 
-    pub fn value(&self, tensor: &TensorRef) -> Result<Value<'g>> {
+    /// The value of a tensor; nothing for an input that is left out.
+    pub fn value(&self, tensor: &TensorRef) -> Result<Option<Value<'g>>> {
         let value = self.values[tensor.call].get(tensor.output).copied();
         value.ok_or_else(|| Error::Internal("a tensor is used before it is computed".into()))
     }
@@ -104,8 +107,12 @@ impl<'g> Flow<'g> {
         call: &CallArgs<TensorRef>,
         layer: &dyn Layer,
     ) -> Result<(Args<'g>, Masks<'g>)> {
-        let mut args = call.try_map(&mut |tensor| self.value(tensor))?;
-        let riding = |arg: &Arg<TensorRef>| flattened(arg, &|tensor| self.mask(tensor));
+        let null = || Arg::Plain(crate::layers::config::Json::Null);
+        let value = |tensor: &TensorRef| Ok(self.value(tensor)?.map_or_else(null, Arg::Tensor));
+        let mut args = call.try_replace(&mut |tensor| value(tensor))?;
+        let riding = |arg: &Arg<TensorRef>| -> Masks<'g> {
+            arg.flatten().into_iter().map(|tensor| self.mask(tensor?)).collect()
+        };
         let first = call.positional.first().or(call.keyword.first().map(|(_, arg)| arg));
         let keywords = layer.keywords();
         let fill = |name: &str, of: &Arg<TensorRef>, args: &mut Args<'g>| {
@@ -127,7 +134,7 @@ impl<'g> Flow<'g> {
             }
         }
         let masks = match args.keyword("mask") {
-            Some(given) => flattened(given, &|mask| Some(*mask)),
+            Some(given) => values(given),
             None => first.map(riding).unwrap_or_default(),
         };
         Ok((args, masks))
@@ -138,7 +145,8 @@ impl<'g> Flow<'g> {
     pub fn forget_masks(&mut self, call: &CallArgs<TensorRef>, dtype: DType) {
         let mut tensors = Vec::new();
         call.visit(&mut |tensor| {
-            if self.value(tensor).is_ok_and(|value| value.dtype() == dtype) {
+            let value = self.value(tensor).ok().flatten();
+            if value.is_some_and(|value| value.dtype() == dtype) {
                 tensors.push(*tensor);
             }
         });

@@ -56,8 +56,11 @@ impl Form {
     pub fn inputs(&self) -> Vec<InputSpec> {
         match self {
             Form::Functional(model) => {
-                let inputs = model.inputs.flatten().into_iter();
-                inputs.map(|&t| InputSpec::new(model.name_of(t), model.spec(t))).collect()
+                let input = |&t: &_| InputSpec {
+                    optional: model.is_optional(t),
+                    ..InputSpec::new(model.name_of(t), model.spec(t))
+                };
+                model.inputs.flatten().into_iter().map(input).collect()
             }
             Form::Sequential(model) => {
                 model.input.iter().map(|(name, spec)| InputSpec::new(name, spec)).collect()

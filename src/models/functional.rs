@@ -1,24 +1,21 @@
 //! Functional models: a graph of calls of layers.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::Map;
 
 use crate::base::error::quote;
-use crate::base::{DType, Error, Nested, Result, ResultExt};
+use crate::base::{Error, Nested, Result};
 use crate::graph::Value;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
-use crate::layers::symbolic::output_specs;
-use crate::layers::{
-    Arg, Args, CallArgs, Context, InputLayer, Layer, LayerBase, Outputs, Stage, SymbolicSpec,
-};
-use crate::models::calls::{History, inbound_nodes, structure};
-use crate::models::deserialize::{Names, Reader, Record};
-use crate::models::flow::{Flow, masks_of_inputs, with_unchanged};
+use crate::layers::{Args, CallArgs, Context, Layer, LayerBase, Outputs, Stage, SymbolicSpec};
+use crate::models::calls::structure;
+use crate::models::deserialize::Reader;
+use crate::models::flow::{Flow, masks_of_inputs, values, with_unchanged};
 use crate::models::order::by_depth;
-use crate::models::shared::build;
+use crate::models::rebuild::Rebuild;
 use crate::saving::Kind;
 
 /// Output `output` of call `call`.
@@ -51,26 +48,14 @@ pub struct Functional {
     pub calls: Vec<Call>,
     pub inputs: Nested<TensorRef>,
     pub outputs: Nested<TensorRef>,
+    /// The calls of inputs that may be left out.
+    optional: HashSet<usize>,
     /// Calls in the order in which they run.
     running: Vec<usize>,
     /// Members that are layers, in Keras's order, which decides the paths of weights.
     order: Vec<usize>,
     /// All members that take part, operations too, in that order.
     operations: Vec<usize>,
-}
-
-/// A layer being put into the graph.
-struct Pending {
-    layer: Arc<dyn Layer>,
-    input: Option<SymbolicSpec>,
-    is_layer: bool,
-    /// Whether histories of `output_layers` count its own node as the first.
-    is_functional: bool,
-    nodes: Vec<CallArgs<History>>,
-    /// Calls made so far.
-    calls: Vec<usize>,
-    /// Calls that the next one waits for.
-    missing: usize,
 }
 
 impl Functional {
@@ -91,10 +76,7 @@ impl Functional {
         }
         let settings = Config::new("functional model".into(), config.clone(), Json::Null);
         let base = LayerBase::new("Functional", &settings)?;
-        let (pending, index) = pending_layers(get("layers")?, reader)?;
-        let mut graph = Rebuild { pending, index, calls: Vec::new(), waiting: HashMap::new() };
-        graph.make_all()?;
-        graph.check_float64(reader)?;
+        let graph = Rebuild::new(get("layers")?, reader)?;
         let inputs = graph.references(&structure(get("input_layers")?)?)?;
         let outputs = graph.references(&structure(get("output_layers")?)?)?;
         if outputs.flatten().is_empty() || inputs.flatten().is_empty() {
@@ -110,22 +92,19 @@ impl Functional {
         outputs: Nested<TensorRef>,
     ) -> Result<Functional> {
         let mut base = base;
+        let (members, calls, optional) = graph.into_parts();
         // Inner layers cast to their own dtypes; the model passes its inputs on as they are.
         base.autocast = false;
         base.built = true;
-        let members: Vec<Member> = graph
-            .pending
-            .into_iter()
-            .map(|p| Member { layer: p.layer, is_layer: p.is_layer })
-            .collect();
-        let order = by_depth(&graph.calls, &inputs, &outputs);
+        let order = by_depth(&calls, &inputs, &outputs);
         let layers = order.layers.iter().copied().filter(|&m| members[m].is_layer).collect();
         Ok(Functional {
             base,
             members,
-            calls: graph.calls,
+            calls,
             inputs,
             outputs,
+            optional,
             running: order.calls,
             order: layers,
             operations: order.layers,
@@ -142,6 +121,34 @@ impl Functional {
         &self.members[self.calls[tensor.call].layer].layer.base().name
     }
 
+    /// Whether a tensor is an input that a call may leave out.
+    pub fn is_optional(&self, tensor: TensorRef) -> bool {
+        self.optional.contains(&tensor.call)
+    }
+
+    /// The values of a call's inputs, in order; nothing for those that are left out.
+    fn given<'g>(&self, args: &Args<'g>) -> Result<Vec<Option<Value<'g>>>> {
+        let given = args.positional.first().or_else(|| args.keyword("inputs"));
+        let given = given.filter(|arg| arg.nested().is_some()).map(values).unwrap_or_default();
+        let inputs = self.inputs.flatten();
+        if given.len() != inputs.len() {
+            return Err(Error::shape(
+                format!("model '{}'", quote(&self.base.name)),
+                format!("{} inputs", given.len()),
+                format!("{} inputs", inputs.len()),
+            ));
+        }
+        let mut missing = inputs.into_iter().zip(&given).filter(|(_, value)| value.is_none());
+        match missing.find(|(tensor, _)| !self.is_optional(**tensor)) {
+            Some((&tensor, _)) => Err(Error::Invalid(format!(
+                "the input '{}' of model '{}' is not optional, and nothing is given for it",
+                quote(self.name_of(tensor)),
+                quote(&self.base.name)
+            ))),
+            None => Ok(given),
+        }
+    }
+
     /// The layers in Keras's order.
     pub fn layers(&self) -> Vec<Arc<dyn Layer>> {
         self.order.iter().map(|&i| self.members[i].layer.clone()).collect()
@@ -150,193 +157,6 @@ impl Functional {
     /// The members that compute the outputs, layers and operations, in Keras's order.
     pub fn operations(&self) -> &[usize] {
         &self.operations
-    }
-}
-
-fn pending_layers(
-    json: &Json,
-    reader: &Reader<'_>,
-) -> Result<(Vec<Pending>, HashMap<String, usize>)> {
-    let fail = |what: String| Error::Json { member: "config.json".into(), what };
-    let records = json.as_array().ok_or_else(|| fail("'layers' is not a list".into()))?;
-    let mut pending = Vec::with_capacity(records.len());
-    let mut index = HashMap::with_capacity(records.len());
-    let mut names = Names::default();
-    for record in records {
-        let name = record.get("name").and_then(Json::as_str);
-        let name = name.ok_or_else(|| fail("a layer of a functional model without name".into()))?;
-        let nodes = record.get("inbound_nodes");
-        let nodes =
-            nodes.ok_or_else(|| fail(format!("layer '{}' without inbound_nodes", quote(name))))?;
-        let parsed = Record::parse(record)?;
-        names.claim(&parsed)?;
-        let mut input = None;
-        if parsed.class_name == "InputLayer" {
-            let config =
-                Config::new(format!("input '{}'", quote(name)), parsed.config.clone(), Json::Null);
-            input = Some(InputLayer::spec(&config)?);
-        }
-        let layer = reader.member(record)?;
-        if index.insert(name.to_owned(), pending.len()).is_some() {
-            return Err(fail(format!("two layers are called '{}'", quote(name))));
-        }
-        let is_functional = layer.base().class_name == "Functional";
-        let is_layer = layer.kind() != Kind::Operation;
-        let nodes = inbound_nodes(nodes).at(|| format!("layer '{}'", quote(name)))?;
-        pending.push(Pending {
-            layer,
-            input,
-            is_layer,
-            is_functional,
-            nodes,
-            calls: Vec::new(),
-            missing: 0,
-        });
-    }
-    Ok((pending, index))
-}
-
-impl Rebuild {
-    /// Tells the reader of operations whose results are float64. Layers have policies for that, and
-    /// an input of float64 is cast by the first of them.
-    fn check_float64(&self, reader: &Reader<'_>) -> Result<()> {
-        let wide = |call: &&Call| call.outputs.iter().any(|spec| spec.dtype == DType::Float64);
-        let layers = self.calls.iter().filter(wide).map(|call| &self.pending[call.layer]);
-        for operation in layers.filter(|pending| !pending.is_layer) {
-            reader.float64(&operation.layer.base().name)?;
-        }
-        Ok(())
-    }
-}
-
-/// Makes the calls of a config in an order in which their inputs exist.
-struct Rebuild {
-    pending: Vec<Pending>,
-    index: HashMap<String, usize>,
-    calls: Vec<Call>,
-    /// Layers that wait for a call, by the layer and the number of the call.
-    waiting: HashMap<(usize, usize), Vec<usize>>,
-}
-
-impl Rebuild {
-    fn make_all(&mut self) -> Result<()> {
-        for layer in 0..self.pending.len() {
-            if let Some(spec) = self.pending[layer].input.clone() {
-                self.pending[layer].calls.push(self.calls.len());
-                self.calls.push(Call { layer, args: CallArgs::default(), outputs: vec![spec] });
-            }
-        }
-        let mut ready: VecDeque<usize> =
-            (0..self.pending.len()).filter(|&l| self.pending[l].input.is_none()).collect();
-        while let Some(layer) = ready.pop_front() {
-            self.make_ready(layer, &mut ready)?;
-        }
-        match self.pending.iter().position(|p| p.calls.len() < p.nodes.len()) {
-            Some(layer) => Err(self.stuck(layer)),
-            None => Ok(()),
-        }
-    }
-
-    /// Makes a layer's calls as far as their inputs exist. Layers that wait for nothing else than one
-    /// of these calls become ready.
-    fn make_ready(&mut self, layer: usize, ready: &mut VecDeque<usize>) -> Result<()> {
-        while self.pending[layer].calls.len() < self.pending[layer].nodes.len() {
-            let node = self.pending[layer].calls.len();
-            let missing = self.missing(layer, node)?;
-            if !missing.is_empty() {
-                self.pending[layer].missing = missing.len();
-                for call in missing {
-                    self.waiting.entry(call).or_default().push(layer);
-                }
-                return Ok(());
-            }
-            self.make(layer, node)?;
-            for waiting in self.waiting.remove(&(layer, node)).unwrap_or_default() {
-                self.pending[waiting].missing -= 1;
-                if self.pending[waiting].missing == 0 {
-                    ready.push_back(waiting);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The calls, by layer and number, that a call needs and that are not made yet, each once.
-    fn missing(&self, layer: usize, node: usize) -> Result<HashSet<(usize, usize)>> {
-        let mut missing = HashSet::new();
-        let mut failure = None;
-        self.pending[layer].nodes[node].visit(
-            &mut |history| match self.reference(history, false) {
-                Ok(Some(_)) => {}
-                Ok(None) => {
-                    missing.extend(self.index.get(&history.layer).map(|&l| (l, history.node)));
-                }
-                Err(error) => failure = Some(error),
-            },
-        );
-        failure.map_or(Ok(missing), Err)
-    }
-
-    fn make(&mut self, layer: usize, node: usize) -> Result<()> {
-        let args = self.pending[layer].nodes[node].try_map(&mut |history| {
-            self.reference(history, false)?
-                .ok_or_else(|| Error::Internal("an input that was there is gone".into()))
-        })?;
-        let specs =
-            args.try_map(&mut |t: &TensorRef| Ok(self.calls[t.call].outputs[t.output].clone()))?;
-        let pending = &mut self.pending[layer];
-        let name = pending.layer.base().name.clone();
-        build(&mut pending.layer, &specs).at(|| format!("layer '{}'", quote(&name)))?;
-        let outputs = output_specs(pending.layer.as_ref(), &specs)?;
-        let outputs = outputs.flatten().into_iter().cloned().collect();
-        pending.calls.push(self.calls.len());
-        self.calls.push(Call { layer, args, outputs });
-        Ok(())
-    }
-
-    /// The tensor of a history; `None` when its call is not made yet.
-    fn reference(&self, history: &History, of_model: bool) -> Result<Option<TensorRef>> {
-        let fail = |what: String| Error::Json { member: "config.json".into(), what };
-        let &layer = self.index.get(&history.layer).ok_or_else(|| {
-            fail(format!("a tensor of the unknown layer '{}'", quote(&history.layer)))
-        })?;
-        let pending = &self.pending[layer];
-        // Keras counts a functional model's own node there, and only there.
-        let shift = usize::from(of_model && pending.is_functional && history.node > 0);
-        let node = history.node - shift;
-        let total = pending.nodes.len().max(usize::from(pending.input.is_some()));
-        if node >= total {
-            return Err(fail(format!(
-                "call {} of layer '{}', which is called {total} times",
-                history.node,
-                quote(&history.layer)
-            )));
-        }
-        let Some(&call) = pending.calls.get(node) else { return Ok(None) };
-        if history.tensor >= self.calls[call].outputs.len() {
-            return Err(fail(format!(
-                "output {} of layer '{}', which has {}",
-                history.tensor,
-                quote(&history.layer),
-                self.calls[call].outputs.len()
-            )));
-        }
-        Ok(Some(TensorRef { call, output: history.tensor }))
-    }
-
-    fn references(&self, nested: &Nested<History>) -> Result<Nested<TensorRef>> {
-        nested.try_map(&mut |history| {
-            self.reference(history, true)?
-                .ok_or_else(|| Error::Internal("a call was not made".into()))
-        })
-    }
-
-    fn stuck(&self, layer: usize) -> Error {
-        let name = &self.pending[layer].layer.base().name;
-        Error::Json {
-            member: "config.json".into(),
-            what: format!("the calls of layer '{}' wait for each other in a circle", quote(name)),
-        }
     }
 }
 
@@ -354,20 +174,10 @@ impl Layer for Functional {
         args: &Args<'g>,
         masks: &[Option<Value<'g>>],
     ) -> Result<(Outputs<'g>, Vec<Option<Value<'g>>>)> {
-        let given = args.get(0, "inputs").and_then(Arg::nested);
-        let given: Vec<Value<'g>> =
-            given.iter().flat_map(|nested| nested.flatten()).copied().collect();
-        let inputs = self.inputs.flatten();
-        if given.len() != inputs.len() {
-            return Err(Error::shape(
-                format!("model '{}'", quote(&self.base.name)),
-                format!("{} inputs", given.len()),
-                format!("{} inputs", inputs.len()),
-            ));
-        }
+        let given = self.given(args)?;
         let masks = masks_of_inputs(args, masks);
         let mut flow = Flow::new(self.calls.len());
-        for (i, (tensor, value)) in inputs.into_iter().zip(given).enumerate() {
+        for (i, (tensor, value)) in self.inputs.flatten().into_iter().zip(given).enumerate() {
             let mask = masks.get(i).copied().flatten();
             flow.put(tensor.call, vec![value], &[mask]);
         }
@@ -384,10 +194,15 @@ impl Layer for Functional {
                 if layer.takes_masks() {
                     flow.forget_masks(&call.args, layer.base().policy.compute);
                 }
-                flow.put(i, outputs, &masks);
+                flow.put(i, outputs.into_iter().map(Some).collect(), &masks);
             }
         }
-        let outputs = self.outputs.try_map(&mut |t| flow.value(t))?;
+        let outputs = self.outputs.try_map(&mut |t| {
+            flow.value(t)?.ok_or_else(|| {
+                let name = quote(self.name_of(*t));
+                Error::Unsupported(format!("the output '{name}', an input that is left out"))
+            })
+        })?;
         let masks = self.outputs.flatten().into_iter().map(|t| flow.mask(t)).collect();
         Ok((outputs, masks))
     }

@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use crate::base::{Error, Result, Spec};
+use crate::base::{Error, Result};
 use crate::graph::{Graph, NodeId, Trace};
 use crate::layers::{Context, HostRun};
 use crate::models::model::Model;
@@ -50,7 +50,7 @@ impl Model {
     /// A prediction of rows that fit one batch.
     pub(crate) fn run_on_host(
         &self,
-        inputs: &[Tensor],
+        inputs: &[Option<Tensor>],
         device: &Device,
         passes: &Options,
     ) -> Result<Vec<Tensor>> {
@@ -68,18 +68,15 @@ impl Model {
     /// Traces the model with the data of one batch; layers of the host work now.
     pub(crate) fn trace_with(
         &self,
-        inputs: &[Tensor],
+        inputs: &[Option<Tensor>],
         device: &Device,
         passes: &Options,
     ) -> Result<Traced> {
         let graph = Graph::new();
         let host = HostValues { model: self, device, passes, state: RefCell::default() };
-        let values: Vec<NodeId> = inputs.iter().map(|t| host.place(&graph, t.clone())).collect();
-        let structured = self.input_structure().try_map(&mut |&i| {
-            let missing = || Error::shape("model", format!("{} inputs", values.len()), "more");
-            values.get(i).map(|&id| graph.at(id)).ok_or_else(missing)
-        })?;
-        let outputs = self.call_root(&Context::new(&graph, false).with_host(&host), &structured);
+        let place = |t: &Option<Tensor>| Some(graph.at(host.place(&graph, t.clone()?)));
+        let values: Vec<_> = inputs.iter().map(place).collect();
+        let outputs = self.call_root(&Context::new(&graph, false).with_host(&host), &values);
         let State { feeds, known, .. } = host.state.into_inner();
         // An error inside a formula is kept by the graph, with its place: it comes first.
         let trace = graph.finish()?;
@@ -109,7 +106,7 @@ impl Run<'_> {
         let mut program = Program::new(trace, wanted);
         let kept = program.drop_unused_inputs();
         let inputs: Vec<Tensor> = kept.into_iter().map(|i| feeds[i].clone()).collect();
-        let specs: Vec<Spec> = inputs.iter().map(|t| t.spec().clone()).collect();
+        let specs: Vec<_> = inputs.iter().map(|t| Some(t.spec().clone())).collect();
         let plan = self.model.plan(part, &specs, self.device, self.passes, || Ok(program))?;
         plan.run(&inputs)
     }

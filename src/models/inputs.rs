@@ -9,7 +9,9 @@ use crate::tensor::Tensor;
 /// [`Model::predict`] takes it in Keras.
 ///
 /// Everything that converts to it can be given to [`Model::predict`]: a tensor, a list of tensors,
-/// text, pairs of a name and a tensor, or a [`Nested`] structure.
+/// text, pairs of a name and a tensor, or a [`Nested`] structure. An input that the model declares as
+/// [`optional`](InputSpec::optional) may be left out: it is `None` in a list or a structure, or its
+/// name is not there.
 ///
 /// ```
 /// use keraunos::Tensor;
@@ -27,27 +29,59 @@ pub struct Inputs(Given);
 #[derive(Clone, Debug)]
 enum Given {
     /// In the order of the model's inputs.
-    Ordered(Vec<Tensor>),
+    Ordered(Vec<Option<Tensor>>),
     Structured(Nested<Tensor>),
 }
 
 impl Inputs {
-    /// The tensors in the order of the model's inputs.
+    /// The tensors in the order of the model's inputs; nothing for those that are left out.
     ///
     /// # Errors
     /// If a structure is not that of the model.
-    pub(crate) fn ordered(self, model: &Model) -> Result<Vec<Tensor>> {
+    pub(crate) fn ordered(self, model: &Model) -> Result<Vec<Option<Tensor>>> {
         match self.0 {
             Given::Ordered(tensors) => Ok(tensors),
             Given::Structured(given) => arrange(&given, &model.input_structure(), &model.inputs())
-                .map(|leaves| leaves.into_iter().cloned().collect()),
+                .map(|leaves| leaves.into_iter().map(Option::<&Tensor>::cloned).collect()),
         }
+    }
+
+    /// Labels, or weights of samples, in the order of the model's outputs, as far as they are given. One
+    /// tensor stays one, and so does a list shorter than that of the outputs where `few` allows it.
+    ///
+    /// # Errors
+    /// If a structure is not that of the outputs.
+    pub(crate) fn by_output(self, model: &Model, few: bool) -> Result<Vec<Option<Tensor>>> {
+        match self.0 {
+            Given::Ordered(tensors) => Ok(tensors),
+            Given::Structured(given) => {
+                let (wanted, specs) = (model.output_structure(), model.outputs());
+                let bare = match &given {
+                    Nested::Leaf(tensor) => Some(vec![tensor]),
+                    Nested::List(items) if few => items.iter().map(Nested::leaf).collect(),
+                    _ => None,
+                };
+                if let Some(bare) = bare.filter(|bare| bare.len() < specs.len()) {
+                    return Ok(bare.into_iter().cloned().map(Some).collect());
+                }
+                let mut places: Vec<Option<&Tensor>> = vec![None; specs.len()];
+                Matching { specs: &specs, complete: false }.place(&given, &wanted, &mut places)?;
+                Ok(places.into_iter().map(Option::<&Tensor>::cloned).collect())
+            }
+        }
+    }
+}
+
+/// In the order of the model's inputs, nothing for those that are left out.
+impl From<Vec<Option<Tensor>>> for Inputs {
+    fn from(tensors: Vec<Option<Tensor>>) -> Inputs {
+        Inputs(Given::Ordered(tensors))
     }
 }
 
 impl From<Vec<Tensor>> for Inputs {
     fn from(tensors: Vec<Tensor>) -> Inputs {
-        Inputs(Given::Ordered(tensors))
+        tensors.into_iter().map(Some).collect::<Vec<_>>().into()
     }
 }
 
@@ -137,21 +171,32 @@ impl<const N: usize> From<&[&str; N]> for Inputs {
 /// As Keras's functional models take structures: one tensor for a list of one and the other way
 /// round, a mapping by names for inputs that the model takes as one tensor or a plain list, and a
 /// list for a mapping that was declared in the order of its sorted keys. Where Keras warns of another
-/// structure and goes on by position, this is an error.
+/// structure and goes on by position, this is an error. Nothing for optional inputs that are left out.
 pub(crate) fn arrange<'g, T>(
     given: &'g Nested<T>,
     wanted: &Nested<usize>,
     specs: &[InputSpec],
-) -> Result<Vec<&'g T>> {
+) -> Result<Vec<Option<&'g T>>> {
     let mut places: Vec<Option<&T>> = specs.iter().map(|_| None).collect();
-    let matching = Matching { specs };
+    let matching = Matching { specs, complete: true };
     matching.place(given, wanted, &mut places)?;
-    let found: Option<Vec<&T>> = places.into_iter().collect();
-    found.ok_or_else(|| Error::Internal("a structure without some of the model's inputs".into()))
+    let mut found = places.iter().zip(specs);
+    match found.find(|(place, spec)| place.is_none() && !spec.optional) {
+        Some((_, spec)) => Err(not_optional(spec)),
+        None => Ok(places),
+    }
+}
+
+/// As Keras says it.
+pub(crate) fn not_optional(spec: &InputSpec) -> Error {
+    let name = quote(&spec.name);
+    Error::Invalid(format!("the input '{name}' is not optional, and nothing is given for it"))
 }
 
 struct Matching<'m> {
     specs: &'m [InputSpec],
+    /// Whether nothing may be left out.
+    complete: bool,
 }
 
 impl Matching<'_> {
@@ -162,7 +207,7 @@ impl Matching<'_> {
         places: &mut Vec<Option<&'g T>>,
     ) -> Result<()> {
         match (wanted, given) {
-            (Nested::None, Nested::None) => Ok(()),
+            (Nested::None | Nested::Leaf(_), Nested::None) => Ok(()),
             (Nested::Leaf(i), Nested::Leaf(tensor)) => {
                 places[*i] = Some(tensor);
                 Ok(())
@@ -183,8 +228,12 @@ impl Matching<'_> {
             (Nested::List(wanted), Nested::Dict(named)) => self.by_names(named, wanted, places),
             (Nested::Dict(wanted), Nested::Dict(named)) => self.by_keys(named, wanted, places),
             (Nested::Dict(wanted), Nested::List(items))
-                if items.len() == wanted.len() && wanted.is_sorted_by(|a, b| a.0 <= b.0) =>
+                if items.len() == wanted.len()
+                    && (!self.complete || wanted.is_sorted_by(|a, b| a.0 <= b.0)) =>
             {
+                // Labels come in the order of the keys, in which Keras flattens a mapping.
+                let mut wanted: Vec<_> = wanted.iter().collect();
+                wanted.sort_by(|a, b| a.0.cmp(&b.0));
                 let mut pairs = items.iter().zip(wanted);
                 pairs.try_for_each(|(item, (_, wanted))| self.place(item, wanted, places))
             }
@@ -202,10 +251,25 @@ impl Matching<'_> {
         for wanted in wanted {
             let name = wanted.leaf().and_then(|&i| self.specs.get(i)).map(|spec| &spec.name);
             let entry = name.and_then(|name| named.iter().find(|(key, _)| key == name));
-            let (_, item) = entry.ok_or_else(|| self.without(named, name))?;
-            self.place(item, wanted, places)?;
+            self.place_entry(entry, wanted, places, || self.without(named, name))?;
         }
         Ok(())
+    }
+
+    /// What stands under a name, if the model needs it.
+    fn place_entry<'g, T>(
+        &self,
+        entry: Option<&'g (String, Nested<T>)>,
+        wanted: &Nested<usize>,
+        places: &mut Vec<Option<&'g T>>,
+        without: impl FnOnce() -> Error,
+    ) -> Result<()> {
+        let optional = |&&i: &&usize| self.specs.get(i).is_some_and(|spec| spec.optional);
+        match entry {
+            Some((_, item)) => self.place(item, wanted, places),
+            None if !self.complete || wanted.flatten().iter().all(optional) => Ok(()),
+            None => Err(without()),
+        }
     }
 
     fn by_keys<'g, T>(
@@ -216,8 +280,7 @@ impl Matching<'_> {
     ) -> Result<()> {
         for (key, wanted) in wanted {
             let entry = named.iter().find(|(found, _)| found == key);
-            let (_, item) = entry.ok_or_else(|| self.without(named, Some(key)))?;
-            self.place(item, wanted, places)?;
+            self.place_entry(entry, wanted, places, || self.without(named, Some(key)))?;
         }
         match named.iter().find(|(key, _)| wanted.iter().all(|(known, _)| known != key)) {
             None => Ok(()),
@@ -282,10 +345,11 @@ mod tests {
             name: format!("in{i}"),
             shape: [None, Some(1)].into(),
             dtype: DType::Float32,
+            optional: false,
         };
         let specs: Vec<InputSpec> = (0..wanted.flatten().len()).map(spec).collect();
         let found = arrange(given, wanted, &specs).map_err(|error| error.to_string())?;
-        Ok(found.into_iter().copied().collect())
+        Ok(found.into_iter().flatten().copied().collect())
     }
 
     #[test]

@@ -12,16 +12,18 @@ use crate::saving::limits::check;
 use crate::tensor::Tensor;
 
 impl Model {
-    /// Inputs from a JSON text, in the order of [`Model::inputs`].
+    /// Inputs from a JSON text, in the order of [`Model::inputs`]; nothing for optional ones that are
+    /// left out.
     ///
     /// A nested list is an array. Several inputs are a list of arrays, an object by their names, or
-    /// what the model was declared with: lists and objects, null for None. Text is written as strings.
+    /// what the model was declared with: lists and objects. An optional input may be null, or its name
+    /// not be there. Text is written as strings.
     /// Elements keep their kind: [`Model::conform`] makes them the declared dtypes.
     ///
     /// # Errors
     /// With the place in the text: for lists of unequal lengths, text among numbers, null, and a
     /// structure that is not the model's; and if the text is larger than the limits allow.
-    pub fn inputs_from_json(&self, text: &[u8], limits: &Limits) -> Result<Vec<Tensor>> {
+    pub fn inputs_from_json(&self, text: &[u8], limits: &Limits) -> Result<Vec<Option<Tensor>>> {
         read(text, &self.input_structure(), &self.inputs(), limits)
     }
 
@@ -31,7 +33,8 @@ impl Model {
     /// # Errors
     /// As for inputs.
     pub fn outputs_from_json(&self, text: &[u8], limits: &Limits) -> Result<Vec<Tensor>> {
-        read(text, &self.output_structure(), &self.outputs(), limits)
+        let arrays = read(text, &self.output_structure(), &self.outputs(), limits)?;
+        Ok(arrays.into_iter().flatten().collect())
     }
 
     /// Outputs as JSON in the structure that Keras's `predict` gives: nested lists for one output, a
@@ -62,14 +65,17 @@ fn read(
     wanted: &Nested<usize>,
     specs: &[InputSpec],
     limits: &Limits,
-) -> Result<Vec<Tensor>> {
+) -> Result<Vec<Option<Tensor>>> {
     let size = text.len() as u64;
     check(|| "a JSON text of arrays".into(), size, limits.json_array_bytes, "json_array_bytes")?;
     let json = parse(text, "arrays", limits)?;
     let found = split(&json, wanted, specs, String::new());
     let found = arrange(&found, wanted, specs)?;
     let arrays = found.into_iter().zip(specs);
-    arrays.map(|((place, json), spec)| to_tensor(json, place, spec.dtype)).collect()
+    let tensor = |(found, spec): (Option<&(String, &Json)>, &InputSpec)| {
+        found.map(|(place, json)| to_tensor(json, place, spec.dtype)).transpose()
+    };
+    arrays.map(tensor).collect()
 }
 
 /// Tells lists of arrays from arrays, by what the model declares.
@@ -85,6 +91,9 @@ fn split<'j>(
     };
     match (json, wanted) {
         (Json::Null, Nested::None) => Nested::None,
+        (Json::Null, Nested::Leaf(i)) if specs.get(*i).is_some_and(|spec| spec.optional) => {
+            Nested::None
+        }
         (Json::Object(map), _) if float(json).is_none() => {
             let entry = |(key, json): (&String, &'j Json)| {
                 let place = format!("{place}[\"{}\"]", quote(key));

@@ -8,7 +8,7 @@ use crate::base::{DType, Error, Nested, Result, SymbolicShape};
 use crate::graph::{Graph, Value};
 use crate::layers::config::Json;
 use crate::layers::host::any_on_host;
-use crate::layers::{Arg, CallArgs, Context, Layer, SymbolicSpec};
+use crate::layers::{Arg, Args, CallArgs, Context, Layer, SymbolicSpec};
 use crate::models::custom::CustomObjects;
 use crate::models::deserialize::Reader;
 use crate::models::form::Form;
@@ -28,15 +28,21 @@ pub struct InputSpec {
     pub shape: SymbolicShape,
     /// Element type.
     pub dtype: DType,
+    /// Whether a call may leave the input out, as Keras's `Input(..., optional=True)` says.
+    pub optional: bool,
 }
 
 impl InputSpec {
     pub(crate) fn new(name: &str, spec: &SymbolicSpec) -> InputSpec {
-        InputSpec { name: name.to_owned(), shape: spec.shape.clone(), dtype: spec.dtype }
+        let (name, shape) = (name.to_owned(), spec.shape.clone());
+        InputSpec { name, shape, dtype: spec.dtype, optional: false }
     }
 }
 
 /// A Keras model: layers, weights, and the file state around them.
+///
+/// Several threads may predict with one model at once: on a GPU their runs take turns with a plan's
+/// buffers, and the next starts while the outputs of the last are read back.
 ///
 /// Made by [`load_model`](crate::load_model) or by a builder. Its config is kept as it was read, so a
 /// model that is loaded and saved says what it said before.
@@ -204,6 +210,18 @@ impl Model {
         variables.iter().map(Variable::version).collect()
     }
 
+    /// The arguments of a call on inputs in the order of [`inputs`](Model::inputs), null for those that
+    /// are left out.
+    pub(crate) fn call_args<'g>(&self, inputs: &[Option<Value<'g>>]) -> Result<Args<'g>> {
+        let missing = || Error::shape("model", format!("{} inputs", inputs.len()), "more");
+        let place = Arg::from(&self.input_structure());
+        let arg = place.try_replace(&mut |&i| {
+            let given = inputs.get(i).ok_or_else(missing)?;
+            Ok(given.map_or(Arg::Plain(Json::Null), Arg::Tensor))
+        })?;
+        Ok(CallArgs::one(arg))
+    }
+
     /// Outputs and their masks for a training step or a test.
     pub(crate) fn outputs_and_masks<'g>(
         &self,
@@ -211,11 +229,8 @@ impl Model {
         inputs: &[Value<'g>],
         training: bool,
     ) -> Result<(Vec<Value<'g>>, Vec<Option<Value<'g>>>)> {
-        let structured = self.input_structure().try_map(&mut |&i| {
-            let missing = || Error::shape("model", format!("{} inputs", inputs.len()), "more");
-            inputs.get(i).copied().ok_or_else(missing)
-        })?;
-        let (cx, args) = (Context::new(graph, training), CallArgs::one(Arg::from(&structured)));
+        let inputs: Vec<_> = inputs.iter().copied().map(Some).collect();
+        let (cx, args) = (Context::new(graph, training), self.call_args(&inputs)?);
         let (outputs, masks) = self.form.call_with_masks(&cx, &args)?;
         Ok((outputs.flatten().into_iter().copied().collect(), masks))
     }

@@ -3,10 +3,10 @@
 use std::sync::{Arc, PoisonError};
 
 use crate::base::error::quote;
-use crate::base::{DType, Error, Nested, Result, ResultExt, Shape, Spec};
+use crate::base::{DType, Error, Result, ResultExt, Shape, Spec};
 use crate::graph::{Graph, NodeId, Trace, Value};
-use crate::layers::{Arg, CallArgs, Context};
-use crate::models::inputs::Inputs;
+use crate::layers::Context;
+use crate::models::inputs::{Inputs, not_optional};
 use crate::models::model::{InputSpec, Model};
 use crate::program::{Options, Program};
 use crate::runtime::{Compiled, Device};
@@ -18,12 +18,28 @@ pub(super) const PLANS: usize = 8;
 /// Rows computed at once where nothing is said, as in Keras.
 const BATCH: usize = 32;
 
+/// Rows of a batch, as Keras finds them: what was said; else as many as share out the rows among the
+/// steps; else 32.
+///
+/// # Errors
+/// If 0 was said.
+pub(crate) fn batch_size(said: Option<usize>, rows: usize, steps: Option<usize>) -> Result<usize> {
+    match (said, steps) {
+        (Some(0), _) => Err(Error::Invalid("the batch size is 0, expected at least 1".into())),
+        (Some(size), _) => Ok(size),
+        (None, Some(steps)) if steps > 0 => Ok(rows.div_ceil(steps).max(1)),
+        (None, _) => Ok(BATCH),
+    }
+}
+
 /// How to predict.
 pub struct PredictOptions<'a> {
     /// What computes.
     pub device: Device,
-    /// Rows computed at once, as in Keras 32.
-    pub batch_size: usize,
+    /// Rows computed at once. Where nothing is said, 32, or with `steps` their share of all rows.
+    pub batch_size: Option<usize>,
+    /// Batches; all where nothing is said.
+    pub steps: Option<usize>,
     /// Which optimisations the program goes through.
     pub passes: Options,
     /// Called with the rows done and all rows.
@@ -33,8 +49,21 @@ pub struct PredictOptions<'a> {
 impl<'a> PredictOptions<'a> {
     /// The default options on a device.
     pub fn on(device: Device) -> PredictOptions<'a> {
-        PredictOptions { device, batch_size: BATCH, passes: Options::default(), progress: None }
+        PredictOptions {
+            device,
+            batch_size: None,
+            steps: None,
+            passes: Options::default(),
+            progress: None,
+        }
     }
+}
+
+/// The batches that a number of steps comes to in executions of some batches each, `None` for all. As in
+/// Keras, an execution that was begun is finished.
+pub(crate) fn whole_executions(steps: Option<usize>, execution: usize) -> Option<usize> {
+    let begun = steps.filter(|&steps| steps > 0)?.div_ceil(execution.max(1));
+    Some(begun.saturating_mul(execution))
 }
 
 /// The plans of a model, by what they were made for; the newest last.
@@ -45,7 +74,8 @@ struct Plan {
     device: Device,
     passes: Options,
     part: Part,
-    inputs: Vec<Spec>,
+    /// Nothing for those that are left out.
+    inputs: Vec<Option<Spec>>,
     compiled: Arc<Compiled>,
 }
 
@@ -81,17 +111,19 @@ impl Model {
         inputs: impl Into<Inputs>,
         options: &mut PredictOptions<'_>,
     ) -> Result<Vec<Tensor>> {
-        let inputs = self.conform(&inputs.into().ordered(self)?)?;
-        let rows = rows(&inputs)?;
-        if options.batch_size == 0 {
-            return Err(Error::Invalid("batch_size is 0, expected at least 1".into()));
-        }
-        let size = self.fixed_batch().unwrap_or(options.batch_size);
+        let inputs = self.conform_given(inputs)?;
+        let all = rows(&inputs)?;
+        let size = batch_size(options.batch_size, all, options.steps)?;
+        let size = self.fixed_batch().unwrap_or(size);
+        let steps =
+            whole_executions(options.steps, self.steps_per_execution()).unwrap_or(usize::MAX);
+        let rows = all.min(size.saturating_mul(steps));
         let mut parts: Vec<Vec<Tensor>> = Vec::new();
         let mut done = 0;
         while done < rows || parts.is_empty() {
             let count = size.min(rows - done);
-            let batch = inputs.iter().map(|t| t.rows(done, count)).collect::<Result<Vec<_>>>()?;
+            let part = |t: &Option<Tensor>| t.as_ref().map(|t| t.rows(done, count)).transpose();
+            let batch = inputs.iter().map(part).collect::<Result<Vec<_>>>()?;
             parts.push(self.run(&batch, &options.device, &options.passes)?);
             done += count;
             if let Some(progress) = &mut options.progress {
@@ -106,7 +138,7 @@ impl Model {
     /// # Errors
     /// As [`predict`](Model::predict).
     pub fn call(&self, inputs: impl Into<Inputs>, device: &Device) -> Result<Vec<Tensor>> {
-        let inputs = self.conform(&inputs.into().ordered(self)?)?;
+        let inputs = self.conform_given(inputs)?;
         self.run(&inputs, device, &Options::default())
     }
 
@@ -121,14 +153,25 @@ impl Model {
         device: &Device,
         passes: &Options,
     ) -> Result<Arc<Compiled>> {
-        self.plan(Part::Outputs, inputs, device, passes, || self.program(inputs))
+        let inputs: Vec<Option<Spec>> = inputs.iter().cloned().map(Some).collect();
+        self.compiled_given(&inputs, device, passes)
+    }
+
+    /// [`compiled`](Model::compiled) for inputs some of which are left out.
+    fn compiled_given(
+        &self,
+        inputs: &[Option<Spec>],
+        device: &Device,
+        passes: &Options,
+    ) -> Result<Arc<Compiled>> {
+        self.plan(Part::Outputs, inputs, device, passes, || self.program_given(inputs))
     }
 
     /// The plan for a part of the model, made of the program if there is none yet.
     pub(crate) fn plan(
         &self,
         part: Part,
-        inputs: &[Spec],
+        inputs: &[Option<Spec>],
         device: &Device,
         passes: &Options,
         program: impl FnOnce() -> Result<Program>,
@@ -156,8 +199,8 @@ impl Model {
     }
 
     /// Refuses a plan whose values take too much memory, before it is run.
-    fn check_memory(&self, compiled: &Compiled, inputs: &[Spec]) -> Result<()> {
-        let rows = inputs.iter().filter_map(|spec| spec.shape.first()).max();
+    fn check_memory(&self, compiled: &Compiled, inputs: &[Option<Spec>]) -> Result<()> {
+        let rows = inputs.iter().flatten().filter_map(|spec| spec.shape.first()).max();
         let batches = rows.map_or(1, |rows| rows.div_ceil(BATCH).max(1)) as u64;
         let need = compiled.summary().peak_live as u64;
         let limit = self.predict_bytes.saturating_mul(batches);
@@ -177,19 +220,20 @@ impl Model {
     /// # Errors
     /// If a layer cannot take such inputs; the error names it.
     pub fn program(&self, inputs: &[Spec]) -> Result<Program> {
+        self.program_given(&inputs.iter().cloned().map(Some).collect::<Vec<_>>())
+    }
+
+    fn program_given(&self, inputs: &[Option<Spec>]) -> Result<Program> {
         let (trace, outputs) = self.trace(inputs)?;
         Ok(Program::new(trace, &outputs))
     }
 
     /// Every operation of a prediction, and the positions of the model's outputs among them.
-    pub(crate) fn trace(&self, inputs: &[Spec]) -> Result<(Trace, Vec<NodeId>)> {
+    fn trace(&self, inputs: &[Option<Spec>]) -> Result<(Trace, Vec<NodeId>)> {
         let graph = Graph::new();
-        let values: Vec<_> = inputs.iter().map(|spec| graph.input(spec.clone())).collect();
-        let structured = self.input_structure().try_map(&mut |&i| {
-            let missing = || Error::shape("model", format!("{} inputs", values.len()), "more");
-            values.get(i).copied().ok_or_else(missing)
-        })?;
-        let outputs = self.call_root(&Context::new(&graph, false), &structured);
+        let value = |spec: &Option<Spec>| spec.clone().map(|spec| graph.input(spec));
+        let values: Vec<_> = inputs.iter().map(value).collect();
+        let outputs = self.call_root(&Context::new(&graph, false), &values);
         // An error inside a formula is kept by the graph, with its place: it comes first.
         let trace = graph.finish()?;
         Ok((trace, outputs?))
@@ -199,18 +243,25 @@ impl Model {
     pub(crate) fn call_root<'g>(
         &self,
         cx: &Context<'g>,
-        inputs: &Nested<Value<'g>>,
+        inputs: &[Option<Value<'g>>],
     ) -> Result<Vec<NodeId>> {
-        let outputs = self.root().call(cx, &CallArgs::one(Arg::from(inputs)))?;
+        let outputs = self.root().call(cx, &self.call_args(inputs)?)?;
         Ok(outputs.flatten().into_iter().map(|v| v.id()).collect())
     }
 
-    fn run(&self, inputs: &[Tensor], device: &Device, passes: &Options) -> Result<Vec<Tensor>> {
+    fn run(
+        &self,
+        inputs: &[Option<Tensor>],
+        device: &Device,
+        passes: &Options,
+    ) -> Result<Vec<Tensor>> {
         if self.on_host {
             return self.run_on_host(inputs, device, passes);
         }
-        let specs: Vec<Spec> = inputs.iter().map(|t| t.spec().clone()).collect();
-        self.compiled(&specs, device, passes)?.run(inputs)
+        let spec = |t: &Option<Tensor>| t.as_ref().map(|t| t.spec().clone());
+        let specs: Vec<Option<Spec>> = inputs.iter().map(spec).collect();
+        let given: Vec<Tensor> = inputs.iter().flatten().cloned().collect();
+        self.compiled_given(&specs, device, passes)?.run(&given)
     }
 
     /// Inputs in the declared dtypes and ranks, in the order of [`Model::inputs`].
@@ -218,6 +269,13 @@ impl Model {
     /// # Errors
     /// When their number or their shapes are not what the model declares.
     pub fn conform(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let inputs = self.conform_given(inputs)?;
+        Ok(inputs.into_iter().flatten().collect())
+    }
+
+    /// [`conform`](Model::conform) for inputs some of which may be left out.
+    pub(crate) fn conform_given(&self, inputs: impl Into<Inputs>) -> Result<Vec<Option<Tensor>>> {
+        let inputs = inputs.into().ordered(self)?;
         let declared = self.inputs();
         if declared.is_empty() {
             let what = "a model that has not been built: it has no input shape and no weights";
@@ -230,7 +288,12 @@ impl Model {
                 format!("{}: {}", declared.len(), names(&declared)),
             ));
         }
-        declared.iter().zip(inputs).map(|(spec, tensor)| conform_one(spec, tensor)).collect()
+        let conform = |(spec, tensor): (&InputSpec, &Option<Tensor>)| match tensor {
+            Some(tensor) => conform_one(spec, tensor).map(Some),
+            None if spec.optional => Ok(None),
+            None => Err(not_optional(spec)),
+        };
+        declared.iter().zip(&inputs).map(conform).collect()
     }
 
     /// The batch size that all inputs declare, if they do.
@@ -290,11 +353,11 @@ fn conform_one(spec: &InputSpec, tensor: &Tensor) -> Result<Tensor> {
 }
 
 /// The number of rows, which all inputs share.
-fn rows(inputs: &[Tensor]) -> Result<usize> {
-    let mut counts = inputs.iter().map(|t| t.shape().first().copied().unwrap_or(1));
+fn rows(inputs: &[Option<Tensor>]) -> Result<usize> {
+    let mut counts = inputs.iter().flatten().map(|t| t.shape().first().copied().unwrap_or(1));
     let first = counts.next().unwrap_or(0);
     if counts.any(|n| n != first) {
-        let found: Vec<_> = inputs.iter().map(|t| t.shape().to_string()).collect();
+        let found: Vec<_> = inputs.iter().flatten().map(|t| t.shape().to_string()).collect();
         return Err(Error::shape("model inputs", found.join(", "), "equal numbers of rows"));
     }
     Ok(first)

@@ -91,10 +91,23 @@ pub fn resident(variable: &Variable) -> Result<Arc<HostValue>> {
     if let Some(there) = on_host(variable) {
         return Ok(there);
     }
-    place(&[variable])?;
-    on_host(variable).ok_or_else(|| {
-        Error::Internal(format!("variable '{}' was moved while it was read", variable.name()))
-    })
+    let (source, value) = read(variable)?;
+    source.check().at(|| title(variable))?;
+    let value = Arc::new(value);
+    // Another thread may move it to a device meanwhile: what was read stays right.
+    variable.set_resident(Arc::new(HostResident(value.clone())));
+    Ok(value)
+}
+
+/// Where a variable's elements are, and they.
+fn read(variable: &Variable) -> Result<(Arc<dyn Source>, HostValue)> {
+    let source = variable.source();
+    let value = match variable.spec().dtype.is_narrow() {
+        true => Tensor::read_from(source.as_ref()).and_then(HostValue::of_stored),
+        false => Array::read(source.as_ref()).map(HostValue::new),
+    };
+    let value = value.at(|| title(variable))?;
+    Ok((source, value))
 }
 
 /// The elements of a variable that is in host memory.
@@ -111,15 +124,7 @@ pub fn place(variables: &[&Variable]) -> Result<()> {
     missing.retain(|variable| on_host(variable).is_none());
     missing.sort_by_key(|variable| variable.id());
     missing.dedup_by_key(|variable| variable.id());
-    let read = |variable: &&Variable| {
-        let source = variable.source();
-        let value = match variable.spec().dtype.is_narrow() {
-            true => Tensor::read_from(source.as_ref()).and_then(HostValue::of_stored),
-            false => Array::read(source.as_ref()).map(HostValue::new),
-        };
-        Ok((source, value.at(|| title(variable))?))
-    };
-    let read: Vec<_> = missing.par_iter().map(read).collect::<Result<_>>()?;
+    let read: Vec<_> = missing.par_iter().map(|v| read(v)).collect::<Result<_>>()?;
     for (variable, (source, _)) in missing.iter().zip(&read) {
         source.check().at(|| title(variable))?;
     }

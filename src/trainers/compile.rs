@@ -37,7 +37,7 @@ impl Compile {
             "weighted_metrics": null,
             "run_eagerly": false,
             "steps_per_execution": 1,
-            "jit_compile": false,
+            "jit_compile": "auto",
         });
         let config = if let Json::Object(config) = config { config } else { Map::new() };
         Compile { config, no_decay: Vec::new() }
@@ -76,6 +76,41 @@ impl Compile {
     #[must_use]
     pub fn weighted_metrics(self, metrics: impl Into<Json>) -> Compile {
         self.set("weighted_metrics", metrics)
+    }
+
+    /// Batches between one call of callbacks and the next, also of evaluations and predictions. As in
+    /// Keras, an epoch of given steps ends with a whole execution.
+    #[must_use]
+    pub fn steps_per_execution(self, steps: usize) -> Compile {
+        self.set("steps_per_execution", steps)
+    }
+
+    /// Whether Keras runs the model without compiling it. Nothing here, where every step is a plan.
+    #[must_use]
+    pub fn run_eagerly(self, eagerly: bool) -> Compile {
+        self.set("run_eagerly", eagerly)
+    }
+
+    /// Whether Keras compiles the model with XLA; `"auto"`, where it can, when nothing is said. Nothing
+    /// here, as for `run_eagerly`.
+    #[must_use]
+    pub fn jit_compile(self, jit: bool) -> Compile {
+        self.set("jit_compile", jit)
+    }
+
+    /// The argument `steps_per_execution`.
+    pub(crate) fn execution(&self) -> Result<usize> {
+        let given = self.get("steps_per_execution");
+        match given.as_u64().and_then(|steps| usize::try_from(steps).ok()) {
+            Some(steps) if steps > 0 => Ok(steps),
+            None if given.is_null() => Ok(1),
+            _ => {
+                let found = crate::base::error::quote(&given.to_string());
+                Err(Error::Invalid(format!(
+                    "steps_per_execution {found}: expected a whole number from 1 on"
+                )))
+            }
+        }
     }
 
     /// Weights that the optimizer's weight decay leaves alone: those in whose own name, such as

@@ -304,6 +304,18 @@ def dictionaries():
 
 
 @example
+def optional_inputs():
+    """A mask and a state that may be left out, taken by a recurrent layer and a nested model."""
+    x = Input((5, 4), name="x")
+    mask = Input((5,), dtype="bool", name="mask", optional=True)
+    state = Input((3,), name="state", optional=True)
+    inner_x, inner_mask = Input((5, 4)), Input((5,), dtype="bool", optional=True)
+    inner = Model([inner_x, inner_mask], layers.GlobalAveragePooling1D()(inner_x, mask=inner_mask))
+    outputs = [layers.GRU(3)(x, mask=mask, initial_state=state), inner([x, mask])]
+    return Model({"x": x, "mask": mask, "state": state}, outputs)
+
+
+@example
 def shared_layers():
     """Dense and BatchNormalization called on two inputs: two nodes each, one set of weights."""
     left, right = Input((6,), name="left"), Input((6,), name="right")

@@ -28,10 +28,10 @@ impl InputLayer {
 
     /// Shape, with the batch axis, and dtype of the declared input.
     pub(crate) fn spec(config: &Config) -> Result<SymbolicSpec> {
-        for key in ["sparse", "ragged"] {
-            if config.optional_bool(key)? == Some(true) {
-                return Err(Error::Unsupported(format!("{}: {key} input", config.owner())));
-            }
+        // A sparse input takes dense tensors of the same numbers, in Keras too.
+        config.optional_bool("sparse")?;
+        if config.optional_bool("ragged")? == Some(true) {
+            return Err(Error::Unsupported(format!("{}: ragged input", config.owner())));
         }
         let key = if config.is_null("batch_shape") { "batch_input_shape" } else { "batch_shape" };
         let bad = || config.bad(key, "a list of extents, null where unknown");

@@ -1,6 +1,6 @@
 //! How layers on categories write them: as they are, one-hot, multi-hot or counted.
 
-use crate::base::{DType, Error, Result};
+use crate::base::{DType, Result};
 use crate::graph::Value;
 use crate::layers::config::Config;
 use crate::operations::nn::one_hot_of;
@@ -15,9 +15,10 @@ pub(super) enum OutputMode {
 }
 
 impl OutputMode {
-    /// Reads the mode; only some layers know `int`, and none gives sparse tensors.
+    /// Reads the mode; only some layers know `int`. With `sparse`, Keras keeps the same numbers in
+    /// another form; here all tensors are dense.
     pub fn from_config(config: &Config, int: bool) -> Result<OutputMode> {
-        OutputMode::refuse_sparse(config)?;
+        let sparse = config.optional_bool("sparse")? == Some(true);
         let modes = [
             ("one_hot", OutputMode::OneHot),
             ("multi_hot", OutputMode::MultiHot),
@@ -25,13 +26,11 @@ impl OutputMode {
             ("count", OutputMode::Count),
             ("int", OutputMode::Int),
         ];
-        config.choice("output_mode", if int { &modes } else { &modes[..4] })
-    }
-
-    pub fn refuse_sparse(config: &Config) -> Result<()> {
-        match config.optional_bool("sparse")? {
-            Some(true) => Err(Error::Unsupported(format!("{}: sparse output", config.owner()))),
-            _ => Ok(()),
+        match config.choice("output_mode", if int { &modes } else { &modes[..4] })? {
+            OutputMode::Int if sparse => {
+                Err(config.bad("sparse", "false with output_mode \"int\""))
+            }
+            mode => Ok(mode),
         }
     }
 

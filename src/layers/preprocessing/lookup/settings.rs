@@ -125,7 +125,7 @@ const MAX_OOV_INDICES: usize = 1 << 20;
 impl Mode {
     fn from_config(config: &Config) -> Result<Mode> {
         if matches!(config.get("output_mode").as_str(), Some("tf_idf" | "tf-idf")) {
-            OutputMode::refuse_sparse(config)?;
+            config.optional_bool("sparse")?;
             return Ok(Mode::TfIdf);
         }
         let mode = OutputMode::from_config(config, true);
