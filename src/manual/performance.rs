@@ -244,3 +244,21 @@
 //! and `lines[]`: `workload`, `batch` (null for files), `load` (the machine's load average at its end)
 //! and, for each of `peers`, `version`, `median`, `least`, `most` and `cpu` (of the processor, for each
 //! run; null where not known) in seconds, or why it `failed`.
+//!
+//! Chromium's SwiftShader on two cores at a load average of 13 to 18 from other work, batch 1, 2026-11-23,
+//! one run: `python3 benches/peers/run.py --devices swiftshader --batch 1 --rounds 1 --seconds 1 --limit 150
+//! --workloads matmul_256 conv_1_512_128_28_1 conv_3_64_64_56_1`. onnxruntime-web took more than the 150 s
+//! for each, most of it in the driver's compiler. On a machine as busy, ratios of the processor's time, in
+//! brackets, are the ones to trust.
+//!
+//! | ms | keraunos | burn 0.22.1 | TensorFlow.js 4.22.0 |
+//! | --- | ---: | ---: | ---: |
+//! | matmul 256³ | 30.3 (16 to 60.2) | 225, 7.44× (5.21×) | 375, 12.37× (9.26×) |
+//! | convolution 1×1, 512 → 128, 28² | 119 (104 to 158) | 315, 2.64× (2.30×) | 1507, 12.61× (8.31×) |
+//! | convolution 3×3, 64 → 64, 56² | 843 (748 to 971) | 912, 1.08× (2.49×) | 3729, 4.42× (7.26×) |
+//!
+//! On lavapipe under the same load burn's product of 1024³ took 0.77 of our processor time (0.33 s, ours
+//! 0.44 s; two rounds, twice the same), the product of 512³ 1.2 times ours and the convolution 3×3 above
+//! 3.9 times. Ours is `matmul_block`, which reads its operands from caches that were shared with the other
+//! work. MobileNetV2, ResNet50, the encoder and the step of training needed more than 240 s there to burn's
+//! first result, and have no figure.
