@@ -12,7 +12,7 @@
 //! | `cargo bench --bench models` | predictions per second of whole networks; with `KERAUNOS_PYTHON`, against Keras on JAX in the same run |
 //! | `cargo bench --bench startup` | whole processes to their first prediction, with cold and warm caches |
 //! | `cargo bench --bench files` | loading and saving against a plain copy of the file in the same run |
-//! | `python3 benches/peers/run.py` | whole workloads beside Keras on TensorFlow and JAX, onnxruntime and numpy, in one run |
+//! | `python3 benches/peers/run.py` | whole workloads beside other programs on the same device, in one run |
 //!
 //! Options follow `--`: `--device software`, `--batch 1`, `--network resnet50`; the head of each file
 //! in `benches/` lists its own. The networks come from `tests/keras/make_applications.py`. Times are
@@ -47,7 +47,7 @@
 //! | `version` | of keraunos |
 //! | `model` | the file, or null with `--kernels` |
 //! | `devices[].device` | `name`, `kind` and, of an adapter, `backend` and `driver`; of the host `cores` |
-//! | `devices[].best` | `flops_per_s` and `bytes_per_s`: the best rates of the device in this run, by a product of matrices of 1024 × 1024 and by a copy of 64 MiB ([`Rates`](crate::runtime::Rates)) |
+//! | `devices[].best` | `flops_per_s` and `bytes_per_s`: the best rates of the device in this run, by a product of matrices of 1024 × 1024 (512 × 512 where one would take longer than a second) and by a copy of 64 MiB ([`Rates`](crate::runtime::Rates)) |
 //! | `devices[].lines[]` | one for each batch size, or for each kernel |
 //! | `.name`, `.batch` | what was measured, and the samples in one run |
 //! | `.cold` | `open_s`, `load_s`, `first_s`: opening the device, loading the model, and planning, compiling and running for the first time |
@@ -58,6 +58,12 @@
 //! | `.work` | `flops`, `bytes` ([`Cost`](crate::program::Cost)) and `least_s`, what they take at the best rates |
 //! | `.share` | `least_s` by the median; above 1 where operands stay in a cache |
 //! | `.memory` | `device_bytes`, of which `scratch_bytes` are for intermediate values, and `peak_live_bytes`, the largest sum of those that live at one time |
+//!
+//! # The JSON of `keraunos profile`
+//!
+//! `--json` prints an object of schema `keraunos-profile/1`, under the same promise. `layers[]`, slowest
+//! first, has `name`, `dispatches`, `seconds` and `least_s`; `dispatches[]`, in their order, has `layer`,
+//! `what`, `seconds`, `flops`, `bytes` and `least_s`. Times are medians of the device's own clock.
 //!
 //! # First prediction on a GPU
 //!
@@ -219,16 +225,27 @@
 //! # Beside other programs
 //!
 //! `python3 benches/peers/run.py` fetches the peers from their registries (or takes the Python ones of
-//! `--python`), writes the workloads with Keras, and runs all of them and `keraunos bench` in turns. On the
-//! host the peers are Keras on TensorFlow and on JAX, onnxruntime and numpy; on an adapter (`--device`)
-//! TensorFlow.js with its WebGPU backend on Dawn in Node. Dawn refuses lavapipe and takes the driver of
-//! Debian's chromium: `--icd /usr/lib/chromium/vk_swiftshader_icd.json --device SwiftShader` runs both
-//! on it. The workloads are products of 256 to 2048, convolutions of ResNet50, softmax and layer
-//! normalisation of 4096 × 1024, MobileNetV2, ResNet50, an encoder of BERT-base's size at sequence 128,
-//! LSTM and GRU with 256 units over 128 steps, networks and recurrent layers at batch 1 and 32, and steps
-//! of training of a small convolutional network and of the encoder. One line for each shows medians with
-//! their spread and each peer's time in ours, then that of the processor; `--json F` writes the same
-//! under the schema `keraunos-peers/1`: `lines[]` with `workload`, `batch` and, for each of `peers`,
-//! `version`, `median`, `least`, `most` and `cpu` (of the processor, for each run) in seconds, or why it
-//! `failed`; `geometric_means` and `geometric_means_cpu`.
-//! Processes run in turns, so that a change of the machine's speed meets all of them.
+//! `--python`), writes the workloads with Keras, and runs all of them and keraunos in turns, each in a
+//! process of its own, so that a change of the machine's speed meets all. `--devices`, `--peers`,
+//! `--workloads`, `--batch`, `--rounds`, `--seconds` and `--limit` choose.
+//!
+//! | device | what it is | peers |
+//! | --- | --- | --- |
+//! | `host` | the processor | Keras on TensorFlow and on JAX, onnxruntime, numpy |
+//! | `lavapipe` | Mesa's software adapter | burn (wgpu, fusion and autotune on); Dawn refuses this adapter |
+//! | `swiftshader` | that of an installed Chromium | burn; TensorFlow.js and onnxruntime-web with WebGPU on Dawn in Node |
+//! | a name | an adapter, as `keraunos adapters` tells it | the same |
+//!
+//! The workloads are products of 256 to 4096 in float32 and float16, convolutions of ResNet50, softmax and
+//! layer normalisation of 4096 × 1024, MobileNetV2, ResNet50, an encoder of BERT-base's size at sequence
+//! 128, LSTM and GRU with 256 units over 128 steps, networks and recurrent layers at batch 1 and 32, steps
+//! of training of a small convolutional network and of the encoder, and loading and saving a file of 1 GiB.
+//! keraunos flushes what it saves, Keras does not. Of each device there is a table: medians in
+//! milliseconds with our spread, each peer's time in ours (above 1, keraunos is faster) and in brackets
+//! the same of the processor's time, then why a peer has no figure.
+//!
+//! `--json F` writes the same under the schema `keraunos-peers/2`: `date`, `command`, `machine` and
+//! `devices[]` with `name`, `described` (adapter and driver), `geometric_means`, `geometric_means_cpu`
+//! and `lines[]`: `workload`, `batch` (null for files), `load` (the machine's load average at its end)
+//! and, for each of `peers`, `version`, `median`, `least`, `most` and `cpu` (of the processor, for each
+//! run; null where not known) in seconds, or why it `failed`.
