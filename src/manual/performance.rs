@@ -134,10 +134,15 @@
 //! of a uniform that its loops are bounded by, unless that changes little; it did so in every step of
 //! a GRU. Where it matters, bounds of loops are no constants to it (`bound` in `shaders/lib/index.wgsl`):
 //! a prediction of GRU with 256 units over 128 steps at batch 32 took 1.10 s of processor time before and
-//! 0.37 s after; LSTM's 0.52 s and batch 1 (0.05 and 0.07 s) were not affected. Recurrent layers have no
+//! 0.37 s after; LSTM's 0.52 s and batch 1 were not affected.
+//!
+//! A product of one row is `matmul_line`, which loads the row once for 8 columns, where a block would for
+//! 8 rows: the recurrent product of 1 × 1024 × 256 took 0.12 ms instead of 0.5 to 1.0 at a load average of
+//! 16, products of 1 × 2048 × 2048 and 1 × 10000 × 2048 about two thirds of their time. Predictions of
+//! LSTM and GRU with 256 units over 128 steps at batch 1 took 36 and 32 ms of processor time instead of 68
+//! and 51. Recurrent layers have no
 //! kernel that does all steps in one workgroup: here a step of batch 1 is bound by loading the recurrent
-//! kernel, 0.3 ms of processor time for 256 × 1024 elements at 1.2 ns, which one workgroup would do on
-//! one core instead of all. Whether a real GPU gains by it has not been measured.
+//! kernel, which one workgroup would do on one core instead of all. Whether a real GPU gains by it has not been measured.
 //!
 //! # Where the remaining time goes
 //!
@@ -156,7 +161,7 @@
 //! | `conv_depthwise_line` 3×3, 96, 112² | 28 | 11.5 | 1.9 | 27 loads and 16 stores of elements for 36 multiply-adds of a channel |
 //! | `conv_depthwise_line` 3×3 / 2, 96, 112² | 8.5 | 5.9 | 0.9 | two windows instead of one |
 //! | filter gradient of a depthwise 3×3, 96, 56² | 49 | 33 | 0.2 | a block of 4 × 4 for one number of each channel |
-//! | `matmul_block` 1×2048×2048 | 15 | 15 | 0.5 | memory: 6 ms where the matrix lies transposed, which is read in order; a kernel for one row was no faster |
+//! | `matmul_block` 1×2048×2048, now `matmul_line` | 15 | 10 | 0.8 | every element of the matrix is loaded once |
 //!
 //! Attention without a matrix of scores is a gain of real GPUs, which have memory near their cores:
 //! `attention_tile` took 36 ms for 12 heads of 128 queries and keys of 64 elements, where the two
