@@ -2,6 +2,7 @@
 
 use serde_json::{Map, json};
 
+use crate::base::error::quote;
 use crate::base::{Error, Pattern, Result};
 use crate::layers::config::Json;
 use crate::optimizers::registry;
@@ -143,7 +144,7 @@ impl Compile {
             Json::Null => Ok(true),
             Json::Bool(scale) => Ok(*scale),
             other => {
-                let found = crate::base::error::quote(&other.to_string());
+                let found = quote(&other.to_string());
                 Err(Error::Invalid(format!("auto_scale_loss {found}: expected true or false")))
             }
         }
@@ -180,11 +181,51 @@ impl Compile {
             "auto_scale_loss",
         ];
         match self.config.keys().find(|key| !KNOWN.contains(&key.as_str())) {
-            None => Ok(()),
-            Some(key) => {
-                let key = crate::base::error::quote(key);
-                Err(Error::Invalid(format!("compile has no argument '{key}'")))
-            }
+            None => self.check_structures(),
+            Some(key) => Err(Error::Invalid(format!("compile has no argument '{}'", quote(key)))),
         }
     }
+
+    /// Refuses single values where Keras wants them in a list or by name. What is empty or zero counts as
+    /// nothing there.
+    fn check_structures(&self) -> Result<()> {
+        for key in ["metrics", "weighted_metrics"] {
+            let value = self.get(key);
+            if is_something(value) && !is_container(value) {
+                return Err(misplaced(key, value, "a list or an object by output"));
+            }
+        }
+        let weights = self.get("loss_weights");
+        let is_used = !self.get("loss").is_null() && is_something(weights);
+        if is_used && !is_container(weights) && !weights.is_f64() {
+            return Err(misplaced(
+                "loss_weights",
+                weights,
+                "a float, a list or an object by output",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Whether Python takes a value as true.
+fn is_something(value: &Json) -> bool {
+    match value {
+        Json::Null => false,
+        Json::Bool(value) => *value,
+        Json::Number(number) => number.as_f64() != Some(0.0),
+        Json::String(text) => !text.is_empty(),
+        Json::Array(items) => !items.is_empty(),
+        Json::Object(fields) => !fields.is_empty(),
+    }
+}
+
+/// Whether a value is a list or a mapping, and not the record of one object.
+fn is_container(value: &Json) -> bool {
+    value.is_array() || value.as_object().is_some_and(|fields| !fields.contains_key("class_name"))
+}
+
+fn misplaced(key: &str, value: &Json, expected: &str) -> Error {
+    let value = quote(&value.to_string());
+    Error::Invalid(format!("compile's argument '{key}' is {value}, expected {expected}"))
 }
