@@ -70,6 +70,7 @@ pub const FILES: &[(&str, &str)] = embed![
     "map",
     "map_tiled",
     "matmul_block",
+    "matmul_line",
     "matmul_matrix",
     "matmul_tile",
     "matmul_vec",

@@ -5,8 +5,8 @@ use crate::gpu::{Caps, Kind};
 use crate::kernels::build::words;
 use crate::kernels::variant::{Variant, choose};
 use crate::kernels::{
-    Conv, ConvKind, Epilogue, Launch, Right, conv_filter_grad_split, matmul_block, matmul_matrix,
-    matmul_tile, matmul_vec, matmul_vec_subgroup,
+    Conv, ConvKind, Epilogue, Launch, Right, conv_filter_grad_split, matmul_block, matmul_line,
+    matmul_matrix, matmul_tile, matmul_vec, matmul_vec_subgroup,
 };
 
 /// `out[b,m,n] = sum over k of A[b,m,k] * B[b,k,n]`, all row-major float32.
@@ -53,7 +53,7 @@ pub struct Params {
 /// The kernel for a product on an adapter.
 ///
 /// Where no measurement has chosen: a software adapter gets register blocks without workgroup memory,
-/// because barriers cost it more than loads; a GPU gets tiles in workgroup memory, and the vector kernel
+/// because barriers cost it more than loads, of one row where there is one; a GPU gets tiles in workgroup memory, and the vector kernel
 /// for up to four rows, where B is read once and tiles would be mostly empty. A product of few tiles that
 /// sums over many rows, as gradients of weights are, would keep most of a GPU idle: it is the gradient
 /// of a filter with one tap, whose kernel divides the sum.
@@ -83,7 +83,7 @@ impl MatMul {
     fn variants(&self, caps: &Caps, epilogue: &Epilogue) -> Vec<Variant<MatMul>> {
         let block = Variant { kernel: "matmul_block", launch: matmul_block::launch };
         let tile = Variant { kernel: "matmul_tile", launch: matmul_tile::launch };
-        let mut variants = Vec::with_capacity(6);
+        let mut variants = Vec::with_capacity(7);
         if matmul_vec::applies(self) {
             variants.push(Variant { kernel: "matmul_vec", launch: matmul_vec::launch });
         }
@@ -92,6 +92,9 @@ impl MatMul {
         }
         variants.extend([tile, block]);
         if caps.kind == Kind::Software {
+            if matmul_line::applies(self) {
+                variants.push(Variant { kernel: "matmul_line", launch: matmul_line::launch });
+            }
             variants.reverse();
         }
         // Measurements alone choose these.

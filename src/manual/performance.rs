@@ -134,10 +134,15 @@
 //! of a uniform that its loops are bounded by, unless that changes little; it did so in every step of
 //! a GRU. Where it matters, bounds of loops are no constants to it (`bound` in `shaders/lib/index.wgsl`):
 //! a prediction of GRU with 256 units over 128 steps at batch 32 took 1.10 s of processor time before and
-//! 0.37 s after; LSTM's 0.52 s and batch 1 (0.05 and 0.07 s) were not affected. Recurrent layers have no
+//! 0.37 s after; LSTM's 0.52 s and batch 1 were not affected.
+//!
+//! A product of one row is `matmul_line`, which loads the row once for 8 columns, where a block would for
+//! 8 rows: the recurrent product of 1 × 1024 × 256 took 0.12 ms instead of 0.5 to 1.0 at a load average of
+//! 16, products of 1 × 2048 × 2048 and 1 × 10000 × 2048 about two thirds of their time. Predictions of
+//! LSTM and GRU with 256 units over 128 steps at batch 1 took 36 and 32 ms of processor time instead of 68
+//! and 51. Recurrent layers have no
 //! kernel that does all steps in one workgroup: here a step of batch 1 is bound by loading the recurrent
-//! kernel, 0.3 ms of processor time for 256 × 1024 elements at 1.2 ns, which one workgroup would do on
-//! one core instead of all. Whether a real GPU gains by it has not been measured.
+//! kernel, which one workgroup would do on one core instead of all. Whether a real GPU gains by it has not been measured.
 //!
 //! # Where the remaining time goes
 //!
@@ -156,7 +161,7 @@
 //! | `conv_depthwise_line` 3×3, 96, 112² | 28 | 11.5 | 1.9 | 27 loads and 16 stores of elements for 36 multiply-adds of a channel |
 //! | `conv_depthwise_line` 3×3 / 2, 96, 112² | 8.5 | 5.9 | 0.9 | two windows instead of one |
 //! | filter gradient of a depthwise 3×3, 96, 56² | 49 | 33 | 0.2 | a block of 4 × 4 for one number of each channel |
-//! | `matmul_block` 1×2048×2048 | 15 | 15 | 0.5 | memory: 6 ms where the matrix lies transposed, which is read in order; a kernel for one row was no faster |
+//! | `matmul_block` 1×2048×2048, now `matmul_line` | 15 | 10 | 0.8 | every element of the matrix is loaded once |
 //!
 //! Attention without a matrix of scores is a gain of real GPUs, which have memory near their cores:
 //! `attention_tile` took 36 ms for 12 heads of 128 queries and keys of 64 elements, where the two
@@ -244,3 +249,21 @@
 //! and `lines[]`: `workload`, `batch` (null for files), `load` (the machine's load average at its end)
 //! and, for each of `peers`, `version`, `median`, `least`, `most` and `cpu` (of the processor, for each
 //! run; null where not known) in seconds, or why it `failed`.
+//!
+//! Chromium's SwiftShader on two cores at a load average of 13 to 18 from other work, batch 1, 2026-11-23,
+//! one run: `python3 benches/peers/run.py --devices swiftshader --batch 1 --rounds 1 --seconds 1 --limit 150
+//! --workloads matmul_256 conv_1_512_128_28_1 conv_3_64_64_56_1`. onnxruntime-web took more than the 150 s
+//! for each, most of it in the driver's compiler. On a machine as busy, ratios of the processor's time, in
+//! brackets, are the ones to trust.
+//!
+//! | ms | keraunos | burn 0.22.1 | TensorFlow.js 4.22.0 |
+//! | --- | ---: | ---: | ---: |
+//! | matmul 256³ | 30.3 (16 to 60.2) | 225, 7.44× (5.21×) | 375, 12.37× (9.26×) |
+//! | convolution 1×1, 512 → 128, 28² | 119 (104 to 158) | 315, 2.64× (2.30×) | 1507, 12.61× (8.31×) |
+//! | convolution 3×3, 64 → 64, 56² | 843 (748 to 971) | 912, 1.08× (2.49×) | 3729, 4.42× (7.26×) |
+//!
+//! On lavapipe under the same load burn's product of 1024³ took 0.77 of our processor time (0.33 s, ours
+//! 0.44 s; two rounds, twice the same), the product of 512³ 1.2 times ours and the convolution 3×3 above
+//! 3.9 times. Ours is `matmul_block`, which reads its operands from caches that were shared with the other
+//! work. MobileNetV2, ResNet50, the encoder and the step of training needed more than 240 s there to burn's
+//! first result, and have no figure.
