@@ -8,7 +8,8 @@
 //! cache. A device's numbers include planning the network and, for a GPU, waiting for the uploads; those
 //! of a save include a flush. Memory is the most that a process of its own held, without the weights.
 //! `KERAUNOS_PYTHON` names a Python with Keras, which loads and saves the same file in a process of its
-//! own; the time to import it is left out, its memory is not.
+//! own; the time to import it is left out, its memory is not. `--times load|save --model F --copy F`
+//! prints only the seconds of one kind of work on a file that is there, as JSON.
 
 mod common;
 
@@ -54,6 +55,9 @@ fn main() -> Result<()> {
     let options = Options::from_command_line();
     if let [work] = options.all("only")[..] {
         return alone(work, &options);
+    }
+    if let [work] = options.all("times")[..] {
+        return timed(work, &options);
     }
     options.heading("files", "a stored .keras file of dense layers");
     let folder =
@@ -186,6 +190,26 @@ fn alone(work: &str, options: &Options) -> Result<()> {
         load_model_with(path("model"), &LoadOptions::default())?.save(path("copy"))?;
     }
     println!("{}", common::peak_memory().unwrap_or(0));
+    Ok(())
+}
+
+/// What `benches/peers/run.py` asks of a process: a line of JSON with the seconds of each load or save.
+fn timed(work: &str, options: &Options) -> Result<()> {
+    let path = |name| Path::new(options.or(name, &[""])[0]).to_owned();
+    let span = Duration::from_secs(options.numbers("seconds", &[0])?[0] as u64);
+    let times = match work {
+        "load" => {
+            let device = Device::open(options.or("device", &["host"])[0])?;
+            Times::of(span, || load(&path("model"), &device, true).map(|_| ()))?
+        }
+        "save" => {
+            let model = load_model_with(path("model"), &LoadOptions::default())?;
+            Times::of(span, || model.save(path("copy")))?
+        }
+        _ => return Err(Error::Invalid(format!("--times is '{work}', expected load or save"))),
+    };
+    let version = concat!("keraunos ", env!("CARGO_PKG_VERSION"));
+    println!("{}", serde_json::json!({"version": version, "seconds": times.seconds()}));
     Ok(())
 }
 

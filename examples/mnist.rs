@@ -46,7 +46,7 @@ fn main() -> keraunos::Result<()> {
     model.compile(compile.loss("sparse_categorical_crossentropy").metrics(vec!["accuracy"]))?;
     let mut bar = ProgbarLogger::new();
     let mut options =
-        FitOptions { batch_size: BATCH, epochs: EPOCHS, ..FitOptions::on(device.clone()) };
+        FitOptions { batch_size: Some(BATCH), epochs: EPOCHS, ..FitOptions::on(device.clone()) };
     options.callbacks.push(&mut bar);
     let start = std::time::Instant::now();
     model.fit(&training, &mut options)?;

@@ -38,7 +38,7 @@ fn main() -> keraunos::Result<()> {
     let mut bar = ProgbarLogger::new();
     let mut stop = EarlyStopping::new().patience(25_usize).restore_best_weights(true);
     let mut options = FitOptions {
-        batch_size: 16,
+        batch_size: Some(16),
         epochs: 150,
         validation_split: 0.15,
         ..FitOptions::on(device.clone())

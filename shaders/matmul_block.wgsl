@@ -75,7 +75,8 @@ fn main(
     var c01 = mat4x4<f32>();
     var c10 = mat4x4<f32>();
     var c11 = mat4x4<f32>();
-    for (var k = 0u; k < params.k; k += 4u) {
+    let depth = bound(params.k, group);
+    for (var k = 0u; k < depth; k += 4u) {
         let a0 = block_of_a(a_base, row, k);
         let a1 = block_of_a(a_base, row + 4u, k);
         let b0 = block_of_b(b_base, line, k, col, params.k, params.n);

@@ -146,7 +146,7 @@ fn checkpoints_of_batches_hold_the_state_of_their_batch() {
     let mut checkpoint = checkpoint.save_freq(SaveFreq::Batches(4));
     let (mut model, data) = counting();
     let data = data.pick(&[0; 6]).unwrap();
-    let mut options = FitOptions { epochs: 2, batch_size: 1, ..FitOptions::on(Device::Host) };
+    let mut options = FitOptions { epochs: 2, batch_size: Some(1), ..FitOptions::on(Device::Host) };
     options.callbacks.push(&mut checkpoint);
     model.fit(&data, &mut options).unwrap();
     assert_eq!(names(folder.path()), ["1-4.keras", "2-2.keras", "2-6.keras"]);
@@ -222,8 +222,12 @@ fn a_loss_that_is_not_finite_ends_the_training() {
             Ok(())
         });
         let mut stop = TerminateOnNaN::new().raise_error(raise);
-        let mut options =
-            FitOptions { epochs: 2, batch_size: 1, shuffle: false, ..FitOptions::on(Device::Host) };
+        let mut options = FitOptions {
+            epochs: 2,
+            batch_size: Some(1),
+            shuffle: false,
+            ..FitOptions::on(Device::Host)
+        };
         options.callbacks.push(&mut count);
         options.callbacks.push(&mut stop);
         assert_eq!(model.fit(&data, &mut options).is_err(), raise);
@@ -287,7 +291,8 @@ fn a_training_that_was_stopped_within_an_epoch_goes_on_as_if_it_had_not() {
             let end = || Err(keraunos::Error::Invalid("power failure".into()));
             if Some(seen) == stop_at { end() } else { Ok(()) }
         });
-        let mut options = FitOptions { epochs: 4, batch_size: 7, ..FitOptions::on(Device::Host) };
+        let mut options =
+            FitOptions { epochs: 4, batch_size: Some(7), ..FitOptions::on(Device::Host) };
         options.callbacks.push(&mut backup);
         options.callbacks.push(&mut stop);
         let history = model.fit(&data, &mut options);
@@ -396,7 +401,7 @@ fn tensorboard_reads_event_files() {
     let mut board =
         TensorBoard::new(folder.path()).histogram_freq(1_usize).update_freq(UpdateFreq::Batches(2));
     let mut options = FitOptions {
-        batch_size: 1,
+        batch_size: Some(1),
         validation_data: Some(data.clone()),
         ..FitOptions::on(Device::Host)
     };

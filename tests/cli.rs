@@ -353,6 +353,8 @@ fn bench_writes_the_schema_of_the_manual() {
     }
     let text = succeed(&["bench", &model, "--train", "--adapter", "host", "--seconds", "0"]);
     assert!(text.contains("step, batch 32"), "{text}");
+    let large = ["bench", &model, "--adapter", "host", "--batch", "999999999999"];
+    assert!(fail(&large, 1).contains("more elements"));
 }
 
 #[test]
@@ -389,6 +391,8 @@ fn tune_keeps_a_table_that_other_commands_take() {
 
 #[test]
 fn profile_tells_the_time_of_each_layer() {
+    let none = run(&["profile", &model("cnn"), "--device", "host", "--batch", "0"]);
+    assert_eq!(none.status.code(), Some(2));
     for device in ["host", "software"] {
         let text =
             succeed(&["profile", &model("cnn"), "--device", device, "--runs", "2", "--json"]);

@@ -25,7 +25,7 @@ fn logs(model: &Json, arguments: &Json) -> Result<Vec<(String, f64)>> {
     };
     let labels: Vec<Tensor> = model.outputs().iter().map(label).collect::<Result<_>>()?;
     let data = Data::new(&[Tensor::new([4, 3], &x)?], &labels);
-    let mut options = FitOptions { batch_size: 4, ..FitOptions::on(Device::Host) };
+    let mut options = FitOptions { batch_size: Some(4), ..FitOptions::on(Device::Host) };
     let history = model.fit(&data, &mut options)?;
     let number = |values: &[Logged]| values[0].number().unwrap();
     Ok(history.history.iter().map(|(name, values)| (name.clone(), number(values))).collect())

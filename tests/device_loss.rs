@@ -41,7 +41,7 @@ fn fit(model: &mut Model, gpu: &Gpu) -> Result<()> {
     let x = Tensor::new([64, 16], &numbers(64 * 16))?;
     let y = Tensor::new([64, 4], &numbers(64 * 4))?;
     let mut options =
-        FitOptions { batch_size: 8, epochs: 3, ..FitOptions::on(Device::Gpu(gpu.clone())) };
+        FitOptions { batch_size: Some(8), epochs: 3, ..FitOptions::on(Device::Gpu(gpu.clone())) };
     model.fit(&Data::new(&[x], &[y]), &mut options).map(drop)
 }
 

@@ -25,7 +25,7 @@ fn arrays(model: &Model, name: &str) -> (Vec<Tensor>, HashMap<String, Tensor>) {
 fn check(model: &Model, name: &str, device: &Device) {
     let (x, mut expected) = arrays(model, name);
     let mut options = PredictOptions::on(device.clone());
-    options.batch_size = 3;
+    options.batch_size = Some(3);
     let found = model.predict_with(&x, &mut options).unwrap();
     assert_eq!(found.len(), expected.len());
     for (output, found) in model.outputs().into_iter().zip(found) {

@@ -153,7 +153,7 @@ fn optional_inputs_may_be_left_out() {
 
 fn host(batch_size: usize) -> PredictOptions<'static> {
     let mut options = PredictOptions::on(Device::Host);
-    options.batch_size = batch_size;
+    options.batch_size = Some(batch_size);
     options
 }
 

@@ -5,7 +5,7 @@ mod common;
 use keraunos::base::Spec;
 use keraunos::gpu::Gpu;
 use keraunos::layers::*;
-use keraunos::optimizers::Adam;
+use keraunos::optimizers::{Adam, LossScaleOptimizer};
 use keraunos::program::{Options, pass::fuse, pass::memory};
 use keraunos::runtime::Compiled;
 use keraunos::trainers::{Compile, Data};
@@ -85,6 +85,41 @@ fn nothing_is_made_after_the_first_run() {
         assert!(made(gpu, &mut step) > 0, "{name}: the counter does not count");
         for _ in 0..2 {
             assert_eq!(made(gpu, &mut step), 0, "{name}: training");
+        }
+    }
+}
+
+/// Forward, loss, gradient, clipping, update, averages, moving statistics and metrics.
+#[test]
+fn a_step_of_training_is_one_submit() {
+    let device = common::gpu();
+    let Device::Gpu(gpu) = &device else { panic!("{device} is no adapter") };
+    let optimizers = [
+        Adam::new().set("global_clipnorm", 0.5).set("use_ema", true).set("weight_decay", 0.01),
+        Adam::new().set("clipvalue", 0.1).set("gradient_accumulation_steps", 2),
+        Adam::new().set("clipnorm", 0.1).set("use_ema", true).set("ema_overwrite_frequency", 2),
+    ];
+    for optimizer in optimizers {
+        let mut model = Sequential::new([6])
+            .add(Dense::new(8).activation("relu").kernel_regularizer("l2"))
+            .add(BatchNormalization::new())
+            .add(Dropout::new(0.2))
+            .add(Dense::new(3).activation("softmax").kernel_constraint("unit_norm"))
+            .build()
+            .unwrap();
+        let metrics = vec!["accuracy", "sparse_categorical_crossentropy"];
+        let compile = Compile::new(LossScaleOptimizer::new(optimizer)).metrics(metrics);
+        let compile = compile.loss("sparse_categorical_crossentropy");
+        model.compile(compile.weighted_metrics(vec!["accuracy"])).unwrap();
+        let labels = Tensor::new([4], &[0i32, 2, 1, 1]).unwrap();
+        let batch = Data::new(&[wave(&[4, 6])], &[labels]);
+        let batch = batch.with_sample_weight(&[wave(&[4])]);
+        model.train_step(&batch, &device).unwrap();
+        for step in 1..5 {
+            let before = gpu.submits();
+            model.train_step(&batch, &device).unwrap();
+            assert_eq!(gpu.submits() - before, 1, "step {step}");
+            gpu.wait().unwrap();
         }
     }
 }

@@ -55,6 +55,7 @@ fn launches() -> Vec<Launch> {
                 all.push(matmul_tile::launch(&p, &caps, around));
                 all.push(matmul_vec::launch(&MatMul { m: 4, ..p }, &caps, around));
                 all.push(matmul_vec_subgroup::launch(&MatMul { m: 4, ..p }, &caps, around));
+                all.push(matmul_line::launch(&MatMul { m: 1, ..p }, &caps, around));
                 let halves = MatMul { halves: true, ..p };
                 all.push(matmul_matrix::launch(&halves, &caps_with_matrix_units(), around));
             }

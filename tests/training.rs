@@ -35,7 +35,7 @@ fn model() -> Model {
 
 fn fit(model: &mut Model, device: &Device, epochs: std::ops::Range<usize>) -> History {
     let mut options = FitOptions {
-        batch_size: 7,
+        batch_size: Some(7),
         epochs: epochs.end,
         initial_epoch: epochs.start,
         ..FitOptions::on(device.clone())
@@ -118,7 +118,7 @@ fn what_was_not_trained_is_saved_as_it_was_read() {
 fn weights_of_classes_are_for_training_only() {
     let fit = |class_weight: Vec<(i64, f64)>| {
         let mut options = FitOptions {
-            batch_size: 7,
+            batch_size: Some(7),
             shuffle: false,
             class_weight,
             validation_split: 0.5,

@@ -17,16 +17,20 @@ import workloads
 RUNS = 5
 
 
-def keras(backend, name, model, inputs):
-    """`predict`, or a step of training, of the model that keraunos runs, too."""
+def keras(backend, name, file, batch):
+    """`predict`, a step of training, or a load or save, of the model that keraunos has, too."""
     os.environ["KERAS_BACKEND"] = backend
     import keras
 
-    model = keras.models.load_model(model)
-    inputs = inputs if len(inputs) > 1 else inputs[0]
-    batch = len(inputs[0]) if isinstance(inputs, list) else len(inputs)
     package = "tensorflow-cpu" if backend == "tensorflow" else backend
     title = f"Keras {keras.__version__} on {backend} {version(package)}"
+    if name.startswith("load"):
+        return title, lambda: keras.models.load_model(file)
+    model = keras.models.load_model(file)
+    if name.startswith("save"):
+        return title, lambda: model.save(Path(file).with_name("copy.keras"))
+    inputs = workloads.inputs(name, batch)
+    inputs = inputs if len(inputs) > 1 else inputs[0]
     if workloads.trains(name):
         labels = workloads.labels(name, batch)
         return title, lambda: model.train_on_batch(inputs, labels)
@@ -36,21 +40,19 @@ def keras(backend, name, model, inputs):
 def onnxruntime(model, inputs):
     import onnxruntime
 
-    if not Path(model).with_suffix(".onnx").exists():
-        raise SystemExit("Keras exports no ONNX file of it")
     session = onnxruntime.InferenceSession(
         Path(model).with_suffix(".onnx"), providers=["CPUExecutionProvider"]
     )
     names = [x.name for x in session.get_inputs()]
+    # Its graphs have channels first.
+    inputs = [x.transpose(0, 3, 1, 2).copy() if x.ndim == 4 else x for x in inputs]
     feed = dict(zip(names, inputs, strict=True))
     return f"onnxruntime {onnxruntime.__version__}", lambda: session.run(None, feed)
 
 
-def numpy(name, inputs):
+def numpy(inputs):
     import numpy
 
-    if not name.startswith("matmul"):
-        raise SystemExit("numpy multiplies matrices only")
     return f"numpy {numpy.__version__}", lambda: numpy.matmul(*inputs)
 
 
@@ -62,13 +64,13 @@ def processor():
 
 def main():
     peer, name, batch, seconds, model = sys.argv[1:]
-    inputs = workloads.inputs(name, int(batch))
     if peer == "numpy":
-        title, run = numpy(name, inputs)
+        title, run = numpy(workloads.inputs(name, int(batch)))
     elif peer == "onnxruntime":
-        title, run = onnxruntime(model, inputs)
+        title, run = onnxruntime(model, workloads.inputs(name, int(batch)))
     else:
-        title, run = keras(peer.removeprefix("keras-"), name, model, inputs)
+        batch = None if batch == "None" else int(batch)
+        title, run = keras(peer.removeprefix("keras-"), name, model, batch)
     run()
     times, used = [], processor()
     begin = time.perf_counter()

@@ -1,25 +1,34 @@
 """Writes the models of the workloads: prepare.py FOLDER [NAME ...]
 
-For each a `.keras` file, and an `.onnx` file where Keras can export it.
+For each a `.keras` file and, for onnxruntime, an `.onnx` file.
 """
 
 import os
 import sys
 from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "tensorflow"  # which has the exporter
+os.environ["KERAS_BACKEND"] = "jax"
 
 import workloads
 
 
-def export(model, inputs, path):
-    """Leaves no half file behind: what cannot be exported is absent, and said."""
+def write(file, content):
+    """Leaves no half file behind."""
+    part = file.with_name(f"part_{file.name}")
+    content(part)
+    part.rename(file)
+
+
+def onnx_graph(name, file):
+    """Where there is no onnx package, onnxruntime says that it misses the file."""
     try:
-        model(inputs)  # Keras exports models that have been called
-        model.export(path, format="onnx", verbose=False)
-    except Exception as error:
-        path.unlink(missing_ok=True)
-        print(f"{path.name}: not exported: {type(error).__name__}: {error}"[:200])
+        import graphs
+    except ImportError as error:
+        print(f"{file.name} is not written: {error}", file=sys.stderr)
+        return
+    graph = graphs.build(name)
+    if graph:
+        write(file, lambda part: part.write_bytes(graph.SerializeToString()))
 
 
 def main():
@@ -27,14 +36,10 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     for name in sys.argv[2:] or workloads.ALL:
         file = folder / f"{name}.keras"
-        if file.exists():
-            continue
-        model = workloads.build(name)
-        if not workloads.trains(name):
-            inputs = workloads.inputs(name, 1)
-            inputs = inputs if len(inputs) > 1 else inputs[0]
-            export(model, inputs, file.with_suffix(".onnx"))
-        model.save(file)
+        if not file.exists():
+            write(file, workloads.build(name).save)
+        if not file.with_suffix(".onnx").exists():
+            onnx_graph(name, file.with_suffix(".onnx"))
 
 
 if __name__ == "__main__":

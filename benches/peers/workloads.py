@@ -6,7 +6,7 @@ it. A product of matrices is a model of one operation, so that every peer is ask
 
 import re
 
-MATRICES = (256, 512, 1024, 2048)
+MATRICES = (256, 512, 1024, 2048, 4096)
 NETWORKS = ("mobilenet_v2", "resnet50", "encoder", "lstm", "gru")
 # Of ResNet50: kernel, channels in and out, size of the image, stride.
 CONVOLUTIONS = (
@@ -19,18 +19,23 @@ CONVOLUTIONS = (
     (3, 512, 512, 7, 1),
 )
 ROWS = (4096, 1024)
+# Units of each dense layer, 64 MiB of weights, and how many layers are 1 GiB.
+FILE_UNITS, FILE_LAYERS = 4096, 16
 
 STEPS, UNITS, FEATURES = 128, 256, 256
 SEQUENCE, WIDTH, HEADS, LAYERS, VOCABULARY = 128, 768, 12, 12, 30_522
 
-# name -> batch sizes
+# name -> batch sizes, None where there is none
 ALL = {
     **{f"matmul_{n}": (1,) for n in MATRICES},
+    **{f"matmul_{n}_f16": (1,) for n in MATRICES},
     **{"conv_" + "_".join(map(str, conv)): (1,) for conv in CONVOLUTIONS},
     **{name: (1,) for name in ("softmax", "layernorm")},
     **{name: (1, 32) for name in NETWORKS},
     "train_cnn": (32,),
     "train_encoder": (1,),
+    "load_1gib": (None,),
+    "save_1gib": (None,),
 }
 
 
@@ -39,14 +44,19 @@ def trains(name):
     return name.startswith("train_")
 
 
+def of_files(name):
+    """What is done with a file: `load` or `save` in a list, or nothing."""
+    return re.findall(r"(load|save)_1gib", name)
+
+
 def build(name):
     """The Keras model of a workload."""
     import keras
 
     keras.utils.set_random_seed(1)
-    product = re.fullmatch(r"matmul_(\d+)", name)
+    product = matrices(name)
     if product:
-        return matmul(keras, int(product[1]))
+        return matmul(keras, *product)
     if name.startswith("conv_"):
         return convolution(keras, *map(int, name.split("_")[1:]))
     return {
@@ -59,12 +69,25 @@ def build(name):
         "layernorm": lambda: rows(keras, keras.layers.LayerNormalization()),
         "train_cnn": lambda: small_network(keras),
         "train_encoder": lambda: compiled(encoder(keras), "mean_squared_error"),
+        "load_1gib": lambda: large(keras),
+        "save_1gib": lambda: large(keras),
     }[name]()
 
 
-def matmul(keras, n):
-    a = keras.Input((n, n))
-    b = keras.Input((n, n))
+def matrices(name):
+    """Extent and data type of a product of matrices; None for other workloads."""
+    found = re.fullmatch(r"matmul_(\d+)(_f16)?", name)
+    return found and (int(found[1]), "float16" if found[2] else "float32")
+
+
+def large(keras):
+    layers = [keras.layers.Dense(FILE_UNITS) for _ in range(FILE_LAYERS)]
+    return keras.Sequential([keras.Input((FILE_UNITS,)), *layers])
+
+
+def matmul(keras, n, dtype):
+    a = keras.Input((n, n), dtype=dtype)
+    b = keras.Input((n, n), dtype=dtype)
     return keras.Model([a, b], keras.ops.matmul(a, b))
 
 
@@ -122,10 +145,10 @@ def inputs(name, batch):
     import numpy as np
 
     rng = np.random.default_rng(7)
-    product = re.fullmatch(r"matmul_(\d+)", name)
+    product = matrices(name)
     if product:
-        n = int(product[1])
-        return [rng.normal(size=(batch, n, n)).astype("float32") for _ in range(2)]
+        n, dtype = product
+        return [rng.normal(size=(batch, n, n)).astype(dtype) for _ in range(2)]
     if name.endswith("encoder"):
         return [rng.integers(0, VOCABULARY, (batch, SEQUENCE)).astype("int32")]
     shape = shape_of(name)

@@ -128,7 +128,7 @@ impl Callback for BackupAndRestore {
     }
 
     fn on_train_batch_end(&mut self, run: &mut Run<'_>, batch: usize) -> Result<()> {
-        if !self.counter.is_due(self.save_freq) {
+        if !self.counter.is_due(self.save_freq, run) {
             return Ok(());
         }
         self.save(run, self.epoch, batch + 1)

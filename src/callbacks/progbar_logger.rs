@@ -47,7 +47,9 @@ impl ProgbarLogger {
             self.last = Some(Instant::now());
             let steps = run.params.steps;
             let logs = run.batch_logs()?;
-            self.write(&line(batch + 1, steps, self.start.elapsed(), logs, false), "");
+            // The last execution of several steps may end behind the last batch.
+            let done = steps.min(batch + 1);
+            self.write(&line(done, steps, self.start.elapsed(), logs, false), "");
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::cli::failure::{Failure, Outcome};
 use crate::cli::model_file::{ModelArgs, Use};
 use crate::cli::predict::{BatchArgs, predict, read_inputs};
 use crate::cli::text;
-use crate::models::Model;
+use crate::models::{Model, batch_size};
 use crate::runtime::Device;
 use crate::tensor::Tensor;
 
@@ -76,7 +76,7 @@ impl Args {
     ) -> Result<bool, Failure> {
         let outputs = model.outputs();
         let expected = arrays::read_outputs(expected, model)?;
-        let found = predict(model, inputs, device.clone(), self.rows.batch_size)
+        let found = predict(model, inputs, device.clone(), (self.rows.batch_size, None))
             .at(|| self.model.path.display().to_string())?;
         let mut same = true;
         for ((output, found), expected) in outputs.iter().zip(&found).zip(&expected) {
@@ -104,8 +104,10 @@ impl Args {
             )
             .into());
         }
-        let first =
-            |t: &Tensor| t.rows(0, t.shape().first().map_or(0, |n| self.rows.batch_size.min(*n)));
+        let first = |t: &Tensor| {
+            let rows = t.shape().first().copied().unwrap_or(0);
+            t.rows(0, rows.min(batch_size(self.rows.batch_size, rows, None)?))
+        };
         let first = |t: &Option<Tensor>| t.as_ref().map(first).transpose();
         let inputs = inputs.iter().map(first).collect::<Result<Vec<_>>>()?;
         let found = model.activations(inputs.clone(), device)?;

@@ -11,7 +11,7 @@ use crate::cli::callbacks::{CallbackArgs, Report};
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
 use crate::cli::model_file::{ModelArgs, Use};
-use crate::cli::predict::{BatchArgs, read_inputs};
+use crate::cli::predict::{BatchArgs, positive, read_inputs};
 use crate::models::Model;
 use crate::saving::json::{Json, to_python};
 use crate::tensor::Tensor;
@@ -43,8 +43,8 @@ pub struct Args {
     /// What the order of the samples follows from
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Batches in an epoch; all samples where nothing is said
-    #[arg(long, value_name = "N")]
+    /// Batches in an epoch, whatever the number of samples
+    #[arg(long, value_name = "N", value_parser = positive)]
     steps_per_epoch: Option<usize>,
     /// Weights of samples by their class, such as 0:1,1:2.5
     #[arg(long, value_name = "CLASS:W,..", value_parser = class_weights)]
@@ -86,9 +86,9 @@ struct ValidationArgs {
     /// Batches in a validation; all samples where nothing is said
     #[arg(long, value_name = "N")]
     validation_steps: Option<usize>,
-    /// Epochs from one validation to the next
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    validation_freq: usize,
+    /// Epochs from one validation to the next; or the epochs that end with one, such as 1,2,10
+    #[arg(long, value_name = "N", default_value = "1", value_parser = frequency)]
+    validation_freq: Frequency,
 }
 
 impl ValidationArgs {
@@ -96,6 +96,17 @@ impl ValidationArgs {
         let (Some(x), Some(y)) = (&self.validation_x, &self.validation_y) else { return Ok(None) };
         let sample_weight = self.validation_sample_weight.clone();
         DataArgs { x: x.clone(), y: y.clone(), sample_weight }.read(model).map(Some)
+    }
+}
+
+/// A number, or several with commas between them.
+fn frequency(text: &str) -> Result<Frequency, String> {
+    let numbers = text.split(',').map(str::trim).filter(|number| !number.is_empty());
+    let numbers: Option<Vec<usize>> = numbers.map(|number| number.parse().ok()).collect();
+    match numbers.as_deref() {
+        Some([n]) if !text.contains(',') => Ok(Frequency::Every(*n)),
+        Some(epochs) => Ok(Frequency::At(epochs.to_vec())),
+        None => Err("expected a number, or numbers of epochs such as 1,2,10".into()),
     }
 }
 
@@ -150,9 +161,15 @@ pub struct CompileArgs {
     /// A loss: a name, or records in JSON
     #[arg(long, value_name = "NAME")]
     loss: Option<String>,
+    /// By what the losses of the outputs are multiplied: numbers with commas between them, or JSON
+    #[arg(long, value_name = "NUMBERS", requires = "loss")]
+    loss_weights: Option<String>,
     /// Metrics: names with commas between them, or records in JSON
     #[arg(long, value_name = "NAMES")]
     metrics: Option<String>,
+    /// Metrics in which samples count by their weights, as --metrics
+    #[arg(long, value_name = "NAMES")]
+    weighted_metrics: Option<String>,
 }
 
 impl CompileArgs {
@@ -161,7 +178,7 @@ impl CompileArgs {
     /// # Errors
     /// If it is not compiled then.
     pub fn apply(&self, model: &mut Model) -> Result<()> {
-        let given = [&self.optimizer, &self.loss, &self.metrics];
+        let given = [&self.optimizer, &self.loss, &self.metrics, &self.weighted_metrics];
         if given.iter().all(|argument| argument.is_none()) {
             return match model.is_compiled() {
                 true => Ok(()),
@@ -175,15 +192,31 @@ impl CompileArgs {
         if let Some(loss) = &self.loss {
             compile = compile.loss(identifier(loss)?);
         }
+        if let Some(weights) = &self.loss_weights {
+            compile = compile.loss_weights(listed(weights, number)?);
+        }
+        let name = |name: &str| Ok(Json::from(name));
         if let Some(metrics) = &self.metrics {
-            let metrics = match metrics.starts_with(['[', '{']) {
-                true => identifier(metrics)?,
-                false => metrics.split(',').map(str::trim).map(Json::from).collect(),
-            };
-            compile = compile.metrics(metrics);
+            compile = compile.metrics(listed(metrics, name)?);
+        }
+        if let Some(metrics) = &self.weighted_metrics {
+            compile = compile.weighted_metrics(listed(metrics, name)?);
         }
         model.compile(compile)
     }
+}
+
+/// Items with commas between them, or JSON.
+fn listed(text: &str, item: impl Fn(&str) -> Result<Json>) -> Result<Json> {
+    match text.starts_with(['[', '{']) {
+        true => identifier(text),
+        false => text.split(',').map(|part| item(part.trim())).collect(),
+    }
+}
+
+fn number(text: &str) -> Result<Json> {
+    let number: Result<f64, _> = text.parse();
+    number.map(Json::from).map_err(|_| Error::Invalid(format!("{text}: expected a number")))
 }
 
 /// A name, or JSON.
@@ -216,7 +249,7 @@ impl Args {
             class_weight: self.class_weight.clone().unwrap_or_default(),
             validation_batch_size: self.validation.validation_batch_size,
             validation_steps: self.validation.validation_steps,
-            validation_freq: Frequency::Every(self.validation.validation_freq),
+            validation_freq: self.validation.validation_freq.clone(),
             ..FitOptions::on(self.device.open()?)
         };
         options.callbacks.extend(callbacks.iter_mut().map(|callback| callback.as_mut() as _));

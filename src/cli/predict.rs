@@ -37,18 +37,21 @@ pub struct Args {
     positional: bool,
     #[command(flatten)]
     rows: BatchArgs,
+    /// Batches to predict; all rows where nothing is said
+    #[arg(long, value_name = "N", value_parser = positive)]
+    steps: Option<usize>,
     #[command(flatten)]
     device: DeviceArgs,
 }
 
 #[derive(clap::Args)]
 pub struct BatchArgs {
-    /// Rows computed at once
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive)]
-    pub batch_size: usize,
+    /// Rows computed at once; where nothing is said, 32, or the rows' share of the steps
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub batch_size: Option<usize>,
 }
 
-fn positive(text: &str) -> Result<usize, String> {
+pub fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("expected a whole number from 1 on".into()),
         Ok(number) => Ok(number),
@@ -60,7 +63,7 @@ impl Args {
         let model = self.model.load(Use::Answers)?;
         let inputs = read_inputs(&model, &self.inputs)?;
         let device = self.device.open()?;
-        let outputs = predict(&model, &inputs, device, self.rows.batch_size)
+        let outputs = predict(&model, &inputs, device, (self.rows.batch_size, self.steps))
             .at(|| self.model.path.display().to_string())?;
         arrays::write(&self.output, &model, outputs, self.positional)?;
         Ok(ExitCode::SUCCESS)
@@ -76,12 +79,12 @@ pub fn read_inputs(model: &Model, path: &std::path::Path) -> Result<Vec<Option<T
     fits.map_err(|error| Error::Invalid(format!("{}: {error}", path.display())))
 }
 
-/// Predicts with a progress bar.
+/// Predicts with a progress bar, in batches of a size or so many of them.
 pub fn predict(
     model: &Model,
     inputs: &[Option<Tensor>],
     device: Device,
-    batch_size: usize,
+    (batch_size, steps): (Option<usize>, Option<usize>),
 ) -> Result<Vec<Tensor>> {
     let bar = progress::counter("predicting", "rows");
     let mut report = |done: usize, all: usize| {
@@ -89,7 +92,7 @@ pub fn predict(
         bar.set_position(done as u64);
     };
     let mut options = PredictOptions::on(device);
-    options.batch_size = batch_size;
+    (options.batch_size, options.steps) = (batch_size, steps);
     options.progress = Some(&mut report);
     let outputs = model.predict_with(inputs.to_vec(), &mut options);
     bar.finish_and_clear();

@@ -11,6 +11,7 @@ use crate::cli::bench::sample;
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
 use crate::cli::model_file::{ModelArgs, Use};
+use crate::cli::predict::positive;
 use crate::cli::text;
 use crate::program::Options;
 use crate::runtime::{Compiled, Rates, RegionSummary, Times};
@@ -25,16 +26,16 @@ pub struct Args {
     #[command(flatten)]
     model: ModelArgs,
     /// Rows per run
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
     batch: usize,
     /// The extent of axes that the model leaves open, other than the batch
-    #[arg(long, value_name = "N", default_value_t = 128)]
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = positive)]
     extent: usize,
     /// Runs that are counted, after one that is not
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     /// Layers are told apart by so many names of their path
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = positive)]
     depth: usize,
     /// Show every dispatch
     #[arg(long)]
@@ -107,8 +108,7 @@ impl Args {
     fn layers(&self, regions: &[RegionSummary], dispatches: &[Line]) -> Vec<Line> {
         let mut layers: BTreeMap<String, Line> = BTreeMap::new();
         for (region, line) in regions.iter().zip(dispatches) {
-            let name =
-                region.scope.split('/').take(self.depth.max(1)).collect::<Vec<_>>().join("/");
+            let name = region.scope.split('/').take(self.depth).collect::<Vec<_>>().join("/");
             let layer = layers.entry(name.clone()).or_insert(Line {
                 name,
                 dispatches: 0,

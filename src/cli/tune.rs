@@ -9,10 +9,11 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json, json};
 
 use crate::base::{Error, Result, ResultExt, Spec};
-use crate::cli::bench::{positive, sample, seconds};
+use crate::cli::bench::{sample, seconds};
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
 use crate::cli::model_file::{ModelArgs, Use};
+use crate::cli::predict::positive;
 use crate::cli::text;
 use crate::models::Model;
 use crate::program::Options;

@@ -24,6 +24,8 @@ struct Inner {
     memory: Arc<Memory>,
     /// How many buffers, bind groups and pipelines were made.
     made: AtomicU64,
+    /// How many command buffers were submitted.
+    submits: AtomicU64,
     /// Most bytes in one binding, below what the adapter allows.
     binding_limit: AtomicU64,
     writes: Mutex<Option<WriteRing>>,
@@ -72,6 +74,7 @@ impl Gpu {
             status,
             memory: Memory::new(),
             made: AtomicU64::new(0),
+            submits: AtomicU64::new(0),
             binding_limit: AtomicU64::new(u64::MAX),
             writes: Mutex::new(None),
             reads: Mutex::new(None),
@@ -131,6 +134,12 @@ impl Gpu {
     /// again asks for none: what a run needs is made with the plan, or by the first run.
     pub fn objects_made(&self) -> u64 {
         self.0.made.load(Ordering::Relaxed)
+    }
+
+    /// How many times work was handed to this device so far. A run of a plan is one, but for plans of
+    /// thousands of dispatches.
+    pub fn submits(&self) -> u64 {
+        self.0.submits.load(Ordering::Relaxed)
     }
 
     /// Counts an object that is about to be made.
@@ -204,6 +213,7 @@ impl Gpu {
     /// Submits one command buffer.
     pub fn submit(&self, encoder: wgpu::CommandEncoder) -> Result<wgpu::SubmissionIndex> {
         self.check()?;
+        self.0.submits.fetch_add(1, Ordering::Relaxed);
         let index = self.0.queue.submit([encoder.finish()]);
         self.check()?;
         Ok(index)

@@ -2,10 +2,11 @@
 
 use crate::base::{Error, Result};
 use crate::gpu::{Caps, Kind};
+use crate::kernels::build::words;
 use crate::kernels::variant::{Variant, choose};
 use crate::kernels::{
-    Conv, ConvKind, Epilogue, Launch, Right, conv_filter_grad_split, matmul_block, matmul_matrix,
-    matmul_tile, matmul_vec, matmul_vec_subgroup,
+    Conv, ConvKind, Epilogue, Launch, Right, conv_filter_grad_split, matmul_block, matmul_line,
+    matmul_matrix, matmul_tile, matmul_vec, matmul_vec_subgroup,
 };
 
 /// `out[b,m,n] = sum over k of A[b,m,k] * B[b,k,n]`, all row-major float32.
@@ -31,10 +32,28 @@ pub struct MatMul {
     pub halves: bool,
 }
 
+/// The `Params` of `shaders/lib/matmul.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Params {
+    m: u32,
+    n: u32,
+    k: u32,
+    a_stride: u32,
+    b_stride: u32,
+    a_row: u32,
+    a_k: u32,
+    b_k: u32,
+    b_col: u32,
+    row_tiles: u32,
+    col_tiles: u32,
+    tiles: u32,
+}
+
 /// The kernel for a product on an adapter.
 ///
 /// Where no measurement has chosen: a software adapter gets register blocks without workgroup memory,
-/// because barriers cost it more than loads; a GPU gets tiles in workgroup memory, and the vector kernel
+/// because barriers cost it more than loads, of one row where there is one; a GPU gets tiles in workgroup memory, and the vector kernel
 /// for up to four rows, where B is read once and tiles would be mostly empty. A product of few tiles that
 /// sums over many rows, as gradients of weights are, would keep most of a GPU idle: it is the gradient
 /// of a filter with one tap, whose kernel divides the sum.
@@ -64,7 +83,7 @@ impl MatMul {
     fn variants(&self, caps: &Caps, epilogue: &Epilogue) -> Vec<Variant<MatMul>> {
         let block = Variant { kernel: "matmul_block", launch: matmul_block::launch };
         let tile = Variant { kernel: "matmul_tile", launch: matmul_tile::launch };
-        let mut variants = Vec::with_capacity(6);
+        let mut variants = Vec::with_capacity(7);
         if matmul_vec::applies(self) {
             variants.push(Variant { kernel: "matmul_vec", launch: matmul_vec::launch });
         }
@@ -73,6 +92,9 @@ impl MatMul {
         }
         variants.extend([tile, block]);
         if caps.kind == Kind::Software {
+            if matmul_line::applies(self) {
+                variants.push(Variant { kernel: "matmul_line", launch: matmul_line::launch });
+            }
             variants.reverse();
         }
         // Measurements alone choose these.
@@ -84,6 +106,35 @@ impl MatMul {
             variants.push(Variant { kernel: "matmul_vec_subgroup", launch });
         }
         variants
+    }
+
+    /// The parameters of the product by tiles of so many rows and columns, and the number of tiles.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] when an extent does not fit 32 bits.
+    pub(super) fn tiles(&self, [rows, cols]: [usize; 2]) -> Result<(Params, usize)> {
+        let (row_tiles, col_tiles) = (self.m.div_ceil(rows), self.n.div_ceil(cols));
+        let count = self.batch * row_tiles * col_tiles;
+        let [m, n, k] = words([self.m, self.n, self.k])?;
+        let [a_stride, b_stride] = words([self.a_stride(), self.b_stride()])?;
+        let [a_row, a_k] = words(self.a_strides())?;
+        let [b_k, b_col] = words(self.b_strides())?;
+        let [row_tiles, col_tiles, tiles] = words([row_tiles, col_tiles, count])?;
+        let params = Params {
+            m,
+            n,
+            k,
+            a_stride,
+            b_stride,
+            a_row,
+            a_k,
+            b_k,
+            b_col,
+            row_tiles,
+            col_tiles,
+            tiles,
+        };
+        Ok((params, count))
     }
 
     /// The filter gradient that a long product over the rows of both operands is.

@@ -3,8 +3,7 @@
 use crate::base::{Error, Result};
 use crate::gpu::{Caps, Subgroups};
 use crate::kernels::build::{Kernel, right_operand};
-use crate::kernels::matmul_tile::Params;
-use crate::kernels::{Epilogue, Launch, MatMul};
+use crate::kernels::{Epilogue, Launch, MatMul, matmul_tile};
 
 /// Subgroups of a workgroup.
 const SUBGROUPS: u32 = 4;
@@ -31,7 +30,7 @@ pub fn launch(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Laun
     let subgroup = subgroup.ok_or_else(|| {
         Error::Internal(format!("matrix units of '{}' for {problem:?}", caps.name))
     })?;
-    let (params, groups) = Params::of(problem)?;
+    let (params, groups) = problem.tiles([matmul_tile::TILE; 2])?;
     Kernel {
         name: "matmul_matrix",
         label: problem.label("matmul_matrix"),

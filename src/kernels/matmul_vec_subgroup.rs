@@ -3,8 +3,7 @@
 use crate::base::Result;
 use crate::gpu::Caps;
 use crate::kernels::build::{Kernel, right_operand};
-use crate::kernels::matmul_vec::{self, Params};
-use crate::kernels::{Epilogue, Launch, MatMul};
+use crate::kernels::{Epilogue, Launch, MatMul, matmul_vec};
 
 /// Columns of a workgroup.
 const COLS: usize = 8;
@@ -16,7 +15,7 @@ pub fn applies(problem: &MatMul, caps: &Caps) -> bool {
 
 /// The launch for a product with at most four rows.
 pub fn launch(problem: &MatMul, caps: &Caps, epilogue: &Epilogue) -> Result<Launch> {
-    let (params, groups) = Params::of(problem, COLS)?;
+    let (params, groups) = matmul_vec::tiles(problem, COLS)?;
     Kernel {
         name: "matmul_vec_subgroup",
         label: problem.label("matmul_vec_subgroup"),

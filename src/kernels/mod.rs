@@ -23,6 +23,7 @@ pub mod factor;
 pub mod map;
 mod matmul;
 pub mod matmul_block;
+pub mod matmul_line;
 pub mod matmul_matrix;
 pub mod matmul_tile;
 pub mod matmul_vec;

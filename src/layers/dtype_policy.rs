@@ -6,6 +6,9 @@ use crate::layers::config::{Config, Json, Place};
 use crate::layers::dtype_policy_map::policy_of_map;
 use crate::quantizers::Mode;
 
+/// Arguments of Keras's policies.
+const KEYS: [&str; 4] = ["name", "mode", "source_name", "amax_history_length"];
+
 /// Compute and variable dtype of a layer, and how its weights are quantized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DTypePolicy {
@@ -89,6 +92,10 @@ impl DTypePolicy {
     /// The policy of a serialized record; `None` if it is none.
     pub(super) fn from_record(record: &Json) -> Option<DTypePolicy> {
         let config = record.get("config")?.as_object()?;
+        let known = |key: &String| KEYS.contains(&key.as_str());
+        if !config.keys().all(known) {
+            return None;
+        }
         let text = |key: &str| config.get(key).and_then(Json::as_str);
         // A name that is missing stands for the default; one that is no text for nothing.
         let name_or_default = |key: &str| match config.get(key) {
@@ -107,7 +114,10 @@ impl DTypePolicy {
                 let mode = Mode::from_name(text("mode")?).ok()?;
                 let mode = match (class, mode) {
                     ("QuantizedFloat8DTypePolicy", Mode::Float8 { .. }) => {
-                        let length = config.get("amax_history_length")?.as_u64()?;
+                        let length = match config.get("amax_history_length") {
+                            None => 1024,
+                            Some(length) => length.as_u64()?,
+                        };
                         Mode::Float8 { history: u32::try_from(length).ok().filter(|&n| n > 0)? }
                     }
                     (_, mode) => mode,

@@ -11,7 +11,13 @@
 //! | `model.weights.npz` | refused: it holds pickled Python objects, which no version of Keras loads again | no |
 //! | `.weights.json` with shards | yes | yes, as a set in one step |
 //! | `.h5`, `.hdf5` (Keras 2.0 to 3) | whole models and weights | as Keras 3 writes them |
-//! | `config.json` alone | [`Model::from_json`](crate::Model::from_json) | [`Model::to_json`](crate::Model::to_json) |
+//! | `config.json` alone | [`Model::from_json`](crate::Model::from_json), compiled if it says how | [`Model::to_json`](crate::Model::to_json), with the learning rate of now |
+//!
+//! Every command of the tool that takes a model takes every form of one, and `-` for standard input;
+//! `--weights` brings the weights from another file. Only `predict`, `evaluate` and `compare` want weights
+//! for an architecture alone, whose own are random. `inspect` also shows weights without a model.
+//!
+//! `metadata.json` decides nothing, as in Keras: a file without it loads, and one in which it is not JSON.
 //!
 //! # What is written
 //!

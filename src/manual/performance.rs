@@ -12,7 +12,7 @@
 //! | `cargo bench --bench models` | predictions per second of whole networks; with `KERAUNOS_PYTHON`, against Keras on JAX in the same run |
 //! | `cargo bench --bench startup` | whole processes to their first prediction, with cold and warm caches |
 //! | `cargo bench --bench files` | loading and saving against a plain copy of the file in the same run |
-//! | `python3 benches/peers/run.py` | whole workloads beside Keras on TensorFlow and JAX, onnxruntime and numpy, in one run |
+//! | `python3 benches/peers/run.py` | whole workloads beside other programs on the same device, in one run |
 //!
 //! Options follow `--`: `--device software`, `--batch 1`, `--network resnet50`; the head of each file
 //! in `benches/` lists its own. The networks come from `tests/keras/make_applications.py`. Times are
@@ -47,7 +47,7 @@
 //! | `version` | of keraunos |
 //! | `model` | the file, or null with `--kernels` |
 //! | `devices[].device` | `name`, `kind` and, of an adapter, `backend` and `driver`; of the host `cores` |
-//! | `devices[].best` | `flops_per_s` and `bytes_per_s`: the best rates of the device in this run, by a product of matrices of 1024 × 1024 and by a copy of 64 MiB ([`Rates`](crate::runtime::Rates)) |
+//! | `devices[].best` | `flops_per_s` and `bytes_per_s`: the best rates of the device in this run, by a product of matrices of 1024 × 1024 (512 × 512 where one would take longer than a second) and by a copy of 64 MiB ([`Rates`](crate::runtime::Rates)) |
 //! | `devices[].lines[]` | one for each batch size, or for each kernel |
 //! | `.name`, `.batch` | what was measured, and the samples in one run |
 //! | `.cold` | `open_s`, `load_s`, `first_s`: opening the device, loading the model, and planning, compiling and running for the first time |
@@ -58,6 +58,12 @@
 //! | `.work` | `flops`, `bytes` ([`Cost`](crate::program::Cost)) and `least_s`, what they take at the best rates |
 //! | `.share` | `least_s` by the median; above 1 where operands stay in a cache |
 //! | `.memory` | `device_bytes`, of which `scratch_bytes` are for intermediate values, and `peak_live_bytes`, the largest sum of those that live at one time |
+//!
+//! # The JSON of `keraunos profile`
+//!
+//! `--json` prints an object of schema `keraunos-profile/1`, under the same promise. `layers[]`, slowest
+//! first, has `name`, `dispatches`, `seconds` and `least_s`; `dispatches[]`, in their order, has `layer`,
+//! `what`, `seconds`, `flops`, `bytes` and `least_s`. Times are medians of the device's own clock.
 //!
 //! # First prediction on a GPU
 //!
@@ -124,6 +130,20 @@
 //! | layer normalization, 4096 × 1024 | 242, 381 | 81, 70 |
 //! | matmul 1024³ | 1386, 1856 | 1811, 1799 |
 //!
+//! Mesa 22.3 compiles a kernel anew, before every dispatch that follows another kernel, for the constants
+//! of a uniform that its loops are bounded by, unless that changes little; it did so in every step of
+//! a GRU. Where it matters, bounds of loops are no constants to it (`bound` in `shaders/lib/index.wgsl`):
+//! a prediction of GRU with 256 units over 128 steps at batch 32 took 1.10 s of processor time before and
+//! 0.37 s after; LSTM's 0.52 s and batch 1 were not affected.
+//!
+//! A product of one row is `matmul_line`, which loads the row once for 8 columns, where a block would for
+//! 8 rows: the recurrent product of 1 × 1024 × 256 took 0.12 ms instead of 0.5 to 1.0 at a load average of
+//! 16, products of 1 × 2048 × 2048 and 1 × 10000 × 2048 about two thirds of their time. Predictions of
+//! LSTM and GRU with 256 units over 128 steps at batch 1 took 36 and 32 ms of processor time instead of 68
+//! and 51. Recurrent layers have no
+//! kernel that does all steps in one workgroup: here a step of batch 1 is bound by loading the recurrent
+//! kernel, which one workgroup would do on one core instead of all. Whether a real GPU gains by it has not been measured.
+//!
 //! # Where the remaining time goes
 //!
 //! On Mesa's software adapter, of bare kernels (those of `cargo bench --bench kernels -- --device
@@ -141,7 +161,7 @@
 //! | `conv_depthwise_line` 3×3, 96, 112² | 28 | 11.5 | 1.9 | 27 loads and 16 stores of elements for 36 multiply-adds of a channel |
 //! | `conv_depthwise_line` 3×3 / 2, 96, 112² | 8.5 | 5.9 | 0.9 | two windows instead of one |
 //! | filter gradient of a depthwise 3×3, 96, 56² | 49 | 33 | 0.2 | a block of 4 × 4 for one number of each channel |
-//! | `matmul_block` 1×2048×2048 | 15 | 15 | 0.5 | memory: 6 ms where the matrix lies transposed, which is read in order; a kernel for one row was no faster |
+//! | `matmul_block` 1×2048×2048, now `matmul_line` | 15 | 10 | 0.8 | every element of the matrix is loaded once |
 //!
 //! Attention without a matrix of scores is a gain of real GPUs, which have memory near their cores:
 //! `attention_tile` took 36 ms for 12 heads of 128 queries and keys of 64 elements, where the two
@@ -205,16 +225,45 @@
 //! # Beside other programs
 //!
 //! `python3 benches/peers/run.py` fetches the peers from their registries (or takes the Python ones of
-//! `--python`), writes the workloads with Keras, and runs all of them and `keraunos bench` in turns. On the
-//! host the peers are Keras on TensorFlow and on JAX, onnxruntime and numpy; on an adapter (`--device`)
-//! TensorFlow.js with its WebGPU backend on Dawn in Node. Dawn refuses lavapipe and takes the driver of
-//! Debian's chromium: `--icd /usr/lib/chromium/vk_swiftshader_icd.json --device SwiftShader` runs both
-//! on it. The workloads are products of 256 to 2048, convolutions of ResNet50, softmax and layer
-//! normalisation of 4096 × 1024, MobileNetV2, ResNet50, an encoder of BERT-base's size at sequence 128,
-//! LSTM and GRU with 256 units over 128 steps, networks and recurrent layers at batch 1 and 32, and steps
-//! of training of a small convolutional network and of the encoder. One line for each shows medians with
-//! their spread and each peer's time in ours, then that of the processor; `--json F` writes the same
-//! under the schema `keraunos-peers/1`: `lines[]` with `workload`, `batch` and, for each of `peers`,
-//! `version`, `median`, `least`, `most` and `cpu` (of the processor, for each run) in seconds, or why it
-//! `failed`; `geometric_means` and `geometric_means_cpu`.
-//! Processes run in turns, so that a change of the machine's speed meets all of them.
+//! `--python`), writes the workloads with Keras, and runs all of them and keraunos in turns, each in a
+//! process of its own, so that a change of the machine's speed meets all. `--devices`, `--peers`,
+//! `--workloads`, `--batch`, `--rounds`, `--seconds` and `--limit` choose.
+//!
+//! | device | what it is | peers |
+//! | --- | --- | --- |
+//! | `host` | the processor | Keras on TensorFlow and on JAX, onnxruntime, numpy |
+//! | `lavapipe` | Mesa's software adapter | burn (wgpu, fusion and autotune on); Dawn refuses this adapter |
+//! | `swiftshader` | that of an installed Chromium | burn; TensorFlow.js and onnxruntime-web with WebGPU on Dawn in Node |
+//! | a name | an adapter, as `keraunos adapters` tells it | the same |
+//!
+//! The workloads are products of 256 to 4096 in float32 and float16, convolutions of ResNet50, softmax and
+//! layer normalisation of 4096 × 1024, MobileNetV2, ResNet50, an encoder of BERT-base's size at sequence
+//! 128, LSTM and GRU with 256 units over 128 steps, networks and recurrent layers at batch 1 and 32, steps
+//! of training of a small convolutional network and of the encoder, and loading and saving a file of 1 GiB.
+//! keraunos flushes what it saves, Keras does not. Of each device there is a table: medians in
+//! milliseconds with our spread, each peer's time in ours (above 1, keraunos is faster) and in brackets
+//! the same of the processor's time, then why a peer has no figure.
+//!
+//! `--json F` writes the same under the schema `keraunos-peers/2`: `date`, `command`, `machine` and
+//! `devices[]` with `name`, `described` (adapter and driver), `geometric_means`, `geometric_means_cpu`
+//! and `lines[]`: `workload`, `batch` (null for files), `load` (the machine's load average at its end)
+//! and, for each of `peers`, `version`, `median`, `least`, `most` and `cpu` (of the processor, for each
+//! run; null where not known) in seconds, or why it `failed`.
+//!
+//! Chromium's SwiftShader on two cores at a load average of 13 to 18 from other work, batch 1, 2026-11-23,
+//! one run: `python3 benches/peers/run.py --devices swiftshader --batch 1 --rounds 1 --seconds 1 --limit 150
+//! --workloads matmul_256 conv_1_512_128_28_1 conv_3_64_64_56_1`. onnxruntime-web took more than the 150 s
+//! for each, most of it in the driver's compiler. On a machine as busy, ratios of the processor's time, in
+//! brackets, are the ones to trust.
+//!
+//! | ms | keraunos | burn 0.22.1 | TensorFlow.js 4.22.0 |
+//! | --- | ---: | ---: | ---: |
+//! | matmul 256³ | 30.3 (16 to 60.2) | 225, 7.44× (5.21×) | 375, 12.37× (9.26×) |
+//! | convolution 1×1, 512 → 128, 28² | 119 (104 to 158) | 315, 2.64× (2.30×) | 1507, 12.61× (8.31×) |
+//! | convolution 3×3, 64 → 64, 56² | 843 (748 to 971) | 912, 1.08× (2.49×) | 3729, 4.42× (7.26×) |
+//!
+//! On lavapipe under the same load burn's product of 1024³ took 0.77 of our processor time (0.33 s, ours
+//! 0.44 s; two rounds, twice the same), the product of 512³ 1.2 times ours and the convolution 3×3 above
+//! 3.9 times. Ours is `matmul_block`, which reads its operands from caches that were shared with the other
+//! work. MobileNetV2, ResNet50, the encoder and the step of training needed more than 240 s there to burn's
+//! first result, and have no figure.

@@ -24,7 +24,7 @@ impl History {
     fn parse(json: &Json) -> Result<History> {
         let fail = || bad("keras_history is not [layer, call, output]", json);
         match json.as_array().map(Vec::as_slice) {
-            Some([Json::String(layer), node, tensor, ..]) => {
+            Some([Json::String(layer), node, tensor]) => {
                 let index = |n: &Json| n.as_u64().and_then(|n| usize::try_from(n).ok());
                 Ok(History {
                     layer: layer.clone(),
@@ -65,11 +65,13 @@ fn legacy_call(json: &Json) -> Result<CallArgs<History>> {
     let mut keyword = Vec::new();
     let mut tensors = Vec::new();
     for item in items {
-        tensors.push(Arg::Tensor(History::parse(item)?));
-        if let Some(Json::Object(kwargs)) = item.get(3) {
-            for (key, value) in kwargs {
-                keyword.push((key.clone(), arg(value)?));
-            }
+        let Some([place @ .., Json::Object(kwargs)]) = item.as_array().map(Vec::as_slice) else {
+            tensors.push(Arg::Tensor(History::parse(item)?));
+            continue;
+        };
+        tensors.push(Arg::Tensor(History::parse(&Json::from(place))?));
+        for (key, value) in kwargs {
+            keyword.push((key.clone(), arg(value)?));
         }
     }
     let first = match tensors.len() {

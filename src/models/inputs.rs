@@ -45,6 +45,31 @@ impl Inputs {
                 .map(|leaves| leaves.into_iter().map(Option::<&Tensor>::cloned).collect()),
         }
     }
+
+    /// Labels, or weights of samples, in the order of the model's outputs, as far as they are given. One
+    /// tensor stays one, and so does a list shorter than that of the outputs where `few` allows it.
+    ///
+    /// # Errors
+    /// If a structure is not that of the outputs.
+    pub(crate) fn by_output(self, model: &Model, few: bool) -> Result<Vec<Option<Tensor>>> {
+        match self.0 {
+            Given::Ordered(tensors) => Ok(tensors),
+            Given::Structured(given) => {
+                let (wanted, specs) = (model.output_structure(), model.outputs());
+                let bare = match &given {
+                    Nested::Leaf(tensor) => Some(vec![tensor]),
+                    Nested::List(items) if few => items.iter().map(Nested::leaf).collect(),
+                    _ => None,
+                };
+                if let Some(bare) = bare.filter(|bare| bare.len() < specs.len()) {
+                    return Ok(bare.into_iter().cloned().map(Some).collect());
+                }
+                let mut places: Vec<Option<&Tensor>> = vec![None; specs.len()];
+                Matching { specs: &specs, complete: false }.place(&given, &wanted, &mut places)?;
+                Ok(places.into_iter().map(Option::<&Tensor>::cloned).collect())
+            }
+        }
+    }
 }
 
 /// In the order of the model's inputs, nothing for those that are left out.
@@ -153,7 +178,7 @@ pub(crate) fn arrange<'g, T>(
     specs: &[InputSpec],
 ) -> Result<Vec<Option<&'g T>>> {
     let mut places: Vec<Option<&T>> = specs.iter().map(|_| None).collect();
-    let matching = Matching { specs };
+    let matching = Matching { specs, complete: true };
     matching.place(given, wanted, &mut places)?;
     let mut found = places.iter().zip(specs);
     match found.find(|(place, spec)| place.is_none() && !spec.optional) {
@@ -170,6 +195,8 @@ pub(crate) fn not_optional(spec: &InputSpec) -> Error {
 
 struct Matching<'m> {
     specs: &'m [InputSpec],
+    /// Whether nothing may be left out.
+    complete: bool,
 }
 
 impl Matching<'_> {
@@ -201,8 +228,12 @@ impl Matching<'_> {
             (Nested::List(wanted), Nested::Dict(named)) => self.by_names(named, wanted, places),
             (Nested::Dict(wanted), Nested::Dict(named)) => self.by_keys(named, wanted, places),
             (Nested::Dict(wanted), Nested::List(items))
-                if items.len() == wanted.len() && wanted.is_sorted_by(|a, b| a.0 <= b.0) =>
+                if items.len() == wanted.len()
+                    && (!self.complete || wanted.is_sorted_by(|a, b| a.0 <= b.0)) =>
             {
+                // Labels come in the order of the keys, in which Keras flattens a mapping.
+                let mut wanted: Vec<_> = wanted.iter().collect();
+                wanted.sort_by(|a, b| a.0.cmp(&b.0));
                 let mut pairs = items.iter().zip(wanted);
                 pairs.try_for_each(|(item, (_, wanted))| self.place(item, wanted, places))
             }
@@ -236,7 +267,7 @@ impl Matching<'_> {
         let optional = |&&i: &&usize| self.specs.get(i).is_some_and(|spec| spec.optional);
         match entry {
             Some((_, item)) => self.place(item, wanted, places),
-            None if wanted.flatten().iter().all(optional) => Ok(()),
+            None if !self.complete || wanted.flatten().iter().all(optional) => Ok(()),
             None => Err(without()),
         }
     }

@@ -33,4 +33,5 @@ pub use custom::CustomObjects;
 pub use inputs::Inputs;
 pub use model::{InputSpec, Model};
 pub use predict::PredictOptions;
+pub(crate) use predict::{batch_size, whole_executions};
 pub use summary::{Summary, SummaryRow};

@@ -41,6 +41,9 @@ impl InputSpec {
 
 /// A Keras model: layers, weights, and the file state around them.
 ///
+/// Several threads may predict with one model at once: on a GPU their runs take turns with a plan's
+/// buffers, and the next starts while the outputs of the last are read back.
+///
 /// Made by [`load_model`](crate::load_model) or by a builder. Its config is kept as it was read, so a
 /// model that is loaded and saved says what it said before.
 pub struct Model {

@@ -18,12 +18,28 @@ pub(super) const PLANS: usize = 8;
 /// Rows computed at once where nothing is said, as in Keras.
 const BATCH: usize = 32;
 
+/// Rows of a batch, as Keras finds them: what was said; else as many as share out the rows among the
+/// steps; else 32.
+///
+/// # Errors
+/// If 0 was said.
+pub(crate) fn batch_size(said: Option<usize>, rows: usize, steps: Option<usize>) -> Result<usize> {
+    match (said, steps) {
+        (Some(0), _) => Err(Error::Invalid("the batch size is 0, expected at least 1".into())),
+        (Some(size), _) => Ok(size),
+        (None, Some(steps)) if steps > 0 => Ok(rows.div_ceil(steps).max(1)),
+        (None, _) => Ok(BATCH),
+    }
+}
+
 /// How to predict.
 pub struct PredictOptions<'a> {
     /// What computes.
     pub device: Device,
-    /// Rows computed at once, as in Keras 32.
-    pub batch_size: usize,
+    /// Rows computed at once. Where nothing is said, 32, or with `steps` their share of all rows.
+    pub batch_size: Option<usize>,
+    /// Batches; all where nothing is said.
+    pub steps: Option<usize>,
     /// Which optimisations the program goes through.
     pub passes: Options,
     /// Called with the rows done and all rows.
@@ -33,8 +49,21 @@ pub struct PredictOptions<'a> {
 impl<'a> PredictOptions<'a> {
     /// The default options on a device.
     pub fn on(device: Device) -> PredictOptions<'a> {
-        PredictOptions { device, batch_size: BATCH, passes: Options::default(), progress: None }
+        PredictOptions {
+            device,
+            batch_size: None,
+            steps: None,
+            passes: Options::default(),
+            progress: None,
+        }
     }
+}
+
+/// The batches that a number of steps comes to in executions of some batches each, `None` for all. As in
+/// Keras, an execution that was begun is finished.
+pub(crate) fn whole_executions(steps: Option<usize>, execution: usize) -> Option<usize> {
+    let begun = steps.filter(|&steps| steps > 0)?.div_ceil(execution.max(1));
+    Some(begun.saturating_mul(execution))
 }
 
 /// The plans of a model, by what they were made for; the newest last.
@@ -83,11 +112,12 @@ impl Model {
         options: &mut PredictOptions<'_>,
     ) -> Result<Vec<Tensor>> {
         let inputs = self.conform_given(inputs)?;
-        let rows = rows(&inputs)?;
-        if options.batch_size == 0 {
-            return Err(Error::Invalid("batch_size is 0, expected at least 1".into()));
-        }
-        let size = self.fixed_batch().unwrap_or(options.batch_size);
+        let all = rows(&inputs)?;
+        let size = batch_size(options.batch_size, all, options.steps)?;
+        let size = self.fixed_batch().unwrap_or(size);
+        let steps =
+            whole_executions(options.steps, self.steps_per_execution()).unwrap_or(usize::MAX);
+        let rows = all.min(size.saturating_mul(steps));
         let mut parts: Vec<Vec<Tensor>> = Vec::new();
         let mut done = 0;
         while done < rows || parts.is_empty() {

@@ -16,33 +16,45 @@ use crate::runtime::times::Times;
 /// Rows and columns of the product that shows the arithmetic rate.
 const LARGE: usize = 1024;
 
+/// Rows and columns where a product of [`LARGE`] would take longer than [`LONG`].
+const SMALL: usize = 512;
+
+/// Rows and columns of the product that tells whether it would.
+const TRIAL: usize = 256;
+
+/// Seconds of one product from which on a smaller one is measured.
+const LONG: f64 = 1.0;
+
 /// Elements of the copy that shows the rate of memory.
 const COPIED: usize = 16 << 20;
 
 /// Time for each probe.
 const SPAN: Duration = Duration::from_millis(500);
 
+/// Time after which one run of a probe is enough.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// What a device reaches at best, per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
-    /// Operations on float32, by the best of the product kernels on matrices of 1024 × 1024.
+    /// Operations on float32, by the best of the product kernels on matrices of 1024 × 1024; of
+    /// 512 × 512 on an adapter that would need more than a second for one such product.
     pub flops: f64,
     /// Bytes read and written by a copy of 64 MiB, the better of a kernel and the driver's own.
     pub bytes: f64,
 }
 
 impl Rates {
-    /// Measures them, in about two seconds.
+    /// Measures them, in about two seconds; in a few more on an adapter that is slow.
     ///
     /// # Errors
     /// What the device reports.
     pub fn measure(device: &Device) -> Result<Rates> {
-        let (product, copy) = match device {
-            Device::Gpu(gpu) => (gpu_product(gpu)?, gpu_copy(gpu)?),
-            Device::Host => (host_product()?, host_copy()?),
+        let (flops, copy) = match device {
+            Device::Gpu(gpu) => (gpu_flops(gpu)?, gpu_copy(gpu)?),
+            Device::Host => (operations(LARGE) / host_product()?, host_copy()?),
         };
-        let flops = 2.0 * (LARGE * LARGE * LARGE) as f64;
-        Ok(Rates { flops: flops / product, bytes: (2 * 4 * COPIED) as f64 / copy })
+        Ok(Rates { flops, bytes: (2 * 4 * COPIED) as f64 / copy })
     }
 
     /// The least seconds that work can take at these rates: what the slower of its arithmetic and
@@ -52,8 +64,20 @@ impl Rates {
     }
 }
 
-fn gpu_product(gpu: &Gpu) -> Result<f64> {
-    let n = LARGE;
+/// What a product of square matrices takes.
+fn operations(n: usize) -> f64 {
+    2.0 * (n as f64).powi(3)
+}
+
+fn gpu_flops(gpu: &Gpu) -> Result<f64> {
+    let trial = gpu_product(gpu, TRIAL, Duration::ZERO)?;
+    let slow = trial * operations(LARGE) / operations(TRIAL) > LONG;
+    let n = if slow { SMALL } else { LARGE };
+    Ok(operations(n) / gpu_product(gpu, n, SPAN)?)
+}
+
+/// Least seconds of a product of square matrices, by the better kernel.
+fn gpu_product(gpu: &Gpu, n: usize, span: Duration) -> Result<f64> {
     let problem = MatMul {
         batch: 1,
         m: n,
@@ -69,18 +93,18 @@ fn gpu_product(gpu: &Gpu) -> Result<f64> {
     let tile = matmul_tile::launch(&problem, gpu.caps(), &Epilogue::identity())?;
     let seconds = |launch| {
         let buffers = vec![filled(gpu, n * n)?, filled(gpu, n * n)?, filled(gpu, n * n)?];
-        launched(gpu, launch, buffers)
+        launched(gpu, launch, buffers, span)
     };
     Ok(seconds(block)?.min(seconds(tile)?))
 }
 
 fn gpu_copy(gpu: &Gpu) -> Result<f64> {
     let (from, to) = (filled(gpu, COPIED)?, gpu.create_buffer(COPIED as u64 * 4, "out")?);
-    let driver = Times::of(SPAN, || {
+    let driver = Times::within(SPAN, PATIENCE, || {
         gpu.copy(&from, &to)?;
         gpu.wait()
     })?;
-    let kernel = launched(gpu, copy(gpu.caps())?, vec![from, to])?;
+    let kernel = launched(gpu, copy(gpu.caps())?, vec![from, to], SPAN)?;
     Ok(driver.least().min(kernel))
 }
 
@@ -93,9 +117,9 @@ fn copy(caps: &Caps) -> Result<Launch> {
 }
 
 /// Least seconds of one launch, from its submit to its end.
-fn launched(gpu: &Gpu, launch: Launch, buffers: Vec<Buffer>) -> Result<f64> {
+fn launched(gpu: &Gpu, launch: Launch, buffers: Vec<Buffer>, span: Duration) -> Result<f64> {
     let recording = Recording::new(gpu, vec![Work::Step(Step { launch, buffers })])?;
-    let times = Times::of(SPAN, || {
+    let times = Times::within(span, PATIENCE, || {
         recording.run()?;
         gpu.wait()
     })?;

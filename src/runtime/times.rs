@@ -17,16 +17,36 @@ impl Times {
     ///
     /// # Errors
     /// The first of the runs.
-    pub fn of(span: Duration, mut run: impl FnMut() -> Result<()>) -> Result<Times> {
+    pub fn of(span: Duration, run: impl FnMut() -> Result<()>) -> Result<Times> {
+        Times::within(span, Duration::MAX, run)
+    }
+
+    /// As [`of`](Times::of), but once `patience` is over one counted run is enough.
+    ///
+    /// # Errors
+    /// The first of the runs.
+    pub fn within(
+        span: Duration,
+        patience: Duration,
+        mut run: impl FnMut() -> Result<()>,
+    ) -> Result<Times> {
         run()?;
         let mut seconds = Vec::new();
         let begin = Instant::now();
-        while seconds.len() < Times::RUNS || begin.elapsed() < span {
+        let enough = |runs: usize, passed: Duration| {
+            passed >= span && (runs >= Times::RUNS || runs > 0 && passed >= patience)
+        };
+        while !enough(seconds.len(), begin.elapsed()) {
             let start = Instant::now();
             run()?;
             seconds.push(start.elapsed().as_secs_f64());
         }
         Ok(Times::from(seconds))
+    }
+
+    /// Of each counted run, shortest first.
+    pub fn seconds(&self) -> &[f64] {
+        &self.0
     }
 
     /// How many runs were counted.
@@ -85,5 +105,18 @@ mod tests {
         assert_eq!([times.least(), times.median(), times.most()], [1.0, 3.0, 5.0]);
         assert_eq!(times.quantile(0.95), 5.0);
         assert!(Times::default().median().is_nan());
+    }
+
+    #[test]
+    fn patience_bounds_how_often_slow_work_runs() {
+        let runs = |patience| {
+            let work = || {
+                std::thread::sleep(Duration::from_millis(2));
+                Ok(())
+            };
+            Times::within(Duration::ZERO, patience, work).unwrap().len()
+        };
+        assert_eq!(runs(Duration::from_millis(1)), 1);
+        assert_eq!(runs(Duration::from_secs(60)), Times::RUNS);
     }
 }

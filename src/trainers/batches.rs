@@ -1,6 +1,7 @@
 //! Which samples come in which batch.
 
 use crate::base::{Error, Result};
+use crate::models::{batch_size, whole_executions};
 use crate::trainers::FitOptions;
 
 /// The batches of all epochs of a training. They depend on the epoch's number only, so a training
@@ -10,24 +11,28 @@ pub struct Batches {
     batch_size: usize,
     seed: Option<u64>,
     first_epoch: usize,
+    /// Batches in an epoch, as `fit` was told.
+    told: Option<usize>,
+    /// The same in whole executions.
     steps_per_epoch: Option<usize>,
 }
 
 impl Batches {
-    /// The batches of this many samples.
+    /// The batches of this many samples, `execution` of them between one call of callbacks and the next.
     ///
     /// # Errors
-    /// If there are no samples.
-    pub fn new(rows: usize, options: &FitOptions<'_>) -> Result<Batches> {
+    /// If there are no samples, or no sample in a batch.
+    pub fn new(rows: usize, execution: usize, options: &FitOptions<'_>) -> Result<Batches> {
         if rows == 0 {
             return Err(Error::Invalid("there are no samples to train on".into()));
         }
         Ok(Batches {
             rows,
-            batch_size: options.batch_size,
+            batch_size: batch_size(options.batch_size, rows, options.steps_per_epoch)?,
             seed: options.shuffle.then_some(options.seed),
             first_epoch: options.initial_epoch,
-            steps_per_epoch: options.steps_per_epoch.filter(|&steps| steps > 0),
+            told: options.steps_per_epoch.filter(|&steps| steps > 0),
+            steps_per_epoch: whole_executions(options.steps_per_epoch, execution),
         })
     }
 
@@ -38,7 +43,7 @@ impl Batches {
 
     /// Batches in an epoch; a last one may be cut short by the end of the samples.
     pub fn steps(&self) -> usize {
-        self.steps_per_epoch.unwrap_or_else(|| self.per_pass())
+        self.told.unwrap_or_else(|| self.per_pass())
     }
 
     /// The samples of each batch of an epoch. Epochs of given length share a pass over the samples,
@@ -60,7 +65,7 @@ impl Batches {
         let batches: Vec<Vec<usize>> = order
             .chunks(self.batch_size)
             .skip(skipped)
-            .take(self.steps())
+            .take(self.steps_per_epoch.unwrap_or(usize::MAX))
             .map(<[usize]>::to_vec)
             .collect();
         if batches.len() < self.steps() {
@@ -100,13 +105,13 @@ mod tests {
 
     fn sizes(steps: Option<usize>, epochs: std::ops::Range<usize>) -> Vec<usize> {
         let options = FitOptions {
-            batch_size: 2,
+            batch_size: Some(2),
             initial_epoch: epochs.start,
             steps_per_epoch: steps,
             shuffle: false,
             ..FitOptions::on(Device::Host)
         };
-        let batches = Batches::new(9, &options).unwrap();
+        let batches = Batches::new(9, 1, &options).unwrap();
         epochs.map(|epoch| batches.of(epoch).concat().len()).collect()
     }
 

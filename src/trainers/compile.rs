@@ -2,6 +2,7 @@
 
 use serde_json::{Map, json};
 
+use crate::base::error::quote;
 use crate::base::{Error, Pattern, Result};
 use crate::layers::config::Json;
 use crate::optimizers::registry;
@@ -36,7 +37,7 @@ impl Compile {
             "weighted_metrics": null,
             "run_eagerly": false,
             "steps_per_execution": 1,
-            "jit_compile": false,
+            "jit_compile": "auto",
         });
         let config = if let Json::Object(config) = config { config } else { Map::new() };
         Compile { config, no_decay: Vec::new() }
@@ -77,6 +78,41 @@ impl Compile {
         self.set("weighted_metrics", metrics)
     }
 
+    /// Batches between one call of callbacks and the next, also of evaluations and predictions. As in
+    /// Keras, an epoch of given steps ends with a whole execution.
+    #[must_use]
+    pub fn steps_per_execution(self, steps: usize) -> Compile {
+        self.set("steps_per_execution", steps)
+    }
+
+    /// Whether Keras runs the model without compiling it. Nothing here, where every step is a plan.
+    #[must_use]
+    pub fn run_eagerly(self, eagerly: bool) -> Compile {
+        self.set("run_eagerly", eagerly)
+    }
+
+    /// Whether Keras compiles the model with XLA; `"auto"`, where it can, when nothing is said. Nothing
+    /// here, as for `run_eagerly`.
+    #[must_use]
+    pub fn jit_compile(self, jit: bool) -> Compile {
+        self.set("jit_compile", jit)
+    }
+
+    /// The argument `steps_per_execution`.
+    pub(crate) fn execution(&self) -> Result<usize> {
+        let given = self.get("steps_per_execution");
+        match given.as_u64().and_then(|steps| usize::try_from(steps).ok()) {
+            Some(steps) if steps > 0 => Ok(steps),
+            None if given.is_null() => Ok(1),
+            _ => {
+                let found = crate::base::error::quote(&given.to_string());
+                Err(Error::Invalid(format!(
+                    "steps_per_execution {found}: expected a whole number from 1 on"
+                )))
+            }
+        }
+    }
+
     /// Weights that the optimizer's weight decay leaves alone: those in whose own name, such as
     /// `kernel` or `bias`, one of these expressions is found. Keras's
     /// `optimizer.exclude_from_weight_decay(var_names=..)`; as there, a saved model does not tell of it.
@@ -108,7 +144,7 @@ impl Compile {
             Json::Null => Ok(true),
             Json::Bool(scale) => Ok(*scale),
             other => {
-                let found = crate::base::error::quote(&other.to_string());
+                let found = quote(&other.to_string());
                 Err(Error::Invalid(format!("auto_scale_loss {found}: expected true or false")))
             }
         }
@@ -145,11 +181,51 @@ impl Compile {
             "auto_scale_loss",
         ];
         match self.config.keys().find(|key| !KNOWN.contains(&key.as_str())) {
-            None => Ok(()),
-            Some(key) => {
-                let key = crate::base::error::quote(key);
-                Err(Error::Invalid(format!("compile has no argument '{key}'")))
-            }
+            None => self.check_structures(),
+            Some(key) => Err(Error::Invalid(format!("compile has no argument '{}'", quote(key)))),
         }
     }
+
+    /// Refuses single values where Keras wants them in a list or by name. What is empty or zero counts as
+    /// nothing there.
+    fn check_structures(&self) -> Result<()> {
+        for key in ["metrics", "weighted_metrics"] {
+            let value = self.get(key);
+            if is_something(value) && !is_container(value) {
+                return Err(misplaced(key, value, "a list or an object by output"));
+            }
+        }
+        let weights = self.get("loss_weights");
+        let is_used = !self.get("loss").is_null() && is_something(weights);
+        if is_used && !is_container(weights) && !weights.is_f64() {
+            return Err(misplaced(
+                "loss_weights",
+                weights,
+                "a float, a list or an object by output",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Whether Python takes a value as true.
+fn is_something(value: &Json) -> bool {
+    match value {
+        Json::Null => false,
+        Json::Bool(value) => *value,
+        Json::Number(number) => number.as_f64() != Some(0.0),
+        Json::String(text) => !text.is_empty(),
+        Json::Array(items) => !items.is_empty(),
+        Json::Object(fields) => !fields.is_empty(),
+    }
+}
+
+/// Whether a value is a list or a mapping, and not the record of one object.
+fn is_container(value: &Json) -> bool {
+    value.is_array() || value.as_object().is_some_and(|fields| !fields.contains_key("class_name"))
+}
+
+fn misplaced(key: &str, value: &Json, expected: &str) -> Error {
+    let value = quote(&value.to_string());
+    Error::Invalid(format!("compile's argument '{key}' is {value}, expected {expected}"))
 }

@@ -1,7 +1,7 @@
 //! Epochs of training, and evaluation.
 
 use crate::base::Result;
-use crate::models::Model;
+use crate::models::{Model, batch_size, whole_executions};
 use crate::trainers::batches::Batches;
 use crate::trainers::callback::{Callback, Callbacks, Params, Run, sorted};
 use crate::trainers::{Data, EvaluateOptions, FitOptions, History, Logs};
@@ -31,7 +31,7 @@ impl Model {
         callbacks: &mut Callbacks<'_, '_>,
     ) -> Result<()> {
         let (data, validation) = options.parts(data)?;
-        let batches = Batches::new(data.rows()?, options)?;
+        let batches = Batches::new(data.rows()?, self.steps_per_execution(), options)?;
         let params = Params { epochs: options.epochs, steps: batches.steps(), trains: true };
         let mut run = Run::new(self, &options.device, params, options.initial_epoch);
         callbacks.each(|c| c.on_train_begin(&mut run))?;
@@ -75,9 +75,9 @@ impl Model {
         options: &EvaluateOptions,
         callbacks: &mut [&mut dyn Callback],
     ) -> Result<Logs> {
-        options.check()?;
-        let all = data.rows()?.div_ceil(options.batch_size);
-        let steps = options.steps.map_or(all, |steps| steps.min(all));
+        let rows = data.rows()?;
+        let all = rows.div_ceil(batch_size(options.batch_size, rows, options.steps)?);
+        let steps = options.steps.filter(|&steps| steps > 0).unwrap_or(all);
         let params = Params { epochs: 1, steps, trains: false };
         let mut callbacks = Callbacks(callbacks.iter_mut().map(|c| &mut **c).collect());
         let mut run = Run::new(self, &options.device, params, 0);
@@ -93,10 +93,11 @@ fn train(
     batches: &[Vec<usize>],
     done: usize,
 ) -> Result<()> {
-    for (i, rows) in batches.iter().enumerate().skip(done) {
-        callbacks.each(|c| c.on_train_batch_begin(run, i))?;
-        run.step(&data.pick(rows)?)?;
-        callbacks.each(|c| c.on_train_batch_end(run, i))?;
+    let size = run.model.steps_per_execution();
+    for (i, execution) in batches.chunks(size).enumerate().skip(done / size) {
+        callbacks.each(|c| c.on_train_batch_begin(run, i * size))?;
+        execution.iter().try_for_each(|rows| run.step(&data.pick(rows)?))?;
+        callbacks.each(|c| c.on_train_batch_end(run, i * size + size - 1))?;
         if run.is_stopped() {
             break;
         }
@@ -114,11 +115,17 @@ fn test(
     callbacks.each(|c| c.on_test_begin(run))?;
     run.model.reset_metrics()?;
     let order: Vec<usize> = (0..data.rows()?).collect();
-    let steps = options.steps.unwrap_or(usize::MAX);
-    for (i, rows) in order.chunks(options.batch_size).take(steps).enumerate() {
-        callbacks.each(|c| c.on_test_batch_begin(run, i))?;
-        run.test(&data.pick(rows)?)?;
-        callbacks.each(|c| c.on_test_batch_end(run, i))?;
+    let batches = order.chunks(batch_size(options.batch_size, order.len(), options.steps)?);
+    let size = run.model.steps_per_execution();
+    let steps = whole_executions(options.steps, size).unwrap_or(usize::MAX);
+    let batches: Vec<&[usize]> = batches.take(steps).collect();
+    if options.steps.is_some_and(|steps| batches.len() < steps) {
+        log::warn!("the evaluation has {} steps: the samples are used up", batches.len());
+    }
+    for (i, execution) in batches.chunks(size).enumerate() {
+        callbacks.each(|c| c.on_test_batch_begin(run, i * size))?;
+        execution.iter().try_for_each(|rows| run.test(&data.pick(rows)?))?;
+        callbacks.each(|c| c.on_test_batch_end(run, i * size + size - 1))?;
     }
     let logs = run.model.metrics_results(&options.device)?;
     let by_name = sorted(logs.clone());

@@ -9,6 +9,7 @@
 //! | plans of steps | `step` |
 //! | what metrics gave | [`Logs`] |
 //! | whether the loss is scaled for float16 | `loss_scaling` |
+//! | samples by name, and in the structure of a model | `given` |
 //! | splits, weights of samples | `data` |
 //! | which samples come when | `batches` |
 //! | epochs | `fit` |
@@ -20,6 +21,7 @@ mod callback;
 mod compile;
 mod data;
 mod fit;
+mod given;
 mod gradients;
 mod history;
 mod learning_rate;

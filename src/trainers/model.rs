@@ -48,20 +48,27 @@ impl Model {
         result
     }
 
-    /// Updates the weights by one batch and returns the metrics since they were last reset.
+    /// Batches between one call of callbacks and the next: `compile`'s `steps_per_execution`.
+    pub fn steps_per_execution(&self) -> usize {
+        self.training.as_ref().map_or(1, |training| training.steps_per_execution)
+    }
+
+    /// Forgets the metrics of earlier batches, updates the weights by one batch and returns its metrics.
     ///
     /// # Errors
     /// As [`train_step`](Model::train_step).
     pub fn train_on_batch(&mut self, batch: &Data, device: &Device) -> Result<Logs> {
+        self.reset_metrics()?;
         self.train_step(batch, device)?;
         self.metrics_results(device)
     }
 
-    /// Computes the loss and the metrics of one batch, since they were last reset.
+    /// Forgets the metrics of earlier batches and computes the loss and the metrics of one batch.
     ///
     /// # Errors
     /// As [`train_step`](Model::train_step).
     pub fn test_on_batch(&mut self, batch: &Data, device: &Device) -> Result<Logs> {
+        self.reset_metrics()?;
         self.test_step(batch, device)?;
         self.metrics_results(device)
     }

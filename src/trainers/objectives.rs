@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::error::quote;
 use crate::base::{Error, Result, Spec};
 use crate::graph::{Graph, Value};
 use crate::layers::config::Json;
@@ -109,16 +110,18 @@ impl Objectives {
     /// Names and formulas of all results.
     pub fn results<'g>(&self, graph: &'g Graph) -> Result<Vec<(String, Value<'g>)>> {
         let mut all = vec![("loss".to_owned(), self.tracker.result(graph)?)];
+        // Several losses of one output have one name, and a metric may be called as a loss is: the last
+        // one is seen.
+        let mut add = |name: &String, result| match all.iter_mut().find(|(other, _)| other == name)
+        {
+            Some((_, found)) => *found = result,
+            None => all.push((name.clone(), result)),
+        };
         for metric in &self.metrics {
-            all.push((metric.name.clone(), metric.metric.result(graph)?));
+            add(&metric.name, metric.metric.result(graph)?);
         }
         for (name, tracker) in self.losses.iter().filter_map(|one| one.tracker.as_ref()) {
-            let result = tracker.result(graph)?;
-            // Several losses of one output have one name: the last one is seen.
-            match all.iter_mut().find(|(other, _)| other == name) {
-                Some((_, found)) => *found = result,
-                None => all.push((name.clone(), result)),
-            }
+            add(name, tracker.result(graph)?);
         }
         Ok(all)
     }
@@ -222,6 +225,11 @@ fn add_metrics(
     all: &mut Vec<OutputMetric>,
 ) -> Result<()> {
     for (output, (list, specs)) in lists.iter().zip(specs).enumerate() {
+        if specs.0.is_none() && !list.is_empty() {
+            let what =
+                format!("metrics of output '{}', which has no labels", quote(&names[output]));
+            return Err(Error::Invalid(what));
+        }
         for identifier in list {
             let metric = metric(identifier, custom, specs)?;
             let own = &metric.base().name;

@@ -8,8 +8,8 @@ use crate::trainers::{Callback, Data};
 pub struct FitOptions<'a> {
     /// What computes.
     pub device: Device,
-    /// Samples in a batch; 32 where nothing is said.
-    pub batch_size: usize,
+    /// Samples in a batch. Where nothing is said, 32, or with `steps_per_epoch` their share of all samples.
+    pub batch_size: Option<usize>,
     /// The number of the last epoch plus 1.
     pub epochs: usize,
     /// The number of the first epoch, to go on after earlier ones.
@@ -29,7 +29,8 @@ pub struct FitOptions<'a> {
     pub validation_data: Option<Data>,
     /// Batches in a validation; all where nothing is said.
     pub validation_steps: Option<usize>,
-    /// Rows of a batch of the validation; those of training where nothing is said.
+    /// Samples in a batch of the validation; where nothing is said, `batch_size`, or what
+    /// `validation_steps` make of it.
     pub validation_batch_size: Option<usize>,
     /// The epochs that end with a validation.
     pub validation_freq: Frequency,
@@ -42,7 +43,7 @@ impl<'a> FitOptions<'a> {
     pub fn on(device: Device) -> FitOptions<'a> {
         FitOptions {
             device,
-            batch_size: 32,
+            batch_size: None,
             epochs: 1,
             initial_epoch: 0,
             steps_per_epoch: None,
@@ -59,10 +60,6 @@ impl<'a> FitOptions<'a> {
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        let batch_sizes = [Some(self.batch_size), self.validation_batch_size];
-        if batch_sizes.contains(&Some(0)) {
-            return Err(no_rows());
-        }
         match self.validation_freq {
             Frequency::Every(0) => {
                 Err(Error::Invalid("validation_freq is 0, expected at least 1".into()))
@@ -92,7 +89,7 @@ impl<'a> FitOptions<'a> {
     pub(super) fn validation(&self) -> EvaluateOptions {
         EvaluateOptions {
             device: self.device.clone(),
-            batch_size: self.validation_batch_size.unwrap_or(self.batch_size),
+            batch_size: self.validation_batch_size.or(self.batch_size),
             steps: self.validation_steps,
         }
     }
@@ -122,8 +119,8 @@ impl Frequency {
 pub struct EvaluateOptions {
     /// What computes.
     pub device: Device,
-    /// Samples in a batch; 32 where nothing is said.
-    pub batch_size: usize,
+    /// Samples in a batch. Where nothing is said, 32, or with `steps` their share of all samples.
+    pub batch_size: Option<usize>,
     /// Batches; all where nothing is said.
     pub steps: Option<usize>,
 }
@@ -131,14 +128,6 @@ pub struct EvaluateOptions {
 impl EvaluateOptions {
     /// The default options on a device.
     pub fn on(device: Device) -> EvaluateOptions {
-        EvaluateOptions { device, batch_size: 32, steps: None }
+        EvaluateOptions { device, batch_size: None, steps: None }
     }
-
-    pub(super) fn check(&self) -> Result<()> {
-        if self.batch_size == 0 { Err(no_rows()) } else { Ok(()) }
-    }
-}
-
-fn no_rows() -> Error {
-    Error::Invalid("the batch size is 0, expected at least 1".into())
 }

@@ -23,6 +23,8 @@ const PLANS: usize = 8;
 /// What a compiled model has beyond its layers.
 pub(crate) struct Training {
     pub compile: Compile,
+    /// Batches between one call of callbacks and the next.
+    pub steps_per_execution: usize,
     pub optimizer: Option<SharedOptimizer>,
     pub(super) weights: Vec<Trained>,
     pub(super) objectives: Option<Objectives>,
@@ -75,6 +77,7 @@ impl Training {
             }
         };
         Ok(Training {
+            steps_per_execution: compile.execution()?,
             compile,
             optimizer,
             weights,

@@ -1,6 +1,8 @@
 //! One step of training or testing, written as one graph: forward, losses, gradients, the optimizer's
 //! update, metrics.
 
+use std::collections::{BTreeSet, HashMap};
+
 use crate::base::{DType, Error, Result, Spec};
 use crate::graph::{Graph, Value};
 use crate::losses::Weights;
@@ -8,6 +10,7 @@ use crate::models::Model;
 use crate::optimizers::Step;
 use crate::trainers::Training;
 use crate::trainers::objectives::{Objectives, Output};
+use crate::trainers::placed;
 
 impl Training {
     /// Writes a step on inputs of these specs: as many inputs and labels as said, then weights of
@@ -27,7 +30,9 @@ impl Training {
             self.weights.iter().map(|t| graph.read(&t.weight.variable)).collect();
         let (predictions, masks) = model.outputs_and_masks(graph, x, training)?;
         let rows = specs.first().and_then(|s| s.shape.first().copied()).unwrap_or(1);
-        let mut outputs = self.outputs(y, sample_weight, &predictions, &masks)?;
+        let places = self.places(y.len(), model, predictions.len())?;
+        let labels = places.into_iter().zip(y).collect::<HashMap<_, _>>();
+        let mut outputs = outputs(&labels, sample_weight, &predictions, &masks)?;
         if self.objectives.is_none() {
             let of = |o: &Output<'g>| (o.y_true.map(Value::spec), o.y_pred.spec());
             let specs: Vec<_> = outputs.iter().map(of).collect();
@@ -42,9 +47,15 @@ impl Training {
             }
         }
         let sum = losses.into_iter().map(|l| l.cast(DType::Float32)).reduce(|a, b| a + b);
-        let loss = sum.ok_or_else(|| {
-            Error::Invalid("there is no loss to compute: give compile one".into())
-        })?;
+        let loss = match sum {
+            Some(sum) => sum,
+            // As in Keras with JAX.
+            None if !training => graph.scalar(0.0, DType::Float32),
+            None => {
+                let what = "there is no loss to train for: give compile one";
+                return Err(Error::Invalid(what.into()));
+            }
+        };
         if training {
             // As in Keras with JAX: predictions come out of differentiation without their masks.
             outputs.iter_mut().for_each(|output| output.weights.mask = None);
@@ -108,32 +119,65 @@ impl Training {
         Ok(())
     }
 
-    /// Labels, predictions and weights, output by output. Labels may leave out outputs without a loss.
-    fn outputs<'g>(
-        &self,
-        labels: &[Value<'g>],
-        sample_weight: &[Value<'g>],
-        predictions: &[Value<'g>],
-        masks: &[Option<Value<'g>>],
-    ) -> Result<Vec<Output<'g>>> {
-        let n = predictions.len();
-        if !labels.is_empty() && labels.len() != n {
-            let found = format!("{} labels", labels.len());
-            return Err(Error::shape("training data", found, format!("{n}, one for each output")));
+    /// The outputs that labels belong to, one after the other. Labels may leave out the outputs without
+    /// a loss.
+    fn places(&self, labels: usize, model: &Model, outputs: usize) -> Result<Vec<usize>> {
+        if labels == 0 || labels == outputs {
+            return Ok((0..labels).collect());
         }
-        if sample_weight.len() > 1 && sample_weight.len() != n {
-            let found = format!("{} sample weights", sample_weight.len());
-            return Err(Error::shape("training data", found, format!("none, 1 or {n}")));
+        let (loss, weights) = (self.compile.get("loss"), self.compile.get("loss_weights"));
+        let losses = placed::Outputs::of(model).losses(loss, weights)?;
+        let places: BTreeSet<usize> = losses.iter().map(|loss| loss.output).collect();
+        if labels != places.len() {
+            let expected =
+                format!("{outputs}, one for each output, or {} for losses", places.len());
+            return Err(Error::shape("training data", format!("{labels} labels"), expected));
         }
-        let weight = |i: usize| match sample_weight {
-            [one] => Some(*one),
-            many => many.get(i).copied(),
-        };
-        let output = |(i, &y_pred): (usize, &Value<'g>)| Output {
-            y_true: labels.get(i).copied(),
-            y_pred,
-            weights: Weights { sample_weight: weight(i), mask: masks.get(i).copied().flatten() },
-        };
-        Ok(predictions.iter().enumerate().map(output).collect())
+        let given =
+            ["metrics", "weighted_metrics"].iter().any(|key| !self.compile.get(key).is_null());
+        let places: Vec<usize> = places.into_iter().collect();
+        if given && !places.iter().copied().eq(0..labels) {
+            return Err(Error::Invalid(
+                "metrics of a model some of whose first outputs have no labels: Keras would hand them \
+                 labels of other outputs; give labels for all outputs"
+                    .into(),
+            ));
+        }
+        Ok(places)
     }
+}
+
+/// Labels, predictions and weights, output by output.
+fn outputs<'g>(
+    labels: &HashMap<usize, &Value<'g>>,
+    sample_weight: &[Value<'g>],
+    predictions: &[Value<'g>],
+    masks: &[Option<Value<'g>>],
+) -> Result<Vec<Output<'g>>> {
+    let n = predictions.len();
+    if let ([one], true) = (sample_weight, n > 1)
+        && !matches!(one.shape().as_slice(), [_] | [_, 1])
+    {
+        let expected = "one number for each sample, or weights for each output";
+        return Err(Error::shape("sample_weight", one.shape().to_string(), expected));
+    }
+    let weight = |i: usize| match sample_weight {
+        [one] => Some(*one),
+        // As many as labels, which may be fewer than outputs.
+        many if many.len() == n => many.get(i).copied(),
+        many => {
+            let place = labels.keys().filter(|&&place| place < i).count();
+            labels.contains_key(&i).then(|| many.get(place).copied()).flatten()
+        }
+    };
+    if sample_weight.len() > 1 && ![labels.len(), n].contains(&sample_weight.len()) {
+        let found = format!("{} sample weights", sample_weight.len());
+        return Err(Error::shape("training data", found, format!("none, 1 or {n}")));
+    }
+    let output = |(i, &y_pred): (usize, &Value<'g>)| Output {
+        y_true: labels.get(&i).map(|label| **label),
+        y_pred,
+        weights: Weights { sample_weight: weight(i), mask: masks.get(i).copied().flatten() },
+    };
+    Ok(predictions.iter().enumerate().map(output).collect())
 }

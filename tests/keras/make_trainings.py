@@ -46,6 +46,37 @@ def models():
     ]
 
 
+def relay_models():
+    """Further models, for the relay alone: name, shape of a sample, output."""
+    tokens = keras.Input((6, 8))
+    attended = layers.MultiHeadAttention(2, 4)(tokens, tokens)
+    x = layers.LayerNormalization()(layers.Add()([tokens, attended]))
+    inner = layers.Dense(16, activation="gelu")(x)
+    x = layers.LayerNormalization()(layers.Add()([x, layers.Dense(8)(inner)]))
+    x = layers.GlobalAveragePooling1D()(x)
+    yield "encoder", tokens, layers.Dense(CLASSES, activation="softmax")(x)
+    frames = keras.Input((3, 5, 5, 2))
+    x = layers.ConvLSTM2D(3, 3, padding="same")(frames)
+    x = layers.Flatten()(layers.BatchNormalization()(x))
+    yield "conv_lstm", frames, layers.Dense(CLASSES, activation="softmax")(x)
+    steps = keras.Input((5, 3))
+    x = layers.Bidirectional(layers.GRU(4, return_sequences=True))(layers.Masking()(steps))
+    x = layers.GRU(4, reset_after=False)(x)
+    yield "gru", steps, layers.Dense(CLASSES, activation="softmax")(x)
+    steps = keras.Input((5, 3))
+    x = layers.Dense(4, activation="tanh", kernel_constraint="unit_norm")(steps)
+    x = layers.SimpleRNN(4, kernel_regularizer="l2", recurrent_regularizer="l1")(x)
+    yield "averaged", steps, layers.Dense(CLASSES, activation="softmax")(x)
+    image = keras.Input((6, 6, 2))
+    x = layers.SpectralNormalization(layers.Conv2D(4, 3, padding="same"))(image)
+    x = layers.SeparableConv2D(4, 3, activation="relu")(x)
+    x = layers.GlobalMaxPooling2D()(layers.GroupNormalization(2)(x))
+    yield "scaled", image, layers.Dense(CLASSES, activation="softmax")(x)
+    steps = keras.Input((5, 3))
+    x = layers.LSTM(4, activity_regularizer="l2", go_backwards=True)(steps)
+    yield "parts", steps, layers.Dense(CLASSES, activation="softmax")(x)
+
+
 def all_optimizers():
     decay = optimizers.schedules.ExponentialDecay(0.05, 7, 0.5)
     return {
@@ -80,6 +111,18 @@ def all_optimizers():
 
 
 RELAY = {
+    "encoder": lambda: optimizers.Adam(0.01, global_clipnorm=1.0),
+    "conv_lstm": lambda: optimizers.Nadam(0.01),
+    "gru": lambda: optimizers.Adagrad(0.05),
+    "averaged": lambda: optimizers.Adam(
+        0.01, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=4, clipvalue=0.1
+    ),
+    "scaled": lambda: optimizers.LossScaleOptimizer(
+        optimizers.Lion(0.002), initial_scale=1024.0, dynamic_growth_steps=4
+    ),
+    "parts": lambda: optimizers.MultiOptimizer(
+        optimizers.OptimizerMap(optimizers.Adam(0.01), {".*kernel": optimizers.SGD(0.1)})
+    ),
     "mlp": lambda: optimizers.AdamW(0.01),
     "cnn": lambda: optimizers.SGD(0.1, momentum=0.9, nesterov=True),
     "lstm": lambda: optimizers.RMSprop(
@@ -90,6 +133,9 @@ RELAY = {
 
 def batches(shape, rng, steps=STEPS):
     x = rng.normal(size=(steps, ROWS, *shape)).astype("float32")
+    if len(shape) == 2:
+        # Sequences of several lengths, for masks.
+        x[:, ::2, -2:] = 0
     y = rng.integers(0, CLASSES, (steps, ROWS)).astype("int32")
     return x, y
 
@@ -144,6 +190,8 @@ def main(folder):
             np.savez(f"{path}.npz", **record(start, x, y))
         start.set_weights(weights)
         record_relay(start, name, shape, rng, folder)
+    for name, given, output in relay_models():
+        record_relay(keras.Model(given, output), name, given.shape[1:], rng, folder)
 
 
 if __name__ == "__main__":

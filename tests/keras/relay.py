@@ -28,8 +28,9 @@ def train(model, x, y, steps):
 def main(recorded, work, *models):
     for name in models:
         model = keras.models.load_model(os.path.join(work, f"{name}-10.keras"))
+        counting = getattr(model.optimizer, "inner_optimizer", model.optimizer)
         # Steps, which `iterations` does not count where gradients are accumulated.
-        assert model.optimizer.built and int(model.optimizer._iterations) == LEG
+        assert model.optimizer.built and int(counting._iterations) == LEG
         arrays = np.load(os.path.join(recorded, f"relay-{name}.npz"))
         losses = train(model, arrays["x"], arrays["y"], range(LEG, 2 * LEG))
         model.save(os.path.join(work, f"{name}-20.keras"))

@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::base::{Error, Result};
 use crate::cli::device::tuned;
 use crate::cli::failure::Outcome;
+use crate::cli::predict::positive;
 use crate::cli::text;
 use crate::gpu;
 use crate::runtime::{Device, ENVIRONMENT, Rates};
@@ -56,10 +57,6 @@ pub struct Args {
     /// Write what was measured as JSON to a file too; the manual's chapter on performance describes it
     #[arg(long, value_name = "F")]
     json: Option<PathBuf>,
-}
-
-pub fn positive(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|&n| n > 0).ok_or("expected a whole number from 1 on".into())
 }
 
 pub fn seconds(text: &str) -> Result<f64, String> {

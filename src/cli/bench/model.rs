@@ -62,7 +62,7 @@ impl Subject<'_> {
             return model.train_on_batch(data, device).map(|_| ());
         }
         let mut options = PredictOptions::on(device.clone());
-        options.batch_size = self.batch;
+        options.batch_size = Some(self.batch);
         model.predict_with(&data.x, &mut options).map(|_| ())
     }
 

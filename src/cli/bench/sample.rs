@@ -43,7 +43,7 @@ fn filled(input: &InputSpec, batch: usize, extent: usize) -> Result<Tensor> {
             input.name
         )));
     }
-    let elements = 0..shape.len();
+    let elements = 0..shape.checked_len()?;
     if input.dtype.is_float() {
         let numbers: Vec<f32> = elements.map(|i| (i % 255) as f32 / 255.0).collect();
         return Ok(Tensor::new(shape, &numbers)?.cast(input.dtype));

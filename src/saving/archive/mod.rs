@@ -122,16 +122,20 @@ impl Archive {
         json::parse(&bytes, CONFIG, &self.limits)
     }
 
-    /// The contents of `metadata.json`; Keras can do without.
+    /// The contents of `metadata.json`; nothing if it is not there or not JSON, as Keras never reads it.
     ///
     /// # Errors
-    /// If it is there, but damaged or not JSON.
+    /// If it is damaged or too large.
     pub fn metadata(&self) -> Result<Option<Json>> {
         if self.find(METADATA).is_none() {
             return Ok(None);
         }
         let bytes = self.bytes(METADATA, self.limits.metadata_bytes, "metadata_bytes")?;
-        json::parse(&bytes, METADATA, &self.limits).map(Some)
+        let metadata = json::parse(&bytes, METADATA, &self.limits);
+        if let Err(error) = &metadata {
+            log::warn!("left out: {error}");
+        }
+        Ok(metadata.ok())
     }
 
     /// The weights. They stay in the archive and are read when asked for.

@@ -47,6 +47,15 @@ const fn float_layout(bits: u16, exponent: u8, bias: u32) -> FloatingPointLayout
 /// # Errors
 /// What was found instead, if it is none of Keras's.
 pub(super) fn dtype_of(dataset: &Dataset) -> Result<(DType, Fix), String> {
+    match stored(dataset)? {
+        found @ (DType::BFloat16, _) => Ok(found),
+        (dtype, _) if says_bfloat16(dataset) => Err(format!("{dtype} that is called bfloat16")),
+        found => Ok(found),
+    }
+}
+
+/// The dtype as HDF5 tells it.
+fn stored(dataset: &Dataset) -> Result<(DType, Fix), String> {
     let datatype = dataset.datatype().map_err(|e| quote(&e.to_string()))?;
     match &datatype {
         Datatype::FloatingPoint { size, byte_order, layout } => {

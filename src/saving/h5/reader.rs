@@ -127,6 +127,10 @@ impl Store for H5File {
             datasets.push((key, source));
         }
         datasets.sort_by(|(a, _), (b, _)| compare_keys(a, b));
+        let mut groups = group.iter_groups().map_err(|e| self.damaged(path, &e))?;
+        if let Some((key, _)) = groups.next() {
+            return Err(self.error(&format!("{path}/{key}"), "is a group, expected a variable"));
+        }
         // The name is for messages only, so one that cannot be read is no reason to refuse.
         let name = group.attrs().ok().and_then(|attributes| text(attributes.get("name")?));
         Ok(Some(Group { name, datasets }))

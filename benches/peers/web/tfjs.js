@@ -1,22 +1,15 @@
-// TensorFlow.js's side of benches/peers/run.py: node measure.js WORKLOAD BATCH SECONDS
+// TensorFlow.js's side of benches/peers/run.py: node tfjs.js WORKLOAD BATCH SECONDS
 //
 // Runs one workload by the WebGPU backend on Dawn, from arrays of this process to arrays of this process,
-// as `keraunos bench` does. Prints one line of JSON: versions, the seconds of each run, and the
-// processor's seconds of all of them. Weights are random: no time depends on them.
+// as `keraunos bench` does. Weights are random: no time depends on them.
 
-import { create, globals } from 'webgpu';
+import { register } from 'node:module';
+
 import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
 
+import { main, measure, numbers, webgpu } from './harness.js';
 import { network } from './networks.js';
-
-const RUNS = 5;
-const WARM_UP = 2;
-
-/** Numbers of no meaning. */
-function numbers(count) {
-  return Float32Array.from({ length: count }, (_, i) => (((i * 7919) % 1009) / 1009) * 2 - 1);
-}
 
 /** A run of `forward` on arrays of these shapes. */
 function run(shapes, forward) {
@@ -65,6 +58,7 @@ function training(batch) {
 function workload(name, batch) {
   const parts = name.split('_');
   const n = Number(parts[1]);
+  if (parts[2] === 'f16') return undefined;
   switch (parts[0]) {
     case 'matmul':
       return run([[n, n], [n, n]], (a, b) => tf.matMul(a, b));
@@ -90,33 +84,17 @@ function workload(name, batch) {
   }
 }
 
-async function main() {
+main(async () => {
   const [name, batch, seconds] = process.argv.slice(2);
-  Object.assign(globalThis, globals);
-  const gpu = create([]);
-  Object.defineProperty(globalThis, 'navigator', { value: { gpu, userAgent: 'node' }, configurable: true });
-  if (!(await gpu.requestAdapter())) throw new Error('Dawn accepts no adapter here');
+  await webgpu();
   await import('@tensorflow/tfjs-backend-webgpu');
+  // Its layers call operations as methods, and training asks for gradients by name.
+  register('./extensions.js', import.meta.url);
+  await import('@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js');
+  await import('@tensorflow/tfjs-core/dist/register_all_gradients.js');
   if (!(await tf.setBackend('webgpu'))) throw new Error('the WebGPU backend does not start');
   await tf.ready();
   const once = workload(name, Number(batch));
   if (!once) throw new Error(`${name} is not written for TensorFlow.js`);
-  for (let i = 0; i < WARM_UP; i += 1) await once();
-  const cpu = process.cpuUsage();
-  const begin = performance.now();
-  const times = [];
-  while (times.length < RUNS || performance.now() - begin < Number(seconds) * 1e3) {
-    const start = performance.now();
-    await once();
-    times.push((performance.now() - start) / 1e3);
-  }
-  const { user, system } = process.cpuUsage(cpu);
-  const version = `TensorFlow.js ${tf.version_core} (WebGPU, Dawn)`;
-  console.log(JSON.stringify({ version, seconds: times, cpu_s: (user + system) / 1e6 }));
-  process.exit(0);
-}
-
-main().catch((error) => {
-  console.error(String(error.message ?? error).split('\n')[0]);
-  process.exit(1);
+  await measure(`TensorFlow.js ${tf.version_core} (WebGPU, Dawn)`, Number(seconds), once);
 });
