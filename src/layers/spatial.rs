@@ -273,7 +273,7 @@ impl Window {
         let (batch, input, channels) = self.split(&x.shape())?;
         let (output, pad) = self.placement(input)?;
         let (window, stride) = (self.size, self.stride);
-        if !x.dtype().is_float() {
+        if x.dtype().is_int() || x.dtype() == DType::Bool {
             if let Some(size) = window.into_iter().find(|&size| size > MAX_WHOLE_WINDOW) {
                 return Err(Error::Unsupported(format!(
                     "a pooling window of {size} over {}; convert to float32 first, or pool in \

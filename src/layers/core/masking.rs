@@ -29,14 +29,20 @@ impl Masking {
     }
 }
 
+/// Beside Keras's whole zero, booleans become numbers.
+fn number(x: Value<'_>) -> Value<'_> {
+    if x.dtype() == DType::Bool { x.cast(DType::Int32) } else { x }
+}
+
 impl MaskingLayer {
     /// Steps of `x` in which a feature differs from the mask value, without the axis of features.
     fn kept<'g>(&self, x: Value<'g>) -> Result<Value<'g>> {
+        let x = number(x);
         let Some(last) = x.rank().checked_sub(1) else {
             return Err(Error::shape("masking", "a scalar", "an axis of features"));
         };
         // Whole numbers are compared with a mask value that may have a fraction.
-        let compared = if x.dtype().is_float() { x } else { x.cast(DType::Float32) };
+        let compared = if x.dtype().is_int() { x.cast(DType::Float32) } else { x };
         Ok(compared.binary("ne", compared.like(self.mask_value)).max(&[last]))
     }
 }
@@ -46,8 +52,7 @@ impl Layer for MaskingLayer {
 
     fn call<'g>(&self, _: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
         let x = args.input()?;
-        // Beside Keras's whole zero, booleans become numbers.
-        let x = if x.dtype() == DType::Bool { x.cast(DType::Int32) } else { x };
+        let x = number(x);
         let kept = self.kept(x)?.keep_axes(&x.shape(), &[x.rank().saturating_sub(1)]);
         Ok(kept.select(x, x.like(0.0)).into())
     }
