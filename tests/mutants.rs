@@ -16,7 +16,7 @@ use keraunos::{Device, Tensor, load_model};
 use serde_json::Value as Json;
 
 /// Mutants of a run; each takes Keras about a second.
-const ROUNDS: &str = "12";
+const ROUNDS: &str = "8";
 
 /// What is refused here though Keras loads it: part of our message, and the reason.
 const STRICTER: &[(&str, &str)] = &[

@@ -104,6 +104,11 @@ impl ModelCheckpoint {
         if !self.save_best_only {
             return Ok(true);
         }
+        // As in Keras: what cannot be compared is saved.
+        if logs.iter().any(|(name, value)| *name == self.monitor.name && value.number().is_none()) {
+            log::warn!("ModelCheckpoint watches '{}', which is no number", self.monitor.name);
+            return Ok(true);
+        }
         match self.monitor.value("ModelCheckpoint", logs)? {
             Some(value) => self.monitor.improves(run, value),
             None => Ok(true),
