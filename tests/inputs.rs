@@ -201,3 +201,36 @@ fn float64_is_refused_or_narrowed_on_request() {
     assert_eq!(found.iter_f64().collect::<Vec<_>>(), expected.iter_f64().collect::<Vec<_>>());
     assert!(fixture("mlp").narrowed().is_empty());
 }
+
+#[test]
+fn arrays_of_numpy_are_narrowed_as_with_jax() {
+    let tensor = json!({"class_name": "__keras_tensor__", "config": {
+        "shape": [null, 2], "dtype": "float32", "keras_history": ["x", 0, 0],
+    }});
+    let input = json!({
+        "module": "keras.layers", "class_name": "InputLayer", "name": "x", "inbound_nodes": [],
+        "registered_name": null,
+        "config": {"name": "x", "batch_shape": [null, 2], "dtype": "float32"},
+    });
+    let add = |dtype: &str, value: Json| {
+        let array = json!({"class_name": "__numpy__", "config": {"value": value, "dtype": dtype}});
+        let add = json!({
+            "module": "keras.src.ops.numpy", "class_name": "Add", "name": "add",
+            "registered_name": "Add", "config": {"name": "add"},
+            "inbound_nodes": [{"args": [tensor, array], "kwargs": {}}],
+        });
+        let config = json!({
+            "name": "model", "layers": [input, add],
+            "input_layers": ["x", 0, 0], "output_layers": ["add", 0, 0],
+        });
+        let record = json!({
+            "module": "keras.src.models.functional", "class_name": "Functional",
+            "registered_name": "Functional", "config": config,
+        });
+        let model = Model::from_config(record, &CustomObjects::new()).unwrap();
+        let x = Tensor::new([1, 2], &[1f32, 2.0]).unwrap();
+        model.call(x, &Device::Host).unwrap().remove(0)
+    };
+    assert_eq!(add("float64", json!([0.5, 0.25])), Tensor::new([1, 2], &[1.5f32, 2.25]).unwrap());
+    assert_eq!(add("int64", json!([1, -2])), Tensor::new([1, 2], &[2f32, 0.0]).unwrap());
+}

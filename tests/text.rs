@@ -94,10 +94,11 @@ fn words_of_indices_that_the_device_computes_are_text() {
     let bins = json!({"name": "bins", "bin_boundaries": [0.0, 1.0]});
     let words = json!({"name": "words", "vocabulary": ["low", "high"], "invert": true});
     let layers =
-        [input("float32", 3), layer("Discretization", &bins), layer("StringLookup", &words)];
-    let x = Tensor::new([1, 3], &[-1f32, 0.5, 2.0]).unwrap();
+        [input("float32", 4), layer("Discretization", &bins), layer("StringLookup", &words)];
+    // NaN is above all boundaries, as in Keras.
+    let x = Tensor::new([1, 4], &[-1f32, 0.5, 2.0, f32::NAN]).unwrap();
     let y = chain(&layers).call(&[x], &Device::Host).unwrap().remove(0);
-    assert_eq!(y.strings().unwrap(), ["[UNK]", "low", "high"]);
+    assert_eq!(y.strings().unwrap(), ["[UNK]", "low", "high", "high"]);
 }
 
 #[test]

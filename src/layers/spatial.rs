@@ -1,6 +1,6 @@
 //! What layers over space share: data formats, paddings, sliding windows.
 
-use crate::base::{Error, Result, Shape};
+use crate::base::{DType, Error, Result, Shape};
 use crate::graph::Value;
 use crate::graph::ops::{ConvGeometry, ConvKind, Pool, PoolMode};
 use crate::layers::config::Config;
@@ -273,7 +273,7 @@ impl Window {
         let (batch, input, channels) = self.split(&x.shape())?;
         let (output, pad) = self.placement(input)?;
         let (window, stride) = (self.size, self.stride);
-        if mode == PoolMode::Max && x.dtype().is_int() {
+        if !x.dtype().is_float() {
             if let Some(size) = window.into_iter().find(|&size| size > MAX_WHOLE_WINDOW) {
                 return Err(Error::Unsupported(format!(
                     "a pooling window of {size} over {}; convert to float32 first, or pool in \
@@ -282,7 +282,7 @@ impl Window {
                 )));
             }
             let x = x.reshape([batch, input[0], input[1], input[2], channels]);
-            return Ok(self.merge(self.largest(x, output, pad)));
+            return self.pool_whole(x, output, pad, mode).map(|pooled| self.merge(pooled));
         }
         // With `same` padding a window may be larger than its input, but not without bound.
         Shape::from(window).checked_len()?;
@@ -295,12 +295,52 @@ impl Window {
 const MAX_WHOLE_WINDOW: usize = 256;
 
 impl Window {
-    /// The largest whole number of every window of `x` `[N, D, H, W, C]`, one axis after the other:
-    /// exact, where floats would round.
-    fn largest<'g>(&self, x: Value<'g>, output: [usize; 3], pad: [usize; 3]) -> Value<'g> {
+    /// Pooling of whole numbers `[N, D, H, W, C]`: exact, where floats would round. Sums wrap around in
+    /// the dtype of `x`, as with JAX, and their means are float32. Booleans have no means.
+    fn pool_whole<'g>(
+        &self,
+        x: Value<'g>,
+        output: [usize; 3],
+        pad: [usize; 3],
+        mode: PoolMode,
+    ) -> Result<Value<'g>> {
         let dtype = x.dtype();
-        let bits = 8 * dtype.size().min(4) as i32;
-        let least = if dtype.is_signed_int() { -(2f64.powi(bits - 1)) } else { 0.0 };
+        let fold = |x: Value<'g>, filler, f| self.fold(x, (output, pad), filler, f);
+        match mode {
+            PoolMode::Max if dtype == DType::Bool => {
+                Ok(fold(x.cast(DType::Int32), 0.0, Value::maximum).cast(dtype))
+            }
+            PoolMode::Max => {
+                let bits = 8 * dtype.size().min(4) as i32;
+                let least = if dtype.is_signed_int() { -(2f64.powi(bits - 1)) } else { 0.0 };
+                Ok(fold(x, least, Value::maximum))
+            }
+            PoolMode::Average if dtype == DType::Bool => Err(Error::DType {
+                context: "average pooling".into(),
+                found: dtype.name().into(),
+                expected: "numbers".into(),
+            }),
+            PoolMode::Average => {
+                let add = |a: Value<'g>, b: Value<'g>| a + b;
+                let one = x.graph().scalar(1.0, DType::Float32);
+                let places = |(axis, &n): (usize, &usize)| if axis % 4 == 0 { 1 } else { n };
+                let one =
+                    one.broadcast(x.shape().iter().enumerate().map(places).collect::<Shape>());
+                let sums = fold(x, 0.0, add).cast(DType::Float32);
+                Ok(sums / fold(one, 0.0, add).broadcast(sums.shape()))
+            }
+        }
+    }
+
+    /// What `f` makes of the elements of every window, one axis after the other, with `filler` for
+    /// padding.
+    fn fold<'g>(
+        &self,
+        x: Value<'g>,
+        (output, pad): Placement,
+        filler: f64,
+        f: fn(Value<'g>, Value<'g>) -> Value<'g>,
+    ) -> Value<'g> {
         (0..3).fold(x, |x, i| {
             if x.graph().has_failed() {
                 return x;
@@ -312,7 +352,7 @@ impl Window {
                 *low = pad[i];
                 *high = reach.saturating_sub(pad[i].saturating_add(x.extent(axis)));
             }
-            let padded = x.pad(&low, &high, least);
+            let padded = x.pad(&low, &high, filler);
             let place = |offset: usize| {
                 let (mut start, mut step) = (vec![0; padded.rank()], vec![1; padded.rank()]);
                 if let (Some(start), Some(step)) = (start.get_mut(axis), step.get_mut(axis)) {
@@ -320,7 +360,7 @@ impl Window {
                 }
                 padded.slice(&start, &padded.shape().with(axis, count), &step)
             };
-            (1..size).fold(place(0), |best, offset| best.maximum(place(offset)))
+            (1..size).fold(place(0), |found, offset| f(found, place(offset)))
         })
     }
 }

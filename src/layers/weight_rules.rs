@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::Result;
+use crate::base::{DType, Result};
 use crate::constraints::{self, Constraint};
 use crate::graph::{LossOwner, Value};
 use crate::layers::config::Config;
@@ -55,7 +55,8 @@ impl WeightRules {
     /// If the regularizer cannot be put on an output of this shape.
     pub fn add_activity_loss(&self, owner: LossOwner, output: Value<'_>) -> Result<()> {
         if let Some(rule) = &self.activity {
-            let loss = rule.call(output)?;
+            let whole = output.dtype().is_int() || output.dtype() == DType::Bool;
+            let loss = rule.call(if whole { output.cast(DType::Float32) } else { output })?;
             let batch = if output.rank() == 0 { 1 } else { output.extent(0) };
             output.graph().add_loss(owner, loss / batch as f64);
         }

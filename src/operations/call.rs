@@ -82,11 +82,16 @@ impl<'g> Call<'_, 'g> {
         }
     }
 
-    /// A constant array of the config, in the dtype its record names or Keras would give it.
+    /// A constant array of the config, in the dtype its record names or Keras would give it. The 64
+    /// bits that numpy takes by default become 32, as with JAX; integers only where all fit.
     fn array(&self, json: &Json) -> Result<Value<'g>> {
         let tensor = crate::layers::numbers::array(json)?;
         let dtype = match json.pointer("/config/dtype").and_then(Json::as_str) {
-            Some(name) => DType::from_name(name)?,
+            Some(name) => match DType::from_name(name)? {
+                DType::Float64 => DType::Float32,
+                DType::Int64 if tensor.iter_f64().all(|x| f64::from(x as i32) == x) => DType::Int32,
+                dtype => dtype,
+            },
             None if all_leaves(json, &Json::is_boolean) => DType::Bool,
             None if all_leaves(json, &|j| j.is_i64() || j.is_u64()) => DType::Int32,
             None => DType::Float32,

@@ -154,7 +154,14 @@ def whole_numbers():
     outputs += [layers.Activation(kind)(x - 2) for kind in kinds]
     outputs += [layers.LeakyReLU()(x - 2), layers.ELU()(x - 2), layers.LayerNormalization()(x)]
     outputs += [layers.Average()([truth, x > 1]), layers.Dot(3)([x, small])]
-    return Model(x, outputs)
+    pools = [layers.AveragePooling2D(2), layers.AveragePooling2D(3, 2, padding="same")]
+    outputs += [pool(y) for pool in (*pools, layers.AdaptiveAveragePooling2D(2)) for y in (-x, small)]
+    outputs += [layers.Softmax(axis=(1, 2))(-x), layers.PReLU()(x - 2), layers.Masking(1.5)(x)]
+    rows = ops.reshape(x, (-1, 5, 12)) - 2
+    outputs += [layers.Attention()([rows, rows]), layers.AdditiveAttention()([rows, rows])]
+    outputs.append(layers.ActivityRegularization(0.1)(rows))
+    largest = ops.cast(layers.MaxPooling2D(2)(truth), "int32")
+    return Model(x, [*outputs, largest, layers.Masking()(truth)])
 
 
 @example

@@ -72,6 +72,11 @@ impl Layer for PReLULayer {
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
         let x = args.input()?;
         let alpha = cx.weight(&self.alpha, "alpha")?;
+        if x.dtype().is_int() {
+            // Keras's `relu` and minus keep whole numbers whole.
+            let (above, below) = (relu(x).cast(alpha.dtype()), relu(-x).cast(alpha.dtype()));
+            return Ok((above - alpha * below).into());
+        }
         Ok((relu(x) - alpha * relu(-x)).into())
     }
 }

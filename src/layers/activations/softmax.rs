@@ -24,6 +24,14 @@ impl Softmax {
             let x = args.input()?;
             let axes: Vec<usize> =
                 axes.iter().map(|&axis| x.shape().axis(axis)).collect::<Result<_>>()?;
+            let x = match x.dtype() {
+                // The difference is taken exactly, as in Keras.
+                DType::Int32 => {
+                    let largest = x.max(&axes).keep_axes(&x.shape(), &axes);
+                    (x - largest.broadcast(x.shape())).cast(DType::Float32)
+                }
+                _ => x,
+            };
             let Some(mask) = args.tensor(1, "mask")? else { return Ok(x.softmax(&axes)) };
             let mask = match mask.dtype() {
                 DType::Bool => mask,

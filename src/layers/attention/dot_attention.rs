@@ -176,7 +176,12 @@ impl Layer for AttentionLayer {
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
-        let inputs = args.inputs()?;
+        // Whole numbers of fewer bits wrap around in Keras's product: they stay refused.
+        let number = |x: Value<'g>| match x.dtype() {
+            DType::Int32 => x.cast(DType::Float32),
+            _ => x,
+        };
+        let inputs: Vec<_> = args.inputs()?.into_iter().map(number).collect();
         let (query, value, key) = match *inputs.as_slice() {
             [query, value] => (query, value, value),
             [query, value, key] => (query, value, key),

@@ -3,7 +3,7 @@
 //!
 //! Input (batch, steps, features) → output of the same shape.
 
-use crate::base::{Error, Result};
+use crate::base::{DType, Error, Result};
 use crate::builder;
 use crate::graph::Value;
 use crate::layers::config::Config;
@@ -35,7 +35,9 @@ impl MaskingLayer {
         let Some(last) = x.rank().checked_sub(1) else {
             return Err(Error::shape("masking", "a scalar", "an axis of features"));
         };
-        Ok(x.binary("ne", x.like(self.mask_value)).max(&[last]))
+        // Whole numbers are compared with a mask value that may have a fraction.
+        let compared = if x.dtype().is_float() { x } else { x.cast(DType::Float32) };
+        Ok(compared.binary("ne", compared.like(self.mask_value)).max(&[last]))
     }
 }
 
@@ -44,6 +46,8 @@ impl Layer for MaskingLayer {
 
     fn call<'g>(&self, _: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
         let x = args.input()?;
+        // Beside Keras's whole zero, booleans become numbers.
+        let x = if x.dtype() == DType::Bool { x.cast(DType::Int32) } else { x };
         let kept = self.kept(x)?.keep_axes(&x.shape(), &[x.rank().saturating_sub(1)]);
         Ok(kept.select(x, x.like(0.0)).into())
     }

@@ -59,10 +59,11 @@ impl Discretization {
     }
 }
 
-/// For each element, how many of the ascending boundaries it reaches.
+/// For each element, how many of the ascending boundaries it reaches. NaN reaches all.
 fn digitize<'g>(x: Value<'g>, boundaries: &Tensor) -> Value<'g> {
     let extents: Vec<usize> = x.shape().iter().copied().chain([1]).collect();
     let boundaries = x.graph().constant(boundaries.clone());
-    let reached = x.reshape(extents).binary("ge", boundaries);
-    reached.cast(DType::Int32).sum(&[x.rank()])
+    let x = x.reshape(extents);
+    let reached = x.unary("isnan").binary("or", x.binary("ge", boundaries));
+    reached.cast(DType::Int32).sum(&[x.rank() - 1])
 }
