@@ -103,7 +103,7 @@ fn fit(model: &mut Model, arguments: &Json, data: &Data, arrays: &Arrays) -> Res
     };
     let history = model.fit(data, &mut options)?;
     let names = history.history.iter().map(|(name, values)| {
-        let values: Json = values.iter().map(|value| value.to_json()).collect();
+        let values: Json = values.iter().map(keraunos::trainers::Logged::to_json).collect();
         Json::from(vec![Json::from(name.as_str()), values])
     });
     Ok(names.collect())

@@ -252,9 +252,9 @@
 //!
 //! Chromium's SwiftShader on two cores at a load average of 13 to 18 from other work, batch 1, 2026-11-23,
 //! one run: `python3 benches/peers/run.py --devices swiftshader --batch 1 --rounds 1 --seconds 1 --limit 150
-//! --workloads matmul_256 conv_1_512_128_28_1 conv_3_64_64_56_1`. onnxruntime-web took more than the 150 s
-//! for each, most of it in the driver's compiler. On a machine as busy, ratios of the processor's time, in
-//! brackets, are the ones to trust.
+//! --workloads matmul_256 conv_1_512_128_28_1 conv_3_64_64_56_1 conv_3_512_512_7_1`, of which the last was
+//! not reached before the run ended. onnxruntime-web took more than the 150 s for each. On a machine as
+//! busy, ratios of the processor's time, in brackets, are the ones to trust.
 //!
 //! | ms | keraunos | burn 0.22.1 | TensorFlow.js 4.22.0 |
 //! | --- | ---: | ---: | ---: |
