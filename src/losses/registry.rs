@@ -8,6 +8,7 @@ use crate::base::error::quote;
 use crate::base::{Error, Result};
 use crate::layers::config::{Config, Json};
 use crate::losses::cross_entropy::CROSS_ENTROPY;
+use crate::losses::function::formula;
 use crate::losses::hinge::HINGE;
 use crate::losses::overlap::OVERLAP;
 use crate::losses::regression::REGRESSION;
@@ -216,13 +217,46 @@ fn from_class(def: &LossDef, config: Map<String, Json>, owner: &str) -> Result<A
 /// `LossFunctionWrapper`: the function under `fn`, with further keys as its arguments.
 fn wrapper(mut config: Map<String, Json>, owner: &str) -> Result<Arc<dyn Loss>> {
     let owner = format!("LossFunctionWrapper in {owner}");
-    let def = match config.remove("fn") {
+    let wrapped = config.remove("fn");
+    if let Some(Json::Object(record)) = &wrapped
+        && let Some(function) = batch_mean(record, &owner)?
+    {
+        let config = Config::new(owner, config, json!({ "reduction": "sum_over_batch_size" }));
+        let loss = FunctionLoss::from_config(&config, "loss_function_wrapper", function)?;
+        config.finish()?;
+        return Ok(Arc::new(loss));
+    }
+    let def = match wrapped {
         Some(Json::Object(record)) => record_function(&record),
         Some(Json::String(name)) => function(&name),
         _ => None,
     };
     let def = def.ok_or_else(|| unknown("fn", "", &owner))?;
     of_function(def, config, (def.defaults)(), "loss_function_wrapper", owner)
+}
+
+/// What a metric in the place of a function gives, if it is the mean of a function that a loss of the same
+/// class has. In a step of Keras on JAX such a metric starts anew: the mean is that of the batch.
+fn batch_mean(record: &Map<String, Json>, owner: &str) -> Result<Option<Arc<dyn Function>>> {
+    let text = |key: &str| record.get(key).and_then(Json::as_str).unwrap_or("");
+    // The metric of this class has the other sign.
+    let named =
+        |def: &&LossDef| def.class_name == text("class_name") && def.name != "cosine_similarity";
+    let def = LOSSES.iter().find(named).filter(|_| text("module") == "keras.metrics");
+    let Some((def, wrapped)) = def.and_then(|def| Some((def, function(def.function)?))) else {
+        return Ok(None);
+    };
+    let given = record.get("config").and_then(Json::as_object).cloned().unwrap_or_default();
+    let owner = format!("{} in {owner}", def.class_name);
+    let mut arguments = only(&owner, given, &[&["name", "dtype"], def.arguments])?;
+    arguments.retain(|key, _| def.arguments.contains(&key.as_str()));
+    let config = Config::new(owner, arguments, (wrapped.defaults)());
+    let each = (wrapped.new)(&config)?;
+    config.finish()?;
+    Ok(Some(formula(move |y_true, y_pred| {
+        let values = each.call(y_true, y_pred).values;
+        values.mean(&(0..values.rank()).collect::<Vec<_>>())
+    })))
 }
 
 fn of_function(
