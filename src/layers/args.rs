@@ -168,6 +168,14 @@ impl<T> CallArgs<T> {
         self.keyword.iter().for_each(|(_, a)| a.visit(f));
     }
 
+    /// The leaves in Keras's flattening order: positions, then keywords by name.
+    pub fn flatten(&self) -> Vec<Option<&T>> {
+        let mut keyword: Vec<_> = self.keyword.iter().collect();
+        keyword.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let named = keyword.into_iter().map(|(_, arg)| arg);
+        self.positional.iter().chain(named).flat_map(Arg::flatten).collect()
+    }
+
     /// The argument at a position or under its keyword; null counts as absent.
     pub fn get(&self, position: usize, keyword: &str) -> Option<&Arg<T>> {
         let named = || self.keyword.iter().find(|(k, _)| k == keyword).map(|(_, a)| a);

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Map;
+
 use crate::base::{Error, Nested, Result};
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
@@ -19,6 +21,32 @@ pub struct Distiller {
     base: LayerBase,
     pub student: Form,
     teacher: Form,
+    /// Models that Keras makes of the two for losses of what single layers give.
+    extractors: Vec<Arc<dyn Layer>>,
+}
+
+/// The place of such a model among the layers. It has no weights of its own and is not called.
+struct Extractor {
+    base: LayerBase,
+}
+
+impl Extractor {
+    fn of(model: &Form) -> Result<Arc<dyn Layer>> {
+        let name = format!("{}_multi_feature_extractor", model.root().base().name);
+        let config = Map::from_iter([("name".to_owned(), Json::from(name))]);
+        let config = Config::new("feature extractor".into(), config, Json::Null);
+        let mut base = LayerBase::without_policy("Functional", &config)?;
+        base.built = true;
+        Ok(Arc::new(Extractor { base }))
+    }
+}
+
+impl Layer for Extractor {
+    layer_base!();
+
+    fn call<'g>(&self, _: &Context<'g>, _: &Args<'g>) -> Result<Outputs<'g>> {
+        Err(Error::Unsupported("training of a distiller".into()))
+    }
 }
 
 impl Distiller {
@@ -46,7 +74,18 @@ impl Distiller {
         let student = model(config.get("student"))?;
         let mut base = LayerBase::new("Distiller", config)?;
         base.built = true;
-        let distiller = Distiller { base, student, teacher };
+        let names = |key: &str| {
+            let of =
+                |loss: &Json| loss["config"][key].as_str().is_some_and(|name| !name.is_empty());
+            losses.as_array().is_some_and(|losses| losses.iter().any(of))
+        };
+        let mut extractors = Vec::new();
+        for (key, model) in [("teacher_layer_name", &teacher), ("student_layer_name", &student)] {
+            if names(key) {
+                extractors.push(Extractor::of(model)?);
+            }
+        }
+        let distiller = Distiller { base, student, teacher, extractors };
         distiller.check_alike()?;
         Ok(distiller)
     }
@@ -89,6 +128,7 @@ impl Layer for Distiller {
     }
 
     fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
-        vec![("layers", Nested::List(self.layers().into_iter().map(Nested::Leaf).collect()))]
+        let all = self.layers().into_iter().chain(self.extractors.iter().cloned());
+        vec![("layers", Nested::List(all.map(Nested::Leaf).collect()))]
     }
 }

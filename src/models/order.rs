@@ -54,9 +54,7 @@ pub fn by_depth(calls: &[Call], inputs: &Nested<TensorRef>, outputs: &Nested<Ten
 }
 
 fn parents_of(call: &Call) -> Vec<usize> {
-    let mut parents = Vec::new();
-    call.args.visit(&mut |t: &TensorRef| parents.push(t.call));
-    parents
+    call.args.flatten().into_iter().flatten().map(|tensor| tensor.call).collect()
 }
 
 /// Calls in the order in which a depth-first walk finishes them, and layers by first meeting. Without

@@ -201,10 +201,10 @@ fn functional_rows(model: &Functional) -> Vec<SummaryRow> {
         let calls = &calls_of[member];
         let mut connected = Vec::new();
         for call in calls {
-            call.args.visit(&mut |t| {
+            for t in call.args.flatten().into_iter().flatten() {
                 let source = name(model.calls[t.call].layer);
                 connected.push(format!("{source}[{}][{}]", nth[t.call], t.output));
-            });
+            }
         }
         let shape = calls.last().map(|call| shapes(&call.outputs));
         row(model.members[member].layer.as_ref(), shape, connected, 0)

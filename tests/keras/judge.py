@@ -140,7 +140,7 @@ def load(path):
 def optimizer_differences(a, b):
     if a.compiled != b.compiled:
         return [f"compiled: {a.compiled} became {b.compiled}"]
-    if not a.compiled:
+    if not a.compiled or not hasattr(a, "optimizer"):  # a distiller is compiled by its user
         return []
     found = json_differences(a.get_compile_config(), b.get_compile_config(), " of compile")
     return found + variable_differences("optimizer", a.optimizer.variables, b.optimizer.variables)

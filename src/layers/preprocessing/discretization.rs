@@ -61,9 +61,11 @@ impl Discretization {
 
 /// For each element, how many of the ascending boundaries it reaches. NaN reaches all.
 fn digitize<'g>(x: Value<'g>, boundaries: &Tensor) -> Value<'g> {
+    // Of the input: after an error, a value in its place has no axes.
+    let last = x.rank();
     let extents: Vec<usize> = x.shape().iter().copied().chain([1]).collect();
     let boundaries = x.graph().constant(boundaries.clone());
     let x = x.reshape(extents);
     let reached = x.unary("isnan").binary("or", x.binary("ge", boundaries));
-    reached.cast(DType::Int32).sum(&[x.rank() - 1])
+    reached.cast(DType::Int32).sum(&[last])
 }
