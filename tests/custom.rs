@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::{assert_close, gpu};
@@ -11,7 +11,8 @@ use keraunos::graph::{Graph, Value};
 use keraunos::initializers::Initializer;
 use keraunos::layers::config::Config;
 use keraunos::layers::{
-    Arg, Args, CallArgs, Cell, Context, Layer, LayerBase, Outputs, SymbolicSpec,
+    Arg, Args, CallArgs, Cell, Context, Dense, Layer, LayerBase, LayerNormalization,
+    MultiHeadAttention, Outputs, SymbolicSpec, build,
 };
 use keraunos::losses::{Function, Samples, Weights};
 use keraunos::metrics::{Metric, MetricBase};
@@ -131,6 +132,60 @@ impl Cell for Leaky {
     }
 }
 
+/// `my_package>TransformerBlock`: layers within a layer.
+struct TransformerBlock {
+    base: LayerBase,
+    att: Arc<dyn Layer>,
+    ffn: Arc<dyn Layer>,
+    norms: [Arc<dyn Layer>; 2],
+}
+
+impl TransformerBlock {
+    fn from_config(config: &Config) -> Result<Box<dyn Layer>> {
+        let (heads, width) = (config.size("heads")?, config.size("width")?);
+        let hidden = Dense::new(config.size("hidden")?).activation("relu");
+        let norm = || config.make(LayerNormalization::new().epsilon(1e-6)).map(Arc::from);
+        Ok(Box::new(TransformerBlock {
+            base: LayerBase::new("TransformerBlock", config)?,
+            att: config.make(MultiHeadAttention::new(heads, width))?.into(),
+            ffn: config.make_sequential([hidden.into(), Dense::new(width).into()])?.into(),
+            norms: [norm()?, norm()?],
+        }))
+    }
+}
+
+impl Layer for TransformerBlock {
+    fn base(&self) -> &LayerBase {
+        &self.base
+    }
+
+    fn base_mut(&mut self) -> &mut LayerBase {
+        &mut self.base
+    }
+
+    fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {
+        let norms = self.norms.iter().cloned().map(Nested::Leaf).collect();
+        let leaf = |layer: &Arc<dyn Layer>| Nested::Leaf(layer.clone());
+        vec![("att", leaf(&self.att)), ("ffn", leaf(&self.ffn)), ("norms", Nested::List(norms))]
+    }
+
+    fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
+        let x = inputs.positional[0].clone();
+        let twice = CallArgs { positional: vec![x.clone(), x], keyword: Vec::new() };
+        build(&mut self.att, &twice)?;
+        build(&mut self.ffn, inputs)?;
+        self.norms.iter_mut().try_for_each(|norm| build(norm, inputs))
+    }
+
+    fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
+        let x = args.input()?;
+        let attended = cx.apply(self.att.as_ref(), [x, x])?;
+        let x = cx.apply(self.norms[0].as_ref(), [x + attended])?;
+        let fed = cx.apply(self.ffn.as_ref(), [x])?;
+        Ok(cx.apply(self.norms[1].as_ref(), [x + fed])?.into())
+    }
+}
+
 /// `my_package>Farthest`: the largest difference seen.
 struct Farthest(MetricBase);
 
@@ -175,6 +230,7 @@ fn my_package() -> CustomObjects {
         .layer("my_package>Leaky", |config| {
             Ok(Box::new(Leaky(LayerBase::new("Leaky", config)?, config.size("units")?)))
         })
+        .layer("my_package>TransformerBlock", TransformerBlock::from_config)
         .operation("my_package>Cubed", |config| {
             let shift = config.float("shift")?;
             Ok(Box::new(move |args| {
@@ -192,15 +248,25 @@ fn my_package() -> CustomObjects {
         })
 }
 
-/// What Keras recorded under a name.
+fn path(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/custom").join(file)
+}
+
+/// What Keras recorded in a file under a name.
+fn recorded_in(file: &str, name: &str) -> Tensor {
+    read_npz(&path(file)).unwrap().into_iter().find(|(n, _)| n == name).unwrap().1
+}
+
 fn recorded(name: &str) -> Tensor {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/custom/custom.npz");
-    read_npz(&path).unwrap().into_iter().find(|(n, _)| n == name).unwrap().1
+    recorded_in("custom.npz", name)
+}
+
+fn load(file: &str, custom_objects: CustomObjects) -> Result<Model> {
+    load_model_with(path(file), &LoadOptions { custom_objects, ..LoadOptions::default() })
 }
 
 fn custom_model(custom_objects: CustomObjects) -> Result<Model> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/custom/custom.keras");
-    load_model_with(path, &LoadOptions { custom_objects, ..LoadOptions::default() })
+    load("custom.keras", custom_objects)
 }
 
 #[test]
@@ -218,6 +284,15 @@ fn objects_of_a_package_give_what_they_give_in_keras() {
             let expected = recorded(name).iter_f64().next().unwrap();
             assert!((found - expected).abs() < 1e-5, "{name}: {found}, expected {expected}");
         }
+    }
+}
+
+#[test]
+fn a_layer_holds_layers() {
+    for device in [Device::Host, gpu()] {
+        let model = load("block.keras", my_package()).unwrap();
+        let y = model.call(&[recorded_in("block.npz", "x")], &device).unwrap();
+        assert_close(&y[0], &recorded_in("block.npz", "y"), 1e-5, "block");
     }
 }
 

@@ -139,6 +139,12 @@ impl<T> CallArgs<T> {
         CallArgs { positional: vec![arg.into()], keyword: Vec::new() }
     }
 
+    /// A call with tensors at its positions.
+    pub fn of(tensors: impl IntoIterator<Item = T>) -> CallArgs<T> {
+        let positional = tensors.into_iter().map(Arg::Tensor).collect();
+        CallArgs { positional, keyword: Vec::new() }
+    }
+
     /// The same call with every tensor replaced.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::activations::Activation;
 use crate::base::error::quote;
 use crate::base::{Error, Result};
 use crate::initializers::Initializer;
-use crate::layers::Layer;
+use crate::layers::{Layer, LayerBuilder};
 
 /// A JSON value, as configs hold them.
 pub type Json = JsonValue;
@@ -142,6 +142,32 @@ impl<'a> Config<'a> {
     pub fn layer_of(&self, record: &Json) -> Result<Box<dyn Layer>> {
         let none = || Error::Internal(format!("{}: no reader of inner layers", self.owner));
         self.layers.ok_or_else(none)?.layer(record)
+    }
+
+    /// A layer that the constructor makes itself, where Python has `self.dense = layers.Dense(4)`:
+    /// `config.make(Dense::new(4))`.
+    ///
+    /// # Errors
+    /// If the layer's settings are wrong.
+    pub fn make(&self, layer: impl Into<LayerBuilder>) -> Result<Box<dyn Layer>> {
+        self.layer_of(&Json::Object(layer.into().record()))
+    }
+
+    /// `keras.Sequential` of layers that the constructor makes itself.
+    ///
+    /// # Errors
+    /// If the settings of a layer are wrong.
+    pub fn make_sequential(
+        &self,
+        layers: impl IntoIterator<Item = LayerBuilder>,
+    ) -> Result<Box<dyn Layer>> {
+        let layers: Vec<_> = layers.into_iter().map(|layer| layer.record()).collect();
+        self.layer_of(&serde_json::json!({
+            "module": "keras",
+            "class_name": "Sequential",
+            "config": {"name": "sequential", "layers": layers},
+            "registered_name": null,
+        }))
     }
 
     /// How errors call the object.

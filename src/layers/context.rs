@@ -6,7 +6,7 @@ use crate::base::error::quote;
 use crate::base::{DType, Error, Result, ResultExt};
 use crate::graph::{Graph, LossOwner, Value};
 use crate::layers::config::Json;
-use crate::layers::{Arg, Args, HostRun, Layer, Outputs};
+use crate::layers::{Arg, Args, CallArgs, HostRun, Layer, Outputs};
 use crate::tensor::Variable;
 
 /// The surroundings of a call: the graph it writes into, the mode, and access to variables.
@@ -118,6 +118,22 @@ impl<'g> Context<'g> {
     pub fn call(&self, layer: &dyn Layer, args: &Args<'g>) -> Result<Outputs<'g>> {
         let call = |inner: &Context<'g>, args: &Args<'g>| Ok((layer.call(inner, args)?, ()));
         self.penalized(layer, args, call).map(|(outputs, ())| outputs)
+    }
+
+    /// [`call`](Context::call) with tensors at its positions, of a layer that gives one: Python's
+    /// `layer(x, y)`.
+    ///
+    /// # Errors
+    /// As [`call`](Context::call), and if there are several outputs.
+    pub fn apply(
+        &self,
+        layer: &dyn Layer,
+        tensors: impl IntoIterator<Item = Value<'g>>,
+    ) -> Result<Value<'g>> {
+        let outputs = self.call(layer, &CallArgs::of(tensors))?;
+        let name = || format!("outputs of '{}'", quote(&layer.base().name));
+        let several = || Error::shape(name(), format!("{}", outputs.flatten().len()), "one tensor");
+        outputs.leaf().copied().ok_or_else(several)
     }
 
     /// [`call`](Context::call) where `masks` come with the tensors of the first argument, and masks

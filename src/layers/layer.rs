@@ -153,6 +153,21 @@ pub trait Layer: Send + Sync {
     }
 }
 
+/// Builds a layer within a layer for these arguments if it is not built. What holds it calls this in its
+/// own [`build`](Layer::build).
+///
+/// # Errors
+/// If the layer cannot be built for them.
+pub fn build(layer: &mut Arc<dyn Layer>, args: &CallArgs<SymbolicSpec>) -> Result<()> {
+    if !layer.base().built {
+        let in_use = || Error::Internal("a layer in use is built".into());
+        let layer = Arc::get_mut(layer).ok_or_else(in_use)?;
+        layer.build(args)?;
+        layer.base_mut().built = true;
+    }
+    Ok(())
+}
+
 /// Variables under the keys `"0"`, `"1"`… of their datasets.
 pub(crate) fn numbered(variables: Vec<Variable>) -> Vec<(String, Variable)> {
     variables.into_iter().enumerate().map(|(i, variable)| (i.to_string(), variable)).collect()

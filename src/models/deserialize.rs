@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
         if let Some(distiller) = self.distiller(&record)? {
             return Ok(Form::Distiller(Arc::new(distiller)));
         }
-        self.model_of(&record)?.map(Form::from).ok_or_else(|| record.unknown())
+        self.model_of(&record)?.map(Form::from).ok_or_else(|| record.no_model())
     }
 
     /// `keras.utils.FeatureSpace`, the one layer that Keras saves in a file of its own.
@@ -328,6 +328,18 @@ impl<'a> Record<'a> {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// The error of a record at the root of a file that is no model. Keras can save a layer there.
+    fn no_model(&self) -> Error {
+        if self.module != "keras.layers" || registry::find(self.class_name).is_none() {
+            return self.unknown();
+        }
+        Error::Unsupported(format!(
+            "the file holds one layer of class {}, not a model: save keras.Sequential([keras.Input(...), \
+             layer]) instead",
+            self.class_name
+        ))
     }
 
     fn unknown(&self) -> Error {

@@ -6,12 +6,10 @@ use std::sync::Arc;
 use crate::base::error::quote;
 use crate::base::{DType, Error, Nested, Result, ResultExt};
 use crate::layers::config::{Config, Json};
-use crate::layers::symbolic::output_specs;
-use crate::layers::{CallArgs, InputLayer, Layer, SymbolicSpec};
+use crate::layers::{CallArgs, InputLayer, Layer, SymbolicSpec, build, output_specs};
 use crate::models::calls::{History, inbound_nodes};
 use crate::models::deserialize::{Names, Reader, Record};
 use crate::models::functional::{Call, Member, TensorRef};
-use crate::models::shared::build;
 use crate::saving::Kind;
 
 /// A layer being put into the graph.

@@ -9,14 +9,12 @@ use crate::base::{DType, Error, Nested, Result, ResultExt, SymbolicShape};
 use crate::graph::Value;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
-use crate::layers::symbolic::output_specs;
 use crate::layers::{
     Arg, Args, CallArgs, Context, DTypePolicy, InputLayer, Layer, LayerBase, Outputs, Stage,
-    SymbolicSpec,
+    SymbolicSpec, build, output_specs,
 };
 use crate::models::deserialize::{Names, Reader, Record};
 use crate::models::flow::with_unchanged;
-use crate::models::shared::build;
 use crate::saving::Kind;
 
 /// A model that is a chain.

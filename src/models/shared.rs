@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::base::error::quote;
 use crate::base::{Error, Result};
+use crate::layers::Layer;
 use crate::layers::config::Json;
-use crate::layers::{CallArgs, Layer, SymbolicSpec};
 
 /// The layers with an id that were read so far. Clones have the same ones.
 #[derive(Clone, Default)]
@@ -74,18 +74,4 @@ impl Shared {
             self.0.borrow_mut().insert(id, Known { class_name, config, layer: layer.clone() });
         }
     }
-}
-
-/// Builds a layer for these arguments if it is not built.
-///
-/// # Errors
-/// If the layer cannot be built for them.
-pub fn build(layer: &mut Arc<dyn Layer>, args: &CallArgs<SymbolicSpec>) -> Result<()> {
-    if !layer.base().built {
-        let in_use = || Error::Internal("a layer in use is built".into());
-        let layer = Arc::get_mut(layer).ok_or_else(in_use)?;
-        layer.build(args)?;
-        layer.base_mut().built = true;
-    }
-    Ok(())
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::{Nested, Result};
-use crate::layers::symbolic::output_specs;
-use crate::layers::{Arg, CallArgs, Layer, SymbolicSpec};
+use crate::layers::{Arg, CallArgs, Layer, SymbolicSpec, output_specs};
 
 /// A layer and its declared inputs, which it takes as a mapping.
 pub struct Single {

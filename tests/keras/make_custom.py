@@ -2,6 +2,7 @@
 
 A layer, an operation, an activation, an initializer, a cell, a loss and a metric, registered in the
 package `my_package`. `custom.npz` holds inputs, predictions and what `evaluate` gives for zeros.
+`block.keras` has a layer that holds other layers, and `block.npz` its inputs and predictions.
 """
 
 import argparse
@@ -89,6 +90,25 @@ class Leaky(layers.Layer):
 
 
 @register
+class TransformerBlock(layers.Layer):
+    """As in Keras's examples: attention and a small network, each added to what it was given."""
+
+    def __init__(self, heads, width, hidden, **kwargs):
+        super().__init__(**kwargs)
+        self.settings = {"heads": heads, "width": width, "hidden": hidden}
+        self.att = layers.MultiHeadAttention(num_heads=heads, key_dim=width)
+        self.ffn = keras.Sequential([layers.Dense(hidden, activation="relu"), layers.Dense(width)])
+        self.norms = [layers.LayerNormalization(epsilon=1e-6) for _ in range(2)]
+
+    def call(self, x):
+        x = self.norms[0](x + self.att(x, x))
+        return self.norms[1](x + self.ffn(x))
+
+    def get_config(self):
+        return {**super().get_config(), **self.settings}
+
+
+@register
 class Farthest(keras.metrics.Metric):
     """The largest difference seen."""
 
@@ -102,6 +122,21 @@ class Farthest(keras.metrics.Metric):
 
     def result(self):
         return ops.convert_to_tensor(self.largest)
+
+
+def record_block(directory):
+    """A classifier of texts around one block."""
+    common.fresh("block")
+    x = keras.Input((5,), dtype="int32")
+    hidden = TransformerBlock(2, 4, 6)(layers.Embedding(7, 4)(x))
+    model = keras.Model(x, layers.Dense(2, "softmax")(layers.GlobalAveragePooling1D()(hidden)))
+    rng = common.generator("block")
+    common.randomize(model, rng)
+    inputs = rng.integers(0, 7, (3, 5)).astype("int32")
+    with common.fixed_clock():
+        model.save(os.path.join(directory, "block.keras"))
+    arrays = {"x": inputs, "y": model.predict(inputs, verbose=0)}
+    common.write_npz(os.path.join(directory, "block.npz"), arrays)
 
 
 def main():
@@ -125,6 +160,7 @@ def main():
     arrays = {"x": inputs, "y": model.predict(inputs, verbose=0), "labels": labels}
     arrays |= {name: np.float32(value) for name, value in results.items()}
     common.write_npz(os.path.join(directory, "custom.npz"), arrays)
+    record_block(directory)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ use crate::graph::Value;
 use crate::initializers::{Distribution, Initializer};
 use crate::layers::config::Config;
 use crate::layers::layer::layer_base;
-use crate::layers::{Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
+use crate::layers::{Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec, build};
 use crate::tensor::Variable;
 
 builder! {
@@ -104,12 +104,7 @@ impl Layer for SpectralNormalizationLayer {
     layer_base!();
 
     fn build(&mut self, inputs: &CallArgs<SymbolicSpec>) -> Result<()> {
-        let layer = Arc::get_mut(&mut self.layer);
-        let layer = layer.ok_or_else(|| Error::Internal("a layer in use is built".into()))?;
-        if !layer.base().built {
-            layer.build(inputs)?;
-            layer.base_mut().built = true;
-        }
+        build(&mut self.layer, inputs)?;
         let kernel = kernel_of(self.layer.as_ref())?;
         let Spec { shape, dtype } = kernel.spec().clone();
         self.base.variables.push(kernel.clone());

@@ -9,8 +9,9 @@ use crate::base::{Error, Nested, Result, ResultExt};
 use crate::builder;
 use crate::layers::config::Config;
 use crate::layers::layer::layer_base;
-use crate::layers::symbolic::output_specs;
-use crate::layers::{Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
+use crate::layers::{
+    Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec, build, output_specs,
+};
 
 builder! {
     /// Several layers as one. They are given as a list of their records.
@@ -41,14 +42,9 @@ impl Layer for Chain {
         };
         let mut args = CallArgs::one(first.clone());
         for layer in &mut self.layers {
-            let layer = Arc::get_mut(layer)
-                .ok_or_else(|| Error::Internal("a layer in use is built".into()))?;
-            if !layer.base().built {
-                let name = quote(&layer.base().name);
-                layer.build(&args).at(|| format!("layer '{name}'"))?;
-                layer.base_mut().built = true;
-            }
-            args = CallArgs::one(Arg::from(&output_specs(layer, &args)?));
+            let name = quote(&layer.base().name);
+            build(layer, &args).at(|| format!("layer '{name}'"))?;
+            args = CallArgs::one(Arg::from(&output_specs(layer.as_ref(), &args)?));
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::builder;
 use crate::graph::Value;
 use crate::layers::config::{Config, Json};
 use crate::layers::layer::layer_base;
-use crate::layers::{Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
+use crate::layers::{Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec, build};
 
 builder! {
     /// Runs a recurrent layer in both directions. The layer is given as its record.
@@ -159,12 +159,7 @@ impl Layer for BidirectionalLayer {
         };
         let inputs = CallArgs::one(sequences.clone());
         for layer in [&mut self.forward, &mut self.backward] {
-            let layer = Arc::get_mut(layer);
-            let layer = layer.ok_or_else(|| Error::Internal("a layer in use is built".into()))?;
-            if !layer.base().built {
-                layer.build(&inputs)?;
-                layer.base_mut().built = true;
-            }
+            build(layer, &inputs)?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::graph::{Graph, Value};
 use crate::initializers::Initializer;
 use crate::layers::config::Config;
 use crate::layers::layer::layer_base;
-use crate::layers::{Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
+use crate::layers::{Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec, build};
 use crate::tensor::{Tensor, Variable};
 
 /// A recurrent layer of this class around a cell. `rank` is the rank of its inputs, where Keras demands
@@ -283,12 +283,7 @@ impl Layer for Recurrent {
         }
         let shape = without_steps(&spec.shape);
         let step = CallArgs::one(Arg::Tensor(SymbolicSpec { shape, dtype: spec.dtype }));
-        let cell = Arc::get_mut(&mut self.cell);
-        let cell = cell.ok_or_else(|| Error::Internal("a cell in use is built".into()))?;
-        if !cell.base().built {
-            cell.build(&step)?;
-            cell.base_mut().built = true;
-        }
+        build(&mut self.cell, &step)?;
         if self.stateful {
             self.states = Some(self.make_states(&spec.shape)?);
         }

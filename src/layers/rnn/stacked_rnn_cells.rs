@@ -10,7 +10,7 @@ use crate::base::{Error, Nested, Result, Shape, SymbolicShape};
 use crate::builder;
 use crate::graph::Value;
 use crate::layers::config::Config;
-use crate::layers::{Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
+use crate::layers::{Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec, build};
 
 builder! {
     /// A stack of cells that is a cell. The cells are given as a list of their records.
@@ -66,13 +66,8 @@ impl Layer for Stack {
         let batch = shape.0.first().copied().flatten();
         let dtype = self.base.policy.compute;
         for layer in &mut self.cells {
-            let in_use = || Error::Internal("a cell in use is built".into());
-            let layer = Arc::get_mut(layer).ok_or_else(in_use)?;
-            if !layer.base().built {
-                let spec = SymbolicSpec { shape: shape.clone(), dtype };
-                layer.build(&CallArgs::one(Arg::Tensor(spec)))?;
-                layer.base_mut().built = true;
-            }
+            let spec = SymbolicSpec { shape: shape.clone(), dtype };
+            build(layer, &CallArgs::one(Arg::Tensor(spec)))?;
             if let Some(cell) = layer.cell() {
                 shape = SymbolicShape(vec![batch, Some(output_size(cell)?)]);
             }

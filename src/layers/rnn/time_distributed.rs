@@ -10,7 +10,7 @@ use crate::builder;
 use crate::graph::Value;
 use crate::layers::config::Config;
 use crate::layers::layer::layer_base;
-use crate::layers::{Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec};
+use crate::layers::{Arg, Args, CallArgs, Context, Layer, LayerBase, Outputs, SymbolicSpec, build};
 
 builder! {
     /// Applies a layer to every time step. The layer is given as its record.
@@ -57,14 +57,8 @@ impl Layer for TimeDistributedLayer {
             return Err(Error::shape("TimeDistributed", found, "(batch, steps, …)"));
         }
         extents.remove(1);
-        let layer = Arc::get_mut(&mut self.layer);
-        let layer = layer.ok_or_else(|| Error::Internal("a layer in use is built".into()))?;
-        if !layer.base().built {
-            let spec = SymbolicSpec { shape: SymbolicShape(extents), dtype: spec.dtype };
-            layer.build(&CallArgs::one(Arg::Tensor(spec)))?;
-            layer.base_mut().built = true;
-        }
-        Ok(())
+        let spec = SymbolicSpec { shape: SymbolicShape(extents), dtype: spec.dtype };
+        build(&mut self.layer, &CallArgs::one(Arg::Tensor(spec)))
     }
 
     fn call<'g>(&self, cx: &Context<'g>, args: &Args<'g>) -> Result<Outputs<'g>> {
