@@ -6,6 +6,7 @@ pub mod args;
 mod attention;
 pub mod builder;
 pub mod config;
+pub(crate) mod constants;
 mod context;
 mod convolutional;
 mod core;

@@ -8,11 +8,13 @@ use crate::layers::{CallArgs, Context, Layer, SymbolicSpec};
 
 /// Fillings to try: primes, which no layer's own extents make by accident; the same, but with 1,
 /// which broadcasts, in tensors of lower rank than the first, such as masks; with what another tensor
-/// knows of the same axis, for merging; then numbers that many reshapes divide.
-const FILLINGS: [[Filling; 2]; 4] = [
+/// knows of the same axis, for merging; with the batch that another tensor has, such as a constant; then
+/// numbers that many reshapes divide.
+const FILLINGS: [[Filling; 2]; 5] = [
     [Filling::new(83), Filling::new(89)],
     [Filling { lower: 1, ..Filling::new(83) }, Filling { lower: 1, ..Filling::new(89) }],
     [Filling { shared: true, ..Filling::new(83) }, Filling { shared: true, ..Filling::new(89) }],
+    [Filling { batch: true, ..Filling::new(83) }, Filling { batch: true, ..Filling::new(89) }],
     [Filling::new(120), Filling::new(240)],
 ];
 
@@ -25,11 +27,13 @@ struct Filling {
     lower: usize,
     /// Whether an extent that another tensor of the first one's rank knows is taken from there.
     shared: bool,
+    /// Whether a batch extent that any other tensor knows is taken from there.
+    batch: bool,
 }
 
 impl Filling {
     const fn new(extent: usize) -> Filling {
-        Filling { first: extent, lower: extent, shared: false }
+        Filling { first: extent, lower: extent, shared: false, batch: false }
     }
 }
 
@@ -43,6 +47,15 @@ fn known_extents(args: &CallArgs<SymbolicSpec>) -> Vec<Option<usize>> {
         }
     });
     known.unwrap_or_default()
+}
+
+/// The largest batch extent that a tensor knows.
+fn known_batch(args: &CallArgs<SymbolicSpec>) -> Option<usize> {
+    let mut known = None;
+    args.visit(&mut |spec: &SymbolicSpec| {
+        known = known.max(spec.shape.0.first().copied().flatten())
+    });
+    known
 }
 
 /// The specs of what a layer gives for symbolic arguments.
@@ -76,13 +89,17 @@ fn trace(layer: &dyn Layer, args: &CallArgs<SymbolicSpec>, fill: Filling) -> Res
     let cx = Context::for_shapes(&graph).with_unknown(fill.first);
     let mut rank = None;
     let known = if fill.shared { known_extents(args) } else { Vec::new() };
+    let batch = if fill.batch { known_batch(args) } else { None };
     let args = args.try_map(&mut |spec: &SymbolicSpec| {
         let lower = spec.shape.rank() < *rank.get_or_insert(spec.shape.rank());
         let fill = if lower { fill.lower } else { fill.first };
         let own = spec.shape.0.iter().enumerate();
         let shared = |i: usize| known.get(i).copied().flatten();
         let alike = spec.shape.rank() == known.len();
-        let extent = |(i, own): (usize, &Dim)| own.or(shared(i).filter(|_| alike)).unwrap_or(fill);
+        let extent = |(i, own): (usize, &Dim)| {
+            let taken = || shared(i).filter(|_| alike).or(batch.filter(|_| i == 0));
+            own.or_else(taken).unwrap_or(fill)
+        };
         Ok(graph.input(Spec::new(own.map(extent).collect::<Shape>(), spec.dtype)))
     })?;
     let specs = cx.call(layer, &args).and_then(|outputs| outputs.try_map(&mut |v| Ok(v.spec())));

@@ -5,9 +5,10 @@
 //! that look at nothing else.
 
 use crate::base::{DType, Error, Result};
-use crate::graph::Value;
+use crate::graph::{Graph, Value};
 use crate::layers::{Arg, Args, CallArgs, Layer};
 use crate::models::functional::TensorRef;
+use crate::saving::saveable::Kind;
 
 /// Values and masks by call and output.
 pub(super) struct Flow<'g> {
@@ -106,10 +107,15 @@ impl<'g> Flow<'g> {
         &self,
         call: &CallArgs<TensorRef>,
         layer: &dyn Layer,
+        graph: &'g Graph,
     ) -> Result<(Args<'g>, Masks<'g>)> {
         let null = || Arg::Plain(crate::layers::config::Json::Null);
         let value = |tensor: &TensorRef| Ok(self.value(tensor)?.map_or_else(null, Arg::Tensor));
         let mut args = call.try_replace(&mut |tensor| value(tensor))?;
+        // Operations know more kinds of plain arguments.
+        if layer.kind() != Kind::Operation {
+            args = args.with_constants(&|tensor| graph.constant(tensor))?;
+        }
         let riding = |arg: &Arg<TensorRef>| -> Masks<'g> {
             arg.flatten().into_iter().map(|tensor| self.mask(tensor?)).collect()
         };

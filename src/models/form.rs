@@ -32,6 +32,12 @@ impl From<Root> for Form {
 }
 
 impl Form {
+    /// Whether the extents of an input may be others than those declared. Keras leaves it to the layers
+    /// of a sequential model.
+    pub fn takes_other_extents(&self) -> bool {
+        matches!(self, Form::Sequential(_))
+    }
+
     /// The model as a layer.
     pub fn root(&self) -> Arc<dyn Layer> {
         match self {

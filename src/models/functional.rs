@@ -187,7 +187,7 @@ impl Layer for Functional {
                 && !(call.args.positional.is_empty() && call.args.keyword.is_empty())
             {
                 let layer = self.members[call.layer].layer.as_ref();
-                let (args, masks) = flow.arguments(&call.args, layer)?;
+                let (args, masks) = flow.arguments(&call.args, layer, cx.graph())?;
                 let (outputs, masks) = cx.call_with_masks(layer, &args, &masks)?;
                 let outputs: Vec<_> = outputs.flatten().into_iter().copied().collect();
                 let masks = with_unchanged(&outputs, &masks, &flow.inputs(&call.args));

@@ -288,8 +288,9 @@ impl Model {
                 format!("{}: {}", declared.len(), names(&declared)),
             ));
         }
+        let any_extents = self.form.takes_other_extents();
         let conform = |(spec, tensor): (&InputSpec, &Option<Tensor>)| match tensor {
-            Some(tensor) => conform_one(spec, tensor).map(Some),
+            Some(tensor) => conform_one(spec, tensor, any_extents).map(Some),
             None if spec.optional => Ok(None),
             None => Err(not_optional(spec)),
         };
@@ -311,7 +312,7 @@ fn names(inputs: &[InputSpec]) -> String {
 
 /// One input in its declared dtype. As in Keras, a missing last axis of extent 1 is added and an
 /// extra one is dropped.
-fn conform_one(spec: &InputSpec, tensor: &Tensor) -> Result<Tensor> {
+fn conform_one(spec: &InputSpec, tensor: &Tensor, any_extents: bool) -> Result<Tensor> {
     let rank = spec.shape.rank();
     let shape = tensor.shape();
     let last_is_one = |extents: &[usize]| extents.last() == Some(&1);
@@ -332,7 +333,7 @@ fn conform_one(spec: &InputSpec, tensor: &Tensor) -> Result<Tensor> {
             .iter()
             .zip(tensor.shape().iter())
             .skip(1)
-            .all(|(d, n)| d.is_none_or(|d| d == *n));
+            .all(|(d, n)| any_extents || d.is_none_or(|d| d == *n));
     if !fits {
         return Err(Error::shape(
             format!("input '{}'", quote(&spec.name)),

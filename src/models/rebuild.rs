@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use crate::base::error::quote;
-use crate::base::{DType, Error, Nested, Result, ResultExt};
+use crate::base::{DType, Error, Nested, Result, ResultExt, SymbolicShape};
 use crate::layers::config::{Config, Json};
 use crate::layers::{CallArgs, InputLayer, Layer, SymbolicSpec, build, output_specs};
 use crate::models::calls::{History, inbound_nodes};
@@ -172,9 +172,15 @@ impl Rebuild {
             self.reference(history, false)?
                 .ok_or_else(|| Error::Internal("an input that was there is gone".into()))
         })?;
-        let specs =
+        let mut specs =
             args.try_map(&mut |t: &TensorRef| Ok(self.calls[t.call].outputs[t.output].clone()))?;
         let pending = &mut self.pending[layer];
+        if pending.layer.kind() != Kind::Operation {
+            specs = specs.with_constants(&|tensor| SymbolicSpec {
+                shape: SymbolicShape::from(tensor.shape()),
+                dtype: tensor.dtype(),
+            })?;
+        }
         let name = pending.layer.base().name.clone();
         build(&mut pending.layer, &specs).at(|| format!("layer '{}'", quote(&name)))?;
         let outputs = output_specs(pending.layer.as_ref(), &specs)?;

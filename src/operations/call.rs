@@ -4,6 +4,7 @@ use crate::base::error::quote;
 use crate::base::{DType, Error, Result, Shape};
 use crate::graph::{Op, Value};
 use crate::layers::config::{Config, Json};
+use crate::layers::constants::constant;
 use crate::layers::{Arg, Args, Context};
 use crate::operations::promotion::{Kind, result_type};
 use crate::saving::json::float;
@@ -77,26 +78,11 @@ impl<'g> Call<'_, 'g> {
             Json::Number(n) if !n.is_f64() => n.as_i64().map(Operand::Int).ok_or_else(bad),
             json => match float(&json) {
                 Some(x) => Ok(Operand::Float(x)),
-                None => self.array(&json).map(Operand::Value).map_err(|_| bad()),
+                None => constant(&json)
+                    .map(|tensor| Operand::Value(self.cx.graph().constant(tensor)))
+                    .map_err(|_| bad()),
             },
         }
-    }
-
-    /// A constant array of the config, in the dtype its record names or Keras would give it. The 64
-    /// bits that numpy takes by default become 32, as with JAX; integers only where all fit.
-    fn array(&self, json: &Json) -> Result<Value<'g>> {
-        let tensor = crate::layers::numbers::array(json)?;
-        let dtype = match json.pointer("/config/dtype").and_then(Json::as_str) {
-            Some(name) => match DType::from_name(name)? {
-                DType::Float64 => DType::Float32,
-                DType::Int64 if tensor.iter_f64().all(|x| f64::from(x as i32) == x) => DType::Int32,
-                dtype => dtype,
-            },
-            None if all_leaves(json, &Json::is_boolean) => DType::Bool,
-            None if all_leaves(json, &|j| j.is_i64() || j.is_u64()) => DType::Int32,
-            None => DType::Float32,
-        };
-        Ok(self.cx.graph().constant(tensor.cast(dtype)))
     }
 
     /// The elements of an argument that are known while tracing: a plain one, or a constant.
@@ -203,11 +189,4 @@ fn plain(arg: &Arg<Value<'_>>) -> Option<Json> {
             items.iter().map(|(k, a)| Some((k.clone(), plain(a)?))).collect::<Option<_>>()?,
         ),
     })
-}
-
-fn all_leaves(json: &Json, test: &dyn Fn(&Json) -> bool) -> bool {
-    match json {
-        Json::Array(items) => !items.is_empty() && items.iter().all(|i| all_leaves(i, test)),
-        leaf => test(leaf),
-    }
 }

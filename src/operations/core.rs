@@ -1,22 +1,21 @@
 //! `keras.ops.core`.
 
-use crate::base::{Error, Result, Shape};
+use crate::base::{DType, Error, Result, Shape};
 use crate::graph::Value;
 use crate::layers::Arg;
 use crate::operations::call::Call;
-use crate::operations::operations;
 use crate::operations::shapes::MAX_PIECES;
+use crate::operations::{operations, saturating};
 
 operations! {
     /// Conversions and slices.
     CORE:
     Cast(x) { dtype: null } |c| {
-        let dtype = c.dtype("dtype")?.ok_or_else(|| c.config.bad("dtype", "a dtype"))?;
-        Ok(c.value(0)?.cast(dtype))
+        // Keras's default is its `floatx`.
+        Ok(c.value(0)?.cast(c.dtype("dtype")?.unwrap_or(DType::Float32)))
     };
     SaturateCast(x) { dtype: null } |c| {
-        let dtype = c.dtype("dtype")?.ok_or_else(|| c.config.bad("dtype", "a dtype"))?;
-        Ok(c.value(0)?.saturating_cast(dtype))
+        Ok(saturating::cast(c.value(0)?, c.dtype("dtype")?.unwrap_or(DType::Float32)))
     };
     ConvertToTensor(x) { dtype: null, sparse: null, ragged: null } |c| {
         if ["sparse", "ragged"].iter().any(|key| c.config.get(key).as_bool() == Some(true)) {

@@ -6,11 +6,17 @@ use crate::graph::einsum::einsum;
 use crate::layers::config::Json;
 use crate::operations::call::{Call, Operand};
 use crate::operations::operations;
+use crate::operations::promotion::{Kind, result_type};
 
 operations! {
     /// Products of vectors, matrices and more.
     LINEAR:
-    Matmul(x1, x2) |c| with_floats(c, matmul);
+    Matmul(x1, x2) |c| {
+        let result = product_type(&[c.operand(0)?.kind(), c.operand(1)?.kind()]);
+        let (a, b) = c.pair()?;
+        let dtype = lane_of(a.dtype());
+        Ok(matmul(a.cast(dtype), b.cast(dtype))?.cast(result))
+    };
     Dot(x1, x2) |c| with_floats(c, dot);
     Inner(x1, x2) |c| with_floats(c, |a, b| match (a.rank(), b.rank()) {
         (0, _) | (_, 0) => Ok(a * b),
@@ -38,7 +44,7 @@ operations! {
         let operands = c.args.positional.iter().map(|arg| c.operand_of(arg, 0));
         let operands: Vec<Operand<'_>> = operands.collect::<Result<_>>()?;
         let kinds: Vec<_> = operands.iter().map(|o| o.kind()).collect();
-        let result = super::promotion::result_type(&kinds);
+        let result = product_type(&kinds);
         let floats = lane_of(result);
         let operands: Vec<Value<'_>> = operands.into_iter().map(|o| o.cast(c.cx, floats)).collect();
         Ok(einsum(c.config.str("subscripts")?, &operands)?.cast(result))
@@ -48,6 +54,15 @@ operations! {
 /// The dtype in which products of a dtype are computed: for integers, and exact below 2²⁴, float32.
 pub(crate) fn lane_of(dtype: DType) -> DType {
     if dtype.is_float() || dtype == DType::Complex64 { dtype } else { DType::Float32 }
+}
+
+/// The dtype of a matrix product: that of its operands, but int32 where all are int8, as Keras has it of
+/// `matmul` and `einsum` alone.
+fn product_type(kinds: &[Kind]) -> DType {
+    match kinds.iter().all(|kind| matches!(kind, Kind::Strong(DType::Int8))) {
+        true => DType::Int32,
+        false => result_type(kinds),
+    }
 }
 
 /// Runs `f` on both arguments as floats and gives its result in their own dtype.

@@ -29,6 +29,7 @@ mod patches;
 pub(crate) mod promotion;
 mod rearrange;
 pub(crate) mod reductions;
+mod saturating;
 mod scatter;
 mod segments;
 mod shapes;

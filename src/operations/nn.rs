@@ -12,6 +12,21 @@ use crate::operations::call::Call;
 use crate::operations::operations;
 use crate::operations::promotion::{Kind, result_type};
 
+/// The largest number of float16.
+const FLOAT16_MAX: f64 = 65504.0;
+
+/// A moment in the dtype of its values. Keras keeps it within the range of float16, also where they are
+/// bfloat16.
+fn in_range(moment: Value<'_>, dtype: DType) -> Value<'_> {
+    match dtype {
+        DType::Float16 | DType::BFloat16 => {
+            let above = moment.binary("max", moment.like(-FLOAT16_MAX));
+            above.binary("min", moment.like(FLOAT16_MAX)).cast(dtype)
+        }
+        _ => moment,
+    }
+}
+
 operations! {
     /// Activations that are classes of their own.
     ACTIVATIONS:
@@ -111,7 +126,7 @@ operations! {
         let kept = c.config.bool("keepdims")?;
         let squeezed = (0..shape.rank()).filter(|i| kept || !axes.contains(i)).map(|i| shape[i]);
         let squeezed: crate::base::Shape = squeezed.collect();
-        Ok([mean, variance].map(|v| v.reshape(squeezed.clone()).cast(x.dtype())).to_vec())
+        Ok([mean, variance].map(|v| in_range(v.reshape(squeezed.clone()), x.dtype())).to_vec())
     };
     Normalize(x) { axis: (-1), order: 2, epsilon: null } |c| normalize(c);
     BatchNorm(x, mean, variance, offset, scale) { axis: null, epsilon: 0.001 } |c| batch_norm(c);

@@ -1,5 +1,6 @@
 """Models that came out of what `random_models.py` found wrong, made small."""
 
+import numpy as np
 from keras import Input, Model, Sequential, layers, ops
 from keras.dtype_policies import DTypePolicy, DTypePolicyMap
 from models import example
@@ -170,3 +171,25 @@ def open_extents():
     x, other = Input((5, 4)), Input((None, 4))
     outputs = [layers.Add()([x, other]), layers.Concatenate()([x, other])]
     return Model([x, other], [*outputs, layers.LayerNormalization(axis=(-1, 1))(x)])
+
+
+@example
+def constant_arguments():
+    """Arrays of NumPy as arguments of layers: what is added, masks, and states of a fixed batch."""
+    x = Input((5, 4))
+    lower = np.tril(np.ones((1, 5, 5), "bool"))
+    attended = layers.MultiHeadAttention(2, 3)(x, x, attention_mask=lower)
+    shifted = layers.Add()([attended, np.arange(20, dtype="float32").reshape((1, 5, 4))])
+    states = [np.ones((5, 2), "float32"), np.zeros((5, 2), "float32")]
+    steps = np.array([[1, 1, 0, 1, 0]] * 5, "bool")
+    pooled = layers.GlobalAveragePooling1D()(x, mask=steps)
+    return Model(x, [shifted, layers.LSTM(2)(x, initial_state=states), pooled])
+
+
+@example
+def products_of_int8():
+    """Matrix products of int8 give int32; casts that keep to a range do so for every pair of dtypes."""
+    x = Input((4, 4), dtype="int8")
+    products = [ops.matmul(x, x), ops.einsum("bij,bjk->bik", x, x), ops.tensordot(x, x, axes=[[2], [2]])]
+    kept = [ops.saturate_cast(x * 50, dtype) for dtype in ("uint8", "uint32", "float16", "bool")]
+    return Model(x, [*products, *kept, ops.saturate_cast(ops.cast(x, "float32") / 0.0, "float16")])

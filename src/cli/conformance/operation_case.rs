@@ -39,6 +39,10 @@ const NAMES: &[(&str, &str)] = &[
 /// operations in models.
 const CHANNELS_FIRST: &[&str] = &["GaussianBlur"];
 
+/// Functions of three axes that share an operation with one of two: an integer under this key counts for
+/// all three.
+const OF_THREE_AXES: &[(&str, &str)] = &[("image.extract_patches_3d", "size")];
+
 /// What a case calls.
 enum Function {
     Operation(&'static OperationDef),
@@ -60,7 +64,9 @@ pub fn run(area: &Area, case: &Case, device: &Device) -> Result<Comparison> {
     let Nested::List(positional) = positional else {
         return Err(Error::Invalid("recorded case: args is not a list".into()));
     };
-    let call = Call { positional, keyword, data_format: case.get("image_data_format").clone() };
+    let of_three = OF_THREE_AXES.iter().find(|(class, _)| *class == case.class);
+    let data_format = case.get("image_data_format").clone();
+    let call = Call { positional, keyword, data_format, threefold: of_three.map(|(_, key)| *key) };
     let found = call.compute(&function(area, case, &call)?, device)?;
     let expected = arrays.structure(case.get("out"))?;
     Comparison::of(&found, &expected.flatten(), tolerance(case))
@@ -117,6 +123,8 @@ struct Call {
     positional: Vec<Nested<Leaf>>,
     keyword: Vec<(String, Nested<Leaf>)>,
     data_format: Json,
+    /// The key whose integer stands for three.
+    threefold: Option<&'static str>,
 }
 
 impl Call {
@@ -207,6 +215,11 @@ impl Call {
                     let what = format!("{} positional arguments", self.positional.len());
                     return Err(Error::Unsupported(format!("{} with {what}", def.class_name)));
                 }
+            }
+        }
+        if let Some((key, size)) = self.threefold.and_then(|key| Some((key, config.get(key)?))) {
+            if size.is_number() {
+                config.insert(key.into(), vec![size.clone(); 3].into());
             }
         }
         let takes_format = defaults.contains_key("data_format");
