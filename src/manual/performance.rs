@@ -189,13 +189,21 @@
 //!   pieces, one for each tap, so that nothing is gathered; with few channels, the taps of a row are one
 //!   piece, behind a padded copy of the input. Filters are packed as weights are. Positions that the
 //!   same taps reach are computed together in the input gradient of a convolution with stride 2 or
-//!   more; the other taps are left out. Convolutions of each channel by itself and their gradients go
-//!   along channels, without packing.
+//!   more; the other taps are left out. Where a window's place is known to be inside of the image, its
+//!   taps are told by one addition each. Convolutions of each channel by itself and their gradients go
+//!   along channels, without packing; forwards, four neighbouring positions are summed in registers,
+//!   so that a weight is loaded once for them.
 //! * A kernel of integers of few bits is unpacked and packed for its product once, until it changes, as
 //!   far as packed forms have room.
-//! * What follows an anchor (bias, activation, residual) works in the anchor's memory on each block of
-//!   rows as it is finished, while it is cached, instruction by instruction over runs of 512 elements.
-//!   A run takes several lines where lines are short, so that looking up an instruction costs little.
+//! * What follows an anchor (bias, scale, activation, residual) works in the anchor's memory on each block
+//!   of 64 rows as it is finished, while it is cached. Code that is a chain, each step a function of one
+//!   element and of one more (of another value, of its column, a number), keeps the element in a register
+//!   from the first to the last step, four vectors for each step that is looked up. ReLU, ReLU6, SiLU,
+//!   hard swish and GELU are such. Other code is interpreted instruction by instruction over runs of 512
+//!   elements; a run takes several lines where lines are short.
+//! * A region reads any number of values: a device binds eight buffers at most.
+//! * A batch whose values need more than 16 MiB at a time is computed in equal parts, one after the other,
+//!   where the program proves that each sample goes its own way (`samples` among the passes).
 //! * exp, log, tanh, erf and sigmoid are polynomials without branches in single precision; their errors,
 //!   at most 2.1 units in the last place over all floats, are asserted by a test. Rarer functions are
 //!   computed in double precision, one by one.

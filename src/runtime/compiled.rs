@@ -1,6 +1,5 @@
 //! A program made ready for a device.
 
-use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, mem};
 
@@ -12,7 +11,7 @@ use crate::program::pass::{at_rest, attention, panels, rows};
 use crate::program::region::{Region, RegionKind};
 use crate::program::{Cost, Options, Pass, Program};
 use crate::runtime::gpu_plan::GpuPlan;
-use crate::runtime::host::HostPlan;
+use crate::runtime::host_parts::HostParts;
 use crate::runtime::placement::Placement;
 use crate::runtime::{Device, lower};
 use crate::tensor::Tensor;
@@ -26,7 +25,7 @@ pub struct Compiled {
 
 enum Plan {
     Gpu(GpuPlan),
-    Host(HostPlan),
+    Host(HostParts),
 }
 
 /// What a plan consists of, for people to read.
@@ -74,8 +73,9 @@ impl Compiled {
         let mut summary = PlanSummary::default();
         let plan = match device {
             Device::Host => {
-                summary = summarize(&program, options, Target::Host)?.2;
-                Plan::Host(HostPlan::new(&program, options, &Arc::default())?)
+                let (plan, text) = HostParts::new(&program, options)?;
+                summary = text;
+                Plan::Host(plan)
             }
             Device::Gpu(gpu) => {
                 let target = Target::Device(gpu.caps().kind);
@@ -158,7 +158,7 @@ impl Compiled {
     pub fn warm_up(&self) -> Result<()> {
         match &self.plan {
             Plan::Gpu(plan) => plan.warm_up(),
-            Plan::Host(plan) => plan.warm_up(&self.program).map(|_| ()),
+            Plan::Host(plan) => plan.warm_up(&self.program),
         }
     }
 
