@@ -14,10 +14,10 @@ const MOST_CODE: usize = 32;
 /// `coordinate`, the last one, at once: `None` where some body cannot, or none would read a value so.
 ///
 /// `along` are computed for four neighbours, `others` for one place.
-pub(super) fn operands_in_fours<'b>(
-    along: &[&'b Body],
+pub(super) fn operands_in_fours(
+    along: &[&Body],
     coordinate: usize,
-    others: impl Iterator<Item = &'b Body> + Clone,
+    others: &[&Body],
     access: &Access<'_>,
 ) -> Option<Vec<NodeId>> {
     let code: usize = along.iter().map(|body| body.code.len()).sum();
@@ -27,7 +27,7 @@ pub(super) fn operands_in_fours<'b>(
     }
     let is_word = |id: NodeId| !(access.is_packed)(id) && (access.rows_of)(id).is_none();
     let fits = |id: NodeId| along.iter().all(|body| reads_by_fours(body, id));
-    let elsewhere = |id: NodeId| others.clone().any(|body| body.operands.contains(&id));
+    let elsewhere = |id: NodeId| others.iter().any(|body| body.operands.contains(&id));
     let mut found: Vec<NodeId> = along.iter().flat_map(|body| body.operands.clone()).collect();
     found.sort_unstable();
     found.dedup();

@@ -60,9 +60,9 @@ pub fn launch(plan: &RowPlan, caps: &Caps, access: &Access<'_>) -> Result<(Launc
 fn in_fours(plan: &RowPlan, access: &Access<'_>) -> Option<Vec<NodeId>> {
     let along = plan.combined.iter().map(|c| &c.element).chain(plan.each.iter().map(|e| &e.body));
     let along: Vec<&Body> = along.collect();
-    let numbers = plan.combined.iter().map(|c| &c.value);
+    let numbers: Vec<&Body> = plan.combined.iter().map(|c| &c.value).collect();
     let stored = plan.each.is_empty() || stores_by_fours(&plan.position);
-    if plan.contiguous && stored { operands_in_fours(&along, 1, numbers, access) } else { None }
+    if plan.contiguous && stored { operands_in_fours(&along, 1, &numbers, access) } else { None }
 }
 
 /// Whether four neighbours of a row are neighbours where they are stored.
