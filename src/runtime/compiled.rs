@@ -243,9 +243,13 @@ pub fn summarize(
     options: &Options,
     target: Target,
 ) -> Result<(Regions, Slots, PlanSummary)> {
-    let mut regions = fuse::run(program, options.has(Pass::Fuse))?;
+    let fuses = options.has(Pass::Fuse);
+    let mut regions = match target {
+        Target::Host => fuse::run_on_host(program, fuses)?,
+        Target::Device(..) => fuse::run(program, fuses)?,
+    };
     if let Target::Device(kind, _) = target
-        && options.has(Pass::Fuse)
+        && fuses
         && options.has(Pass::Rows)
     {
         rows::run(program, &mut regions)?;
