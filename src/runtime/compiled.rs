@@ -230,9 +230,13 @@ pub fn summarize(
     options: &Options,
     target: Target,
 ) -> Result<(Regions, Slots, PlanSummary)> {
-    let mut regions = fuse::run(program, options.has(Pass::Fuse))?;
+    let fuses = options.has(Pass::Fuse);
+    let mut regions = match target {
+        Target::Host => fuse::run_on_host(program, fuses)?,
+        Target::Device(_) => fuse::run(program, fuses)?,
+    };
     if let Target::Device(kind) = target
-        && options.has(Pass::Fuse)
+        && fuses
         && options.has(Pass::Rows)
     {
         rows::run(program, &mut regions)?;
