@@ -17,7 +17,7 @@ const CACHED: usize = 16 << 20;
 /// A program and its plan for a part of the samples, or for all of them.
 pub struct HostParts {
     /// What the plan is for, when that is a part.
-    part: Option<Program>,
+    part: Option<Box<Program>>,
     /// How many runs of the plan are one of the program.
     count: usize,
     plan: HostPlan,
@@ -38,10 +38,10 @@ impl HostParts {
             for region in &mut summary.regions {
                 region.cost = region.cost * count as u64;
             }
-            chosen = (Some(part), count);
+            chosen = (Some(Box::new(part)), count);
         }
         let (part, count) = chosen;
-        let plan = HostPlan::new(part.as_ref().unwrap_or(program), options, &Arc::default())?;
+        let plan = HostPlan::new(part.as_deref().unwrap_or(program), options, &Arc::default())?;
         Ok((HostParts { part, count, plan }, summary))
     }
 
@@ -88,7 +88,7 @@ impl HostParts {
     /// # Errors
     /// As [`run`](HostParts::run).
     pub fn warm_up(&self, program: &Program) -> Result<()> {
-        self.plan.warm_up(self.part.as_ref().unwrap_or(program)).map(|_| ())
+        self.plan.warm_up(self.part.as_deref().unwrap_or(program)).map(|_| ())
     }
 
     /// The inputs of a part.
