@@ -227,14 +227,26 @@
 //!
 //! | model | batch | before, ms | now, ms |
 //! | --- | ---: | ---: | ---: |
-//! | MobileNetV2 | 1 | 15.8 | 15.9 |
-//! | ResNet50 | 1 | 66.7 | 65.8 |
 //! | encoder of BERT-base's size, sequence 128 | 1 | 287.6 | 176.7 |
 //! | GRU, 256 units, 128 steps | 1 | 2.6 | 1.4 |
 //! | GRU, 256 units, 128 steps | 32 | 32.0 | 19.0 |
 //!
-//! In the encoder, seven tenths of it are the products' inner loop. In MobileNetV2 that is a third; the
-//! most is the code behind products with few channels, which is interpreted.
+//! In the encoder, seven tenths of it are the products' inner loop.
+//!
+//! Networks of images, by two threads on the same processor at a load average of 8 to 10 from other work
+//! (2026-11-24, `keraunos bench MODEL --device host --batch N --seconds 2 --json F`, each program twice in
+//! turns, but for the last figure, of one run); before is without chains, regions that read more than eight
+//! values, sums of four positions, rows found once, and parts of the batch:
+//!
+//! | model | batch | before, ms | now, ms |
+//! | --- | ---: | ---: | ---: |
+//! | MobileNetV2 | 1 | 16.8 to 18.2 | 10.1 to 10.8 |
+//! | MobileNetV2 | 32 | 592 to 597 | 332 to 388 |
+//! | ResNet50 | 4 | 267 to 345 | 215 to 227 |
+//! | ResNet50 | 32 | 2143 to 2188 | 1617 |
+//!
+//! Of MobileNetV2's time in one thread about two fifths are products, most of them of 16 to 96 channels, an eighth
+//! convolutions of each channel, an eighth what follows both.
 //!
 //! # Beside other programs
 //!
