@@ -89,7 +89,7 @@ impl Step {
     /// Whether it needs the element that is kept, or the test.
     fn keeps(&self) -> [bool; 2] {
         let element = matches!(self, Step::Save | Step::Swap | Step::WithSaved(_));
-        [element, matches!(self, Step::Ask(..) | Step::Answer(_))]
+        [element, matches!(self, Step::Ask | Step::Answer(..))]
     }
 }
 
@@ -193,7 +193,7 @@ impl Finder<'_> {
         if otherwise.iter().any(|step| step.keeps()[1]) {
             return None;
         }
-        Some(with(with(with(start, [Step::Ask(test, bound)]), otherwise), [Step::Answer(value)]))
+        Some(with(with(with(start, [Step::Ask]), otherwise), [Step::Answer(test, bound, value)]))
     }
 
     fn number(&self, reg: Reg) -> Option<f32> {

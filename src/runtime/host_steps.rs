@@ -24,10 +24,10 @@ pub enum Step {
     WithSaved(Binary),
     /// The value where it passes the test.
     Choose(Test, f32, f32),
-    /// Whether it passes the test is kept for later.
-    Ask(Test, f32),
-    /// The value where the kept test was passed.
-    Answer(f32),
+    /// It is kept for a test.
+    Ask,
+    /// The value where the element kept for it passes the test.
+    Answer(Test, f32, f32),
 }
 
 /// Functions of one element that are computed in registers.
@@ -162,14 +162,28 @@ impl Test {
         })
     }
 
+    /// The value where an element passes, else the other one.
     #[inline(always)]
-    fn of<S: Simd, const N: usize>(self, simd: S, x: [S::f32s; N], bound: f32) -> [S::m32s; N] {
-        let bound = simd.splat_f32s(bound);
+    fn choose<S: Simd, const N: usize>(
+        self,
+        simd: S,
+        (x, bound): ([S::f32s; N], f32),
+        value: f32,
+        other: [S::f32s; N],
+    ) -> [S::f32s; N] {
+        let (bound, value) = (simd.splat_f32s(bound), simd.splat_f32s(value));
+        let pick = |passed, other| simd.select_f32s(passed, value, other);
         match self {
-            Test::Below => x.map(|x| simd.less_than_f32s(x, bound)),
-            Test::UpTo => x.map(|x| simd.less_than_or_equal_f32s(x, bound)),
-            Test::From => x.map(|x| simd.greater_than_or_equal_f32s(x, bound)),
-            Test::Above => x.map(|x| simd.greater_than_f32s(x, bound)),
+            Test::Below => pairs::<S, N>(x, other, |x, y| pick(simd.less_than_f32s(x, bound), y)),
+            Test::UpTo => {
+                pairs::<S, N>(x, other, |x, y| pick(simd.less_than_or_equal_f32s(x, bound), y))
+            }
+            Test::From => {
+                pairs::<S, N>(x, other, |x, y| pick(simd.greater_than_or_equal_f32s(x, bound), y))
+            }
+            Test::Above => {
+                pairs::<S, N>(x, other, |x, y| pick(simd.greater_than_f32s(x, bound), y))
+            }
         }
     }
 }
@@ -221,7 +235,7 @@ fn taken<S: Simd, const N: usize>(
     mut x: [S::f32s; N],
 ) -> [S::f32s; N] {
     let mut saved = x;
-    let mut passed = x.map(|x| simd.less_than_f32s(x, x));
+    let mut asked = x;
     for step in steps {
         match *step {
             Step::Load(source) => x = load::<S, N>(simd, lines[source], at),
@@ -233,10 +247,12 @@ fn taken<S: Simd, const N: usize>(
             Step::Swap => (x, saved) = (saved, x),
             Step::WithSaved(function) => x = function.of::<S, N>(simd, x, saved),
             Step::Choose(test, bound, value) => {
-                x = choose::<S, N>(simd, test.of::<S, N>(simd, x, bound), value, x);
+                x = test.choose::<S, N>(simd, (x, bound), value, x);
             }
-            Step::Ask(test, bound) => passed = test.of::<S, N>(simd, x, bound),
-            Step::Answer(value) => x = choose::<S, N>(simd, passed, value, x),
+            Step::Ask => asked = x,
+            Step::Answer(test, bound, value) => {
+                x = test.choose::<S, N>(simd, (asked, bound), value, x);
+            }
         }
     }
     x
@@ -254,23 +270,14 @@ fn load<S: Simd, const N: usize>(simd: S, line: &[f32], at: usize) -> [S::f32s; 
 }
 
 #[inline(always)]
-fn choose<S: Simd, const N: usize>(
-    simd: S,
-    passed: [S::m32s; N],
-    value: f32,
-    x: [S::f32s; N],
-) -> [S::f32s; N] {
-    let value = simd.splat_f32s(value);
-    std::array::from_fn(|i| simd.select_f32s(passed[i], value, x[i]))
-}
-
-#[inline(always)]
 fn pairs<S: Simd, const N: usize>(
-    a: [S::f32s; N],
+    mut a: [S::f32s; N],
     b: [S::f32s; N],
     f: impl Fn(S::f32s, S::f32s) -> S::f32s,
 ) -> [S::f32s; N] {
-    std::array::from_fn(|i| f(a[i], b[i]))
+    // No `map`: it would stay a call.
+    a.iter_mut().zip(&b).for_each(|(a, &b)| *a = f(*a, b));
+    a
 }
 
 #[inline(always)]

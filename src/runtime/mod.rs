@@ -16,6 +16,7 @@ mod host_kernels;
 mod host_loop;
 mod host_math;
 mod host_narrow;
+mod host_parts;
 mod host_pool;
 mod host_product;
 mod host_reduce;
