@@ -519,6 +519,8 @@ fn evaluations_and_validations_weigh_samples_and_count_batches() {
     let refused = fail(&[&given[..], &[&nowhere, "--csv-log", &log]].concat(), 1);
     assert!(refused.contains("its folder does not exist"), "{refused}");
     assert!(!Path::new(&log).exists());
+    let refused = fail(&["fit", &file, "--x", "x.npy", "--y", &y, "--save", &out], 1);
+    assert!(refused.contains("numpy.savez"), "{refused}");
     let watched =
         run(&[&given[..], &[&out, "--early-stopping", "2", "--monitor", "val_los"]].concat());
     let said = String::from_utf8_lossy(&watched.stderr);
