@@ -4,10 +4,12 @@
 // Grid      one group of LANES invocations per row, WG / LANES rows per workgroup.
 // Memory    WG words of workgroup memory, if LANES > 1.
 // Prelude   WG: invocations per workgroup; LANES: invocations of a row, a power of two that divides
-//           WG; RUN: elements that one invocation combines before they join its total.
+//           WG; WIDE: neighbours that an invocation takes at once, 1 or 4; RUN: elements that one
+//           invocation combines before they join its total.
 // Modules   generated: operands, `ep`, places for results, fn combine_row, fn store_row; a copy of
 //           lib/row_stage for each reduction.
-// Accuracy  float32 sums in a fixed order: every LANES-th element, in runs of RUN, then pairs.
+// Accuracy  float32 sums in a fixed order: every LANES-th element, or four of them, in runs of RUN,
+//           then pairs.
 
 #import lib/index
 

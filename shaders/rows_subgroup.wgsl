@@ -6,8 +6,7 @@
 // Prelude   as rows; LEAST_SUBGROUP: invocations of the adapter's smallest subgroup. WG is whole
 //           subgroups of any size that it has.
 // Modules   as rows.
-// Accuracy  float32 sums in a fixed order: every LANES-th element, in runs of RUN, then pairs in a
-//           subgroup, then subgroups.
+// Accuracy  float32 sums in a fixed order: as rows, pairs in a subgroup, then subgroups.
 
 #import lib/index
 #import lib/subgroup

@@ -512,4 +512,17 @@ fn evaluations_and_validations_weigh_samples_and_count_batches() {
     assert!((fit(&["--validation-sample-weight", &weights]) - 4.0).abs() < 1e-6);
     let batches = ["--validation-batch-size", "1", "--validation-steps", "1"];
     assert!((fit(&batches) - 1.0).abs() < 1e-6);
+
+    // What cannot be saved is said before the training, and what is asked for in vain during it.
+    let given = ["fit", &file, "--x", &x, "--y", &y, "--epochs", "2", "--save"];
+    let (nowhere, log) = (folder.path("none/out.keras"), folder.path("log.csv"));
+    let refused = fail(&[&given[..], &[&nowhere, "--csv-log", &log]].concat(), 1);
+    assert!(refused.contains("its folder does not exist"), "{refused}");
+    assert!(!Path::new(&log).exists());
+    let refused = fail(&["fit", &file, "--x", "x.npy", "--y", &y, "--save", &out], 1);
+    assert!(refused.contains("numpy.savez"), "{refused}");
+    let watched =
+        run(&[&given[..], &[&out, "--early-stopping", "2", "--monitor", "val_los"]].concat());
+    let said = String::from_utf8_lossy(&watched.stderr);
+    assert!(said.contains("warning: EarlyStopping finds no 'val_los'"), "{said}");
 }

@@ -3,6 +3,7 @@
 mod common;
 
 use keraunos::base::Spec;
+use keraunos::base::shape::BINDING_ALIGNMENT;
 use keraunos::gpu::Gpu;
 use keraunos::layers::*;
 use keraunos::optimizers::{Adam, LossScaleOptimizer};
@@ -134,11 +135,13 @@ fn scratch_is_little_more_than_the_values_that_live_together() {
             program.optimize(&Options::default(), &mut |_, _| {}).unwrap();
             let summary = Compiled::describe(&program, &Options::default()).unwrap();
             let scratch: usize = summary.slots.iter().sum();
-            // A kernel cannot read one part of a buffer and write another, which arenas would need.
-            assert!(scratch * 100 <= summary.peak_live * 125, "{name}, batch {batch}: {summary}");
+            // Values start where every device can bind them: a few bytes more for each.
+            let padding = 4 * BINDING_ALIGNMENT;
+            let most = summary.peak_live * 110 / 100 + padding;
+            assert!(scratch <= most, "{name}, batch {batch}: {summary}");
             // Without the pass it would not be.
             let regions = fuse::run(&program, true).unwrap();
-            let apart: usize = memory::run(&program, &regions, false).bytes.iter().sum();
+            let apart: usize = memory::run(&program, &regions, None).bytes.iter().sum();
             assert!(apart > scratch, "{name}: nothing is used again");
         }
     }

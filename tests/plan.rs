@@ -3,6 +3,7 @@
 mod common;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use common::random_graph::sample;
 use keraunos::base::Spec;
@@ -87,7 +88,14 @@ fn weights_that_do_not_change_are_folded_once() {
     assert_eq!((summary.prelude.len(), summary.regions.len()), (2, 1), "{summary}");
 }
 
-/// Replays a plan by names only: every value must still be in its buffer when it is read.
+/// What lies in a slot: where, and which value.
+type Held = Vec<(Range<usize>, NodeId)>;
+
+fn meet(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start < b.end && b.start < a.end
+}
+
+/// Replays a plan by names only: every value must still be in its place when it is read.
 #[test]
 fn buffers_hold_what_their_readers_expect() {
     let mut reused = 0;
@@ -95,29 +103,36 @@ fn buffers_hold_what_their_readers_expect() {
         let mut program = sample(seed, 40).program;
         program.optimize(&Options::default(), &mut |_, _| {}).unwrap();
         let regions = fuse::run(&program, true).unwrap();
-        let slots = memory::run(&program, &regions, true);
+        let slots = memory::run(&program, &regions, Some(1 << 20));
+        let place_of = |id: NodeId| {
+            let place = slots.of.get(&id)?;
+            let bytes = program.nodes[id].spec.shape.len() * 4;
+            assert!(place.offset + bytes <= slots.bytes[place.slot], "seed {seed}: %{id}");
+            Some((place.slot, place.offset..place.offset + bytes))
+        };
         let outputs: Vec<NodeId> =
             program.outputs.iter().map(|&id| storage_of(&program, id)).collect();
-        let mut holds: HashMap<usize, NodeId> = HashMap::new();
+        let mut holds: HashMap<usize, Held> = HashMap::new();
         for region in &regions.regions {
-            for id in memory::reads(&program, region) {
-                if let Some(slot) = slots.of.get(&id) {
-                    assert_eq!(holds.get(slot), Some(&id), "seed {seed}: %{id} was overwritten");
-                    assert_ne!(
-                        slots.of.get(&region.root),
-                        Some(slot),
-                        "seed {seed}: %{} is written where it reads",
-                        region.root
-                    );
-                }
+            let reads = memory::reads(&program, region);
+            for id in &reads {
+                let Some((slot, range)) = place_of(*id) else { continue };
+                let held = holds.get(&slot).is_some_and(|held| held.contains(&(range, *id)));
+                assert!(held, "seed {seed}: %{id} was overwritten");
             }
-            match slots.of.get(&region.root) {
-                Some(&slot) => {
-                    let bytes = program.nodes[region.root].spec.shape.len() * 4;
-                    assert!(slots.bytes[slot] >= bytes, "seed {seed}");
-                    reused += usize::from(holds.insert(slot, region.root).is_some());
-                }
-                None => assert!(outputs.contains(&region.root), "seed {seed}"),
+            for id in region.stores(&program) {
+                let Some((slot, range)) = place_of(id) else {
+                    assert!(outputs.contains(&id), "seed {seed}");
+                    continue;
+                };
+                let read =
+                    |id: &NodeId| place_of(*id).is_some_and(|(s, r)| s == slot && meet(&r, &range));
+                assert!(!reads.iter().any(read), "seed {seed}: %{id} is written where it reads");
+                let held = holds.entry(slot).or_default();
+                let before = held.len();
+                held.retain(|(other, _)| !meet(other, &range));
+                reused += before - held.len();
+                held.push((range, id));
             }
         }
     }

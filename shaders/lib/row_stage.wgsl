@@ -4,11 +4,11 @@
 fn combined_K(i: u32, lane: u32, seat: u32) -> Acc_K {
     let len = u32(ep[0].y);
     var total = start_K();
-    for (var first = lane; first < len; first += RUN * LANES) {
+    for (var first = lane * WIDE; first < len; first += RUN * LANES) {
         var run = start_K();
         let end = min(first + RUN * LANES, len);
-        for (var r = first; r < end; r += LANES) {
-            run = combine_K(run, element_K(i, r));
+        for (var r = first; r < end; r += LANES * WIDE) {
+            run = extended_K(run, i, r);
         }
         total = combine_K(total, run);
     }

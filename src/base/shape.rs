@@ -12,6 +12,9 @@ pub struct Shape(Vec<usize>);
 /// The largest number of elements in one tensor: indices on a device are 32-bit.
 pub const MAX_ELEMENTS: usize = i32::MAX as usize;
 
+/// What the first byte of a value in a larger buffer is a multiple of: every device can bind it there.
+pub const BINDING_ALIGNMENT: usize = 256;
+
 impl Shape {
     /// A shape of these extents, outermost first. They are not checked: see [`Shape::checked_len`].
     pub fn new(extents: impl Into<Vec<usize>>) -> Shape {

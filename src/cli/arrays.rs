@@ -63,11 +63,21 @@ pub fn read_outputs(path: &Path, model: &Model) -> Result<Vec<Tensor>> {
     arrays.map_err(|error| in_file(path, &error))
 }
 
+/// The arrays of an archive with their names.
+fn read_named(path: &Path) -> Result<Vec<(String, Tensor)>> {
+    if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy")) {
+        let what = "one array without a name; arrays are read from .npz, as numpy.savez writes it, \
+                    and from .json";
+        return Err(Error::Invalid(format!("{}: {what}", path.display())));
+    }
+    read_npz(path)
+}
+
 /// Arrays are found by name; else by number (`x0`, `x1`, … or `input_0`, …); else, when the file holds
 /// as many arrays as the model wants, in the order of the file. Nothing for optional inputs that are
 /// not there.
 fn read_archive(path: &Path, wanted: &[InputSpec], side: Side) -> Result<Vec<Option<Tensor>>> {
-    let arrays = read_npz(path)?;
+    let arrays = read_named(path)?;
     let names: Vec<&str> = arrays.iter().map(|(name, _)| name.as_str()).collect();
     let order = assign(&names, wanted, side).ok_or_else(|| {
         let found = arrays.iter().map(|(n, t)| format!("{} {}", quote(n), t.shape()));
@@ -94,7 +104,7 @@ pub fn read_weights(path: &Path, model: &Model) -> Result<Vec<Tensor>> {
             let only = to_tensor(&json, "", DType::Float32);
             return only.map(|only| vec![only]).map_err(|error| in_file(path, &error));
         }
-    } else if let [(_, only)] = read_npz(path)?.as_slice() {
+    } else if let [(_, only)] = read_named(path)?.as_slice() {
         return Ok(vec![only.clone()]);
     }
     read_outputs(path, model)

@@ -14,6 +14,7 @@ use crate::cli::model_file::{ModelArgs, Use};
 use crate::cli::predict::{BatchArgs, positive, read_inputs};
 use crate::models::Model;
 use crate::saving::json::{Json, to_python};
+use crate::saving::saving_lib::try_target;
 use crate::tensor::Tensor;
 use crate::trainers::{Compile, Data, FitOptions, Frequency};
 
@@ -234,6 +235,7 @@ impl Args {
         let data = self.data.read(&model)?;
         let validation_data = self.validation.data(&model)?;
         let validates = validation_data.is_some() || self.validation.validation_split > 0.0;
+        try_target(&self.save)?;
         let mut callbacks = self.callbacks.make(validates)?;
         let mut bar = ProgbarLogger::new();
         let mut report = Report(out);

@@ -69,10 +69,23 @@ enum Command {
     Completions(completions::Args),
 }
 
+/// What is shown unless RUST_LOG asks for something else: warnings about what a user asked for. A file
+/// that is refused is one line, and it is ours.
+const SHOWN: &str = "off,keraunos::trainers=warn,keraunos::callbacks=warn,keraunos::models=warn,\
+                     keraunos::skipped=warn";
+
+fn log_to_stderr() {
+    let mut log =
+        env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(SHOWN));
+    if std::env::var_os("RUST_LOG").is_none() {
+        log.format(|out, record| writeln!(out, "warning: {}", record.args()));
+    }
+    log.init();
+}
+
 /// Runs the command that the arguments of this process name.
 pub fn run() -> ExitCode {
-    // Quiet unless RUST_LOG asks: an error is one line, and it is ours.
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("off")).init();
+    log_to_stderr();
     let cli = Cli::parse();
     let mut out = BufWriter::new(io::stdout().lock());
     let loading = cli.loading.apply().map_err(Failure::from);

@@ -1,5 +1,6 @@
 //! One dispatch, before any device is involved.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::gpu::KernelChoice;
@@ -36,4 +37,11 @@ pub struct Launch {
     pub work: u64,
     /// The kernels among which this one was chosen; `None` where there is only one.
     pub choice: Option<KernelChoice>,
+}
+
+impl Launch {
+    /// The bindings that are written.
+    pub(super) fn written(&self) -> Range<usize> {
+        self.first_output..self.first_output + self.outputs
+    }
 }

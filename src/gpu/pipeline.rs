@@ -32,11 +32,10 @@ pub(super) struct Layout {
 }
 
 /// What decides a [`Layout`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Shape {
     bindings: usize,
-    first_output: usize,
-    outputs: usize,
+    writable: Vec<usize>,
     params: bool,
     extra: bool,
     steps: bool,
@@ -57,13 +56,20 @@ pub(super) struct Pipelines {
 }
 
 impl Gpu {
-    /// The pipelines of some launches; those not made yet are compiled in parallel.
+    /// The pipelines of some launches; those not made yet are compiled in parallel. For each launch,
+    /// `beside` lists the bindings that are read from buffers of which the kernel writes another part:
+    /// WebGPU wants a buffer bound in one way in a dispatch.
     ///
     /// # Errors
     /// [`Error::Device`] with file and line when a shader is not accepted.
-    pub fn pipelines(&self, launches: &[&Launch]) -> Result<Vec<Arc<Pipeline>>> {
+    pub fn pipelines(
+        &self,
+        launches: &[&Launch],
+        beside: &[Vec<usize>],
+    ) -> Result<Vec<Arc<Pipeline>>> {
         let cache = self.made_pipelines();
-        let keys: Vec<Key> = launches.iter().map(|launch| Key::of(launch)).collect();
+        let keys = launches.iter().zip(beside).map(|(launch, beside)| Key::of(launch, beside));
+        let keys = keys.collect::<Result<Vec<Key>>>()?;
         let mut missing: HashMap<&Key, &Launch> =
             keys.iter().zip(launches.iter().copied()).collect();
         missing.retain(|key, _| !lock(&cache.made).contains_key(key));
@@ -87,8 +93,8 @@ impl Gpu {
     }
 
     fn compile(&self, key: &Key, launch: &Launch) -> Result<Pipeline> {
-        let layout = self.layout(key.shape)?;
-        let module = self.shader_module(launch)?;
+        let layout = self.layout(&key.shape)?;
+        let module = self.shader_module(launch.kernel, &key.source)?;
         self.count_object();
         let raw = self.guarded(&format!("pipeline of '{}'", launch.kernel), || {
             self.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -107,12 +113,12 @@ impl Gpu {
     }
 
     /// Bounds checks stay on: indices may come from data.
-    fn shader_module(&self, launch: &Launch) -> Result<wgpu::ShaderModule> {
+    fn shader_module(&self, kernel: &str, source: &str) -> Result<wgpu::ShaderModule> {
         self.check()?;
         let scope = self.device().push_error_scope(wgpu::ErrorFilter::Validation);
         let module = self.device().create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(launch.kernel),
-            source: wgpu::ShaderSource::Wgsl(launch.source.as_ref().into()),
+            label: Some(kernel),
+            source: wgpu::ShaderSource::Wgsl(source.into()),
         });
         let Some(error) = pollster::block_on(scope.pop()) else {
             return Ok(module);
@@ -122,43 +128,45 @@ impl Gpu {
             .messages
             .iter()
             .find_map(|message| message.location)
-            .map(|at| shader::locate(&launch.source, at.line_number as usize))
-            .unwrap_or_else(|| launch.kernel.into());
+            .map(|at| shader::locate(source, at.line_number as usize))
+            .unwrap_or_else(|| kernel.into());
         Err(Error::Device(format!("shader {place}: {error}")))
     }
 
-    fn layout(&self, shape: Shape) -> Result<Arc<Layout>> {
-        if let Some(layout) = lock(&self.made_pipelines().layouts).get(&shape) {
+    fn layout(&self, shape: &Shape) -> Result<Arc<Layout>> {
+        if let Some(layout) = lock(&self.made_pipelines().layouts).get(shape) {
             return Ok(layout.clone());
         }
         let made =
             self.guarded("layout of bindings", || Arc::new(make_layout(self.device(), shape)))?;
-        Ok(lock(&self.made_pipelines().layouts).entry(shape).or_insert(made).clone())
+        Ok(lock(&self.made_pipelines().layouts).entry(shape.clone()).or_insert(made).clone())
     }
 }
 
 impl Key {
-    fn of(launch: &Launch) -> Key {
-        Key {
-            source: launch.source.clone(),
+    fn of(launch: &Launch, beside: &[usize]) -> Result<Key> {
+        let source = match beside {
+            [] => launch.source.clone(),
+            _ => shader::writable(&launch.source, beside)?.into(),
+        };
+        Ok(Key {
+            source,
             shape: Shape {
                 bindings: launch.bindings,
-                first_output: launch.first_output,
-                outputs: launch.outputs,
+                writable: launch.written().chain(beside.iter().copied()).collect(),
                 params: !launch.params.is_empty(),
                 extra: !launch.extra.is_empty(),
                 steps: launch.steps,
             },
             fills_workgroup_memory: launch.fills_workgroup_memory,
-        }
+        })
     }
 }
 
-fn make_layout(device: &wgpu::Device, shape: Shape) -> Layout {
-    let written = shape.first_output..shape.first_output + shape.outputs;
+fn make_layout(device: &wgpu::Device, shape: &Shape) -> Layout {
     let buffers: Vec<_> = (0..shape.bindings)
         .map(|i| {
-            let read_only = !written.contains(&i);
+            let read_only = !shape.writable.contains(&i);
             entry(i, wgpu::BufferBindingType::Storage { read_only }, false)
         })
         .collect();

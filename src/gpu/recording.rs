@@ -21,8 +21,8 @@ pub enum Work {
 pub struct Step {
     /// The kernel, its parameters and its grid.
     pub launch: Launch,
-    /// As many as the launch binds, in the order of its bindings. A buffer that is written must
-    /// not be bound twice.
+    /// As many as the launch binds, in the order of its bindings. What is written must not be bound
+    /// twice; other parts of the same buffer may be.
     pub buffers: Vec<Buffer>,
 }
 
@@ -88,7 +88,8 @@ impl Recording {
         }
         steps.iter().try_for_each(|(_, step)| step.check(gpu))?;
         let launches: Vec<&Launch> = steps.iter().map(|(_, step)| &step.launch).collect();
-        let pipelines = gpu.pipelines(&launches)?;
+        let beside: Vec<Vec<usize>> = steps.iter().map(|(_, step)| step.beside_written()).collect();
+        let pipelines = gpu.pipelines(&launches, &beside)?;
         let uniforms = Uniforms::new(gpu, &launches, longest)?;
         let steps = gpu.guarded("bind groups", || {
             let bound = steps.into_iter().zip(pipelines).enumerate();
@@ -158,7 +159,7 @@ impl Recording {
         visit(&self.order, 0, &mut |index, step| commands.dispatch(index, step))?;
         let mut encoder = commands.finish();
         for (from, to) in copies {
-            encoder.copy_buffer_to_buffer(from.raw(), 0, to.raw(), 0, from.bytes());
+            from.encode_copy(to, &mut encoder);
         }
         self.gpu.submit(encoder).map(|_| ())
     }
@@ -286,9 +287,8 @@ impl Step {
         for groups in launch.grid {
             limit("workgroups", groups.into(), caps.max_groups.into())?;
         }
-        let written = launch.first_output..launch.first_output + launch.outputs;
-        for i in written {
-            let shared = |(j, other): (usize, &Buffer)| i != j && other.is(&self.buffers[i]);
+        for i in launch.written() {
+            let shared = |(j, other): (usize, &Buffer)| i != j && other.overlaps(&self.buffers[i]);
             if self.buffers.iter().enumerate().any(shared) {
                 return Err(Error::Internal(format!(
                     "step '{}' writes buffer '{}' and binds it twice",
@@ -299,6 +299,16 @@ impl Step {
         }
         Ok(())
     }
+
+    /// Bindings that are read from buffers of which the kernel writes another part.
+    fn beside_written(&self) -> Vec<usize> {
+        let written = self.launch.written();
+        let beside = |i: &usize| {
+            let output = |output: usize| self.buffers[output].is_beside(&self.buffers[*i]);
+            !written.contains(i) && written.clone().any(output)
+        };
+        (0..self.buffers.len()).filter(beside).collect()
+    }
 }
 
 fn record(
@@ -308,10 +318,11 @@ fn record(
     uniforms: &Uniforms,
     index: usize,
 ) -> Recorded {
-    let storage = step.buffers.iter().enumerate().map(|(i, buffer)| wgpu::BindGroupEntry {
-        binding: i as u32,
-        resource: buffer.raw().as_entire_binding(),
-    });
+    let storage = step
+        .buffers
+        .iter()
+        .enumerate()
+        .map(|(i, buffer)| wgpu::BindGroupEntry { binding: i as u32, resource: buffer.binding() });
     let group = |layout: &wgpu::BindGroupLayout, entries: &[wgpu::BindGroupEntry<'_>]| {
         let label = Some(step.launch.label.as_str());
         gpu.count_object();

@@ -123,6 +123,20 @@ pub fn compose(kernel: &str, prelude: &str, modules: &[(&str, &str)]) -> Result<
     Ok(composer.out.into())
 }
 
+/// The same text, with these storage bindings declared as writable.
+///
+/// # Errors
+/// [`Error::Internal`] when the text has no such binding that is only read.
+pub(super) fn writable(source: &str, bindings: &[usize]) -> Result<String> {
+    bindings.iter().try_fold(source.to_owned(), |text, binding| {
+        let read = format!("@group(0) @binding({binding}) var<storage, read> ");
+        match text.contains(&read) {
+            true => Ok(text.replace(&read, &read.replace("read>", "read_write>"))),
+            false => Err(Error::Internal(format!("a kernel does not read binding {binding}"))),
+        }
+    })
+}
+
 /// File and line that a line of a composed text, counted from 1, came from.
 pub fn locate(source: &str, line: usize) -> String {
     let mut place = ("", 0);

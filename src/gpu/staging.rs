@@ -55,7 +55,8 @@ impl Gpu {
         to.check_range(0, words.len() as u64)?;
         if words.len() <= SMALL {
             self.check()?;
-            self.queue().write_buffer(to.raw(), 0, words);
+            let (raw, start) = to.at(0);
+            self.queue().write_buffer(raw, start, words);
             return self.check();
         }
         self.with_write_ring(|ring| {
@@ -221,8 +222,8 @@ impl WriteRing {
         slot.raw.unmap();
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
         for copy in self.copies.drain(..) {
-            let (to, bytes) = (copy.to.raw(), copy.bytes);
-            encoder.copy_buffer_to_buffer(&slot.raw, copy.from, to, copy.offset, bytes);
+            let (to, start) = copy.to.at(copy.offset);
+            encoder.copy_buffer_to_buffer(&slot.raw, copy.from, to, start, copy.bytes);
         }
         let index = gpu.submit(encoder)?;
         slot.map(wgpu::MapMode::Write, Some(index));
@@ -292,7 +293,8 @@ impl ReadRing {
     fn issue(&mut self, gpu: &Gpu, slot: usize, piece: &Piece<'_>) -> Result<()> {
         let slot = &mut self.slots[slot];
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(piece.from.raw(), piece.at, &slot.raw, 0, piece.bytes);
+        let (from, start) = piece.from.at(piece.at);
+        encoder.copy_buffer_to_buffer(from, start, &slot.raw, 0, piece.bytes);
         let index = gpu.submit(encoder)?;
         slot.map(wgpu::MapMode::Read, Some(index));
         Ok(())

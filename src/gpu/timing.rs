@@ -67,7 +67,8 @@ fn run_stamped(gpu: &Gpu, steps: &[(&Recorded, u32)]) -> Result<Vec<[u64; 2]>> {
         step.encode(&mut pass, *offset);
     }
     encoder.resolve_query_set(&set, 0..count, &resolved, 0);
-    encoder.copy_buffer_to_buffer(&resolved, 0, readable.raw(), 0, bytes);
+    let (to, start) = readable.at(0);
+    encoder.copy_buffer_to_buffer(&resolved, 0, to, start, bytes);
     gpu.submit(encoder)?;
     read_stamps(gpu, &readable, bytes)
 }

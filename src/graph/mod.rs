@@ -80,8 +80,6 @@ struct Inner {
     trace: Trace,
     interned: HashMap<(Op, Vec<NodeId>), NodeId>,
     scopes: Vec<Arc<str>>,
-    /// Values that stand for variables while a part of a trace is written.
-    stand_ins: Vec<(VariableId, NodeId)>,
     /// Scopes opened so far.
     opened: usize,
     /// Bodies of loops that are being traced, the innermost last.
@@ -121,10 +119,9 @@ impl Graph {
         let assigned = {
             let mut inner = self.inner.borrow_mut();
             inner.trace.variables.insert(variable.id(), variable.clone());
-            let stand_ins = inner.stand_ins.iter().rev().copied();
             let before = inner.loops.last().map_or(0, loops::Frame::first_assign);
-            let assigns = inner.trace.assigns[before..].iter().rev().map(|(v, id)| (v.id(), *id));
-            stand_ins.chain(assigns).find(|(v, _)| *v == variable.id()).map(|(_, id)| id)
+            let mut assigns = inner.trace.assigns[before..].iter().rev();
+            assigns.find(|(v, _)| v.id() == variable.id()).map(|(_, id)| *id)
         };
         if let Some(id) = assigned {
             return self.value(id);
@@ -148,21 +145,6 @@ impl Graph {
         let mut inner = self.inner.borrow_mut();
         inner.trace.variables.insert(variable.id(), variable.clone());
         inner.trace.assigns.push((variable.clone(), value.id()));
-    }
-
-    /// Runs `f`, for which the variable has this value; what is stored does not change.
-    pub fn with_value<T>(&self, variable: &Variable, value: Value<'_>, f: impl FnOnce() -> T) -> T {
-        if value.spec() != *variable.spec() {
-            self.fail(Error::shape(
-                format!("a value for variable '{}'", variable.name()),
-                value.spec().to_string(),
-                variable.spec().to_string(),
-            ));
-        }
-        self.inner.borrow_mut().stand_ins.push((variable.id(), value.id()));
-        let result = f();
-        self.inner.borrow_mut().stand_ins.pop();
-        result
     }
 
     /// Adds a scalar to the loss of a training step; Keras's `add_loss`.

@@ -8,6 +8,7 @@ use crate::base::dtype::Lane;
 use crate::base::{DType, Result};
 use crate::graph::NodeId;
 use crate::graph::ops::{Binary, Take, Unary, ones};
+use crate::kernels::fours::Neighbours;
 use crate::kernels::{Access, Rows};
 use crate::program::region::{Body, Inst, Reg};
 use crate::program::view::Affine;
@@ -26,6 +27,8 @@ pub struct Expr<'a> {
     functions: String,
     /// Whether any body draws random bits.
     random: bool,
+    /// Operands that are bound as fours of neighbours.
+    in_fours: Vec<NodeId>,
 }
 
 /// Finished code.
@@ -51,7 +54,13 @@ impl<'a> Expr<'a> {
             steps: false,
             functions: String::new(),
             random: false,
+            in_fours: Vec::new(),
         }
+    }
+
+    /// The same code, whose functions [of four](Expr::function_of_four) read these operands by fours.
+    pub(super) fn with_fours(self, in_fours: Vec<NodeId>) -> Expr<'a> {
+        Expr { in_fours, ..self }
     }
 
     /// The same code, where operands leave out some bindings.
@@ -95,6 +104,43 @@ impl<'a> Expr<'a> {
         Ok(())
     }
 
+    /// Adds `fn name(coordinates…) -> vec4<lane>` that computes a body for four neighbours along its
+    /// last dimension; the coordinates are those of the first, which is a multiple of four.
+    pub(super) fn function_of_four(
+        &mut self,
+        name: &str,
+        body: &Body,
+        coordinates: &[&str],
+    ) -> Result<()> {
+        let arguments: Vec<String> = coordinates.iter().map(|c| format!("{c}: u32")).collect();
+        let operands: Vec<usize> = body.operands.iter().map(|&id| self.operand(id)).collect();
+        let mut text = String::new();
+        self.unravel(&mut text, body, coordinates);
+        let mut neighbours = Neighbours::along_last(&body.space);
+        for (reg, inst) in body.code.iter().enumerate() {
+            let lane = inst.dtype().lane().wgsl();
+            let value = match inst {
+                Inst::Load { operand, at, .. }
+                    if self.in_fours.contains(&body.operands[*operand]) =>
+                {
+                    neighbours.add(reg);
+                    format!("e{}[u32({}) / 4u]", operands[*operand], self.affine(at))
+                }
+                _ => neighbours.value(reg, self.inst(inst, body, &operands)?, lane),
+            };
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "    let v{reg} = {value};");
+        }
+        let lane = body.dtype().lane().wgsl();
+        let _ = writeln!(
+            self.functions,
+            "fn {name}({}) -> vec4<{lane}> {{\n{text}    return vec4<{lane}>(v{});\n}}",
+            arguments.join(", "),
+            body.code.len() - 1
+        );
+        Ok(())
+    }
+
     /// Adds text that needs nothing from here.
     pub fn text(&mut self, text: &str) {
         self.functions.push_str(text);
@@ -119,11 +165,12 @@ impl<'a> Expr<'a> {
         self.written(output, 0, binding + 1)
     }
 
-    /// The same for a kernel with several outputs, `out0`, `out1` and so on, which it stores itself.
-    pub fn finish_with_outputs(mut self, outputs: &[Lane]) -> Code {
+    /// The same for a kernel with several outputs, `out0`, `out1` and so on, of these types, which it
+    /// stores itself.
+    pub fn finish_with_outputs(mut self, outputs: &[String]) -> Code {
         let binding = self.first_binding + self.operands.len();
-        for (k, lane) in outputs.iter().enumerate() {
-            let place = place(&format!("out{k}"), binding + k, lane.wgsl());
+        for (k, element) in outputs.iter().enumerate() {
+            let place = place(&format!("out{k}"), binding + k, element);
             self.functions.push_str(&place);
         }
         self.assembled("", 0)
@@ -142,7 +189,11 @@ impl<'a> Expr<'a> {
         for (i, &id) in self.operands.iter().enumerate() {
             let (binding, dtype) = (self.binding(i), (self.access.dtype_of)(id));
             let packed = (self.access.is_packed)(id);
-            let word = if packed { "u32" } else { dtype.lane().wgsl() };
+            let word = match dtype.lane().wgsl() {
+                _ if packed => "u32".to_owned(),
+                lane if self.in_fours.contains(&id) => format!("vec4<{lane}>"),
+                lane => lane.to_owned(),
+            };
             let _ = writeln!(
                 text,
                 "@group(0) @binding({binding}) var<storage, read> e{i}: array<{word}>;",
@@ -366,6 +417,14 @@ fn unpacking(operand: usize, dtype: DType) -> String {
 
 /// A table row's text with registers for its variables and the lane's name for `LANE`.
 fn substitute(text: &str, lane: Lane, variables: &[(&str, Reg)]) -> String {
+    replaced(text, |word| match variables.iter().find(|(name, _)| *name == word) {
+        Some((_, reg)) => format!("v{reg}"),
+        None => word.replace("LANE", lane.wgsl()),
+    })
+}
+
+/// The text with another one for each of its words.
+pub(super) fn replaced(text: &str, by: impl Fn(&str) -> String) -> String {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut out = String::new();
     let mut rest = text;
@@ -373,12 +432,7 @@ fn substitute(text: &str, lane: Lane, variables: &[(&str, Reg)]) -> String {
         out.push_str(&rest[..start]);
         let word = &rest[start..];
         let end = word.find(|c| !is_word(c)).unwrap_or(word.len());
-        match variables.iter().find(|(name, _)| *name == &word[..end]) {
-            Some((_, reg)) => {
-                let _ = write!(out, "v{reg}");
-            }
-            None => out.push_str(&word[..end].replace("LANE", lane.wgsl())),
-        }
+        out.push_str(&by(&word[..end]));
         rest = &word[end..];
     }
     out + rest

@@ -20,6 +20,7 @@ pub mod conv_gemm;
 mod epilogue;
 mod expr;
 pub mod factor;
+mod fours;
 pub mod map;
 mod matmul;
 pub mod matmul_block;

@@ -8,7 +8,7 @@ use crate::graph::ops::ReduceKind;
 use crate::graph::{NodeId, Op};
 use crate::kernels::expr::Expr;
 use crate::kernels::map::WORKGROUP;
-use crate::kernels::rows::{Lanes, combined};
+use crate::kernels::rows::{Lanes, combined, extended};
 use crate::kernels::variant::pick;
 use crate::kernels::{Access, Launch, fold};
 use crate::program::region::Body;
@@ -89,6 +89,7 @@ pub fn launch(
     expr.function("element", prologue, None, &["i", "r"])?;
     expr.function("value", body, Some(result), &["i"])?;
     if kernel == "reduce_subgroup" {
+        expr.text(&extended("", false));
         expr.text(&combined("lib/row_join_subgroup", "")?);
     }
     let operands = expr.operands();

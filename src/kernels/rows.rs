@@ -3,15 +3,15 @@
 use std::fmt::Write;
 
 use crate::base::Result;
-use crate::base::dtype::Lane;
 use crate::gpu::{Caps, Kind, Subgroups, shader};
 use crate::graph::NodeId;
 use crate::kernels::expr::Expr;
+use crate::kernels::fours::{is_aligned, operands_in_fours};
 use crate::kernels::map::WORKGROUP;
 use crate::kernels::reduce::{RUN, combining};
 use crate::kernels::variant::pick;
 use crate::kernels::{Access, Launch, fold};
-use crate::program::region::RowPlan;
+use crate::program::region::{Body, Inst, RowPlan};
 
 /// Invocations for each row, by the longest row that they are for.
 const LANES: [(usize, usize); 4] = [(16, 1), (128, 8), (512, 32), (2048, 128)];
@@ -28,11 +28,13 @@ const ENOUGH_ROWS: usize = 64;
 ///
 /// Where an adapter has subgroups, measurements can choose `rows_subgroup`; nothing else does.
 pub fn launch(plan: &RowPlan, caps: &Caps, access: &Access<'_>) -> Result<(Launch, Vec<NodeId>)> {
-    let lanes = shape(plan, caps);
+    let in_fours = in_fours(plan, access);
+    let lanes = shape(plan, caps).with_fours(in_fours.is_some());
     let (kernel, choice) = pick(name(plan), lanes.kernels(caps), caps)?;
-    let mut expr = Expr::new(access, 0, &[plan.rows as u32, plan.len as u32]);
-    reductions(plan, join_of(kernel), &mut expr)?;
-    let outputs = stores(plan, &mut expr)?;
+    let mut expr = Expr::new(access, 0, &[plan.rows as u32, plan.len as u32])
+        .with_fours(in_fours.unwrap_or_default());
+    reductions(plan, join_of(kernel), lanes.wide, &mut expr)?;
+    let outputs = stores(plan, lanes.wide, &mut expr)?;
     let operands = expr.operands();
     let stored = outputs.len();
     let code = expr.finish_with_outputs(&outputs);
@@ -54,6 +56,21 @@ pub fn launch(plan: &RowPlan, caps: &Caps, access: &Access<'_>) -> Result<(Launc
     Ok((launch, operands))
 }
 
+/// The operands that are read by fours, if a plan is computed so.
+fn in_fours(plan: &RowPlan, access: &Access<'_>) -> Option<Vec<NodeId>> {
+    let along = plan.combined.iter().map(|c| &c.element).chain(plan.each.iter().map(|e| &e.body));
+    let along: Vec<&Body> = along.collect();
+    let numbers: Vec<&Body> = plan.combined.iter().map(|c| &c.value).collect();
+    let stored = plan.each.is_empty() || stores_by_fours(&plan.position);
+    if plan.contiguous && stored { operands_in_fours(&along, 1, &numbers, access) } else { None }
+}
+
+/// Whether four neighbours of a row are neighbours where they are stored.
+fn stores_by_fours(position: &Body) -> bool {
+    let place = matches!(&position.code[..], [Inst::Index { at }] if is_aligned(at));
+    place && position.space.dims.last().is_some_and(|extent| extent.is_multiple_of(4))
+}
+
 /// What decides about the speed of a plan.
 fn name(plan: &RowPlan) -> String {
     let RowPlan { rows, len, combined, each, .. } = plan;
@@ -67,13 +84,19 @@ pub(super) struct Lanes {
     of_row: usize,
     /// Invocations of a workgroup.
     workgroup: usize,
+    /// Whether an invocation takes four neighbours at once.
+    wide: bool,
 }
 
 impl Lanes {
     /// For rows of so many elements that are neighbours, on a GPU.
     pub(super) fn on_gpu(len: usize) -> Lanes {
         let of_row = lanes(len);
-        Lanes { of_row, workgroup: of_row.max(WORKGROUP) }
+        Lanes { of_row, workgroup: of_row.max(WORKGROUP), wide: false }
+    }
+
+    fn with_fours(self, wide: bool) -> Lanes {
+        Lanes { wide, ..self }
     }
 
     /// Rows of a workgroup.
@@ -94,10 +117,12 @@ impl Lanes {
 
     /// The constants of the kernels.
     pub(super) fn prelude(self, caps: &Caps) -> String {
-        let Lanes { of_row, workgroup } = self;
+        let Lanes { of_row, workgroup, wide } = self;
+        let wide = if wide { 4 } else { 1 };
         let least = caps.subgroups.map_or(1, |subgroups| subgroups.least);
         format!(
-            "const WG = {workgroup}u;\nconst LANES = {of_row}u;\nconst RUN = {RUN}u;\n\
+            "const WG = {workgroup}u;\nconst LANES = {of_row}u;\nconst WIDE = {wide}u;\n\
+             const RUN = {RUN}u;\n\
              const LEAST_SUBGROUP = {least}u;\n"
         )
     }
@@ -113,11 +138,11 @@ fn lanes(len: usize) -> usize {
 fn shape(plan: &RowPlan, caps: &Caps) -> Lanes {
     match caps.kind {
         // Neighbouring rows are neighbours in memory.
-        _ if !plan.contiguous => Lanes { of_row: 1, workgroup: WORKGROUP },
+        _ if !plan.contiguous => Lanes { of_row: 1, workgroup: WORKGROUP, wide: false },
         Kind::Software if plan.rows < ENOUGH_ROWS => {
-            Lanes { of_row: lanes(plan.len).min(SOFTWARE), workgroup: SOFTWARE }
+            Lanes { of_row: lanes(plan.len).min(SOFTWARE), workgroup: SOFTWARE, wide: false }
         }
-        Kind::Software => Lanes { of_row: 1, workgroup: SOFTWARE },
+        Kind::Software => Lanes { of_row: 1, workgroup: SOFTWARE, wide: false },
         _ => Lanes::on_gpu(plan.len),
     }
 }
@@ -137,14 +162,15 @@ pub(super) fn combined(join: &str, name: &str) -> Result<String> {
 }
 
 /// Adds `fn combine_row`, which finds the numbers of a row.
-fn reductions(plan: &RowPlan, join: &str, expr: &mut Expr<'_>) -> Result<()> {
+fn reductions(plan: &RowPlan, join: &str, wide: bool, expr: &mut Expr<'_>) -> Result<()> {
     let mut calls = String::new();
     for (k, combined) in plan.combined.iter().enumerate() {
         let (lane, number) = (combined.element.dtype().lane(), combined.value.dtype().lane());
         expr.text(&format!("alias Acc{k} = {};\n", lane.wgsl()));
         expr.text(&format!("var<private> number{k}: {};\n", number.wgsl()));
         expr.text(&combining(combined.kind, combined.element.dtype(), &k.to_string()));
-        expr.function(&format!("element{k}"), &combined.element, None, &["i", "r"])?;
+        elements(&format!("element{k}"), &combined.element, wide, expr)?;
+        expr.text(&extended(&k.to_string(), wide));
         expr.function(&format!("value{k}"), &combined.value, Some(lane), &["i"])?;
         expr.text(&self::combined(join, &k.to_string())?);
         // Writing to a string cannot fail.
@@ -154,25 +180,45 @@ fn reductions(plan: &RowPlan, join: &str, expr: &mut Expr<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Adds `fn store_row`, which stores a row's numbers and elements, and gives the outputs' lanes.
-fn stores(plan: &RowPlan, expr: &mut Expr<'_>) -> Result<Vec<Lane>> {
+/// Adds the function of an element of a row, or of four.
+fn elements(name: &str, body: &Body, wide: bool, expr: &mut Expr<'_>) -> Result<()> {
+    if wide {
+        return expr.function_of_four(name, body, &["i", "r"]);
+    }
+    expr.function(name, body, None, &["i", "r"])
+}
+
+/// The text of `fn extended`, which combines a run and the element at a place, or four of them.
+pub(super) fn extended(name: &str, wide: bool) -> String {
+    let next = |run: String, part: &str| format!("combine{name}({run}, e{part})");
+    let parts: &[&str] = if wide { &[".x", ".y", ".z", ".w"] } else { &[""] };
+    let run = parts.iter().fold("run".to_owned(), |run, part| next(run, part));
+    format!(
+        "fn extended{name}(run: Acc{name}, i: u32, r: u32) -> Acc{name} {{\n    \
+            let e = element{name}(i, r);\n    return {run};\n}}\n"
+    )
+}
+
+/// Adds `fn store_row`, which stores a row's numbers and elements, and gives the outputs' types.
+fn stores(plan: &RowPlan, wide: bool, expr: &mut Expr<'_>) -> Result<Vec<String>> {
     let (mut numbers, mut each) = (String::new(), String::new());
     let mut outputs = Vec::new();
     for (k, combined) in plan.combined.iter().enumerate().filter(|(_, c)| c.stored) {
         let _ = writeln!(numbers, "        out{}[i] = number{k};", outputs.len());
-        outputs.push(combined.value.dtype().lane());
+        outputs.push(combined.value.dtype().lane().wgsl().to_owned());
     }
     for value in &plan.each {
         let output = outputs.len();
-        expr.function(&format!("each{output}"), &value.body, None, &["i", "r"])?;
-        let _ = writeln!(each, "        out{output}[at] = each{output}(i, r);");
-        outputs.push(value.body.dtype().lane());
+        elements(&format!("each{output}"), &value.body, wide, expr)?;
+        let _ = writeln!(each, "        out{output}[at / WIDE] = each{output}(i, r);");
+        let lane = value.body.dtype().lane().wgsl();
+        outputs.push(if wide { format!("vec4<{lane}>") } else { lane.to_owned() });
     }
     expr.function("position", &plan.position, None, &["i", "r"])?;
     expr.text(&format!(
         "fn store_row(i: u32, lane: u32) {{\n    \
             if lane == 0u {{\n{numbers}    }}\n    \
-            for (var r = lane; r < u32(ep[0].y); r += LANES) {{\n        \
+            for (var r = lane * WIDE; r < u32(ep[0].y); r += LANES * WIDE) {{\n        \
                 let at = u32(position(i, r));\n{each}    }}\n}}\n"
     ));
     Ok(outputs)

@@ -8,6 +8,10 @@ use crate::kernels::map::WORKGROUP;
 use crate::kernels::reduce::{RUN, combining};
 use crate::kernels::{Launch, fold};
 
+/// Columns of a segment that one invocation combines: finding a segment's rows takes as long as
+/// combining a few, and most rows of a large table have none.
+const COLUMNS: usize = 8;
+
 /// The launch for values `[n, inner]` of a dtype that fills its word; binds the segments' numbers,
 /// the rows, the values and the output.
 pub fn launch(
@@ -16,7 +20,8 @@ pub fn launch(
     dtype: DType,
     caps: &Caps,
 ) -> Result<Launch> {
-    let elements = op.segments * inner;
+    let lanes = inner.div_ceil(COLUMNS).max(1);
+    let invocations = op.segments * lanes;
     let label = format!("segment_reduce {n}x{inner} to {}", op.segments);
     let combining = combining(op.kind, dtype, "");
     let generated = format!("alias Acc = {};\n{combining}", dtype.lane().wgsl());
@@ -24,10 +29,10 @@ pub fn launch(
     Ok(Launch {
         kernel: "segment_reduce",
         source: shader::compose("segment_reduce", &prelude, &[("generated", &generated)])?,
-        params: words([elements, n, inner])?.to_vec(),
+        params: words([invocations, n, inner, lanes])?.to_vec(),
         extra: Vec::new(),
         steps: false,
-        grid: fold(elements.div_ceil(WORKGROUP), caps, &label)?,
+        grid: fold(invocations.div_ceil(WORKGROUP), caps, &label)?,
         label,
         bindings: 4,
         first_output: 3,

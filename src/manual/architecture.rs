@@ -98,6 +98,7 @@
 //! | carry | what a step of a loop leaves to the next |
 //! | turn | which buffers of the carries a step reads and writes |
 //! | at rest | how a value's elements lie where nothing computes with them: as stored, several in a word where they are narrow |
-//! | slot | a buffer for intermediate values |
+//! | slot | a buffer for intermediate values, several at a time |
+//! | place | where in its slot a value lies |
 //! | panel | some rows of a variable that is too large for one binding |
 //! | prelude | what depends on variables only, run once per version of them |

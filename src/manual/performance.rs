@@ -118,7 +118,9 @@
 //! does none of this; no kernel comes near it. One invocation for each row took 21 ms of processor time
 //! for a layer normalization of 4096 × 1024, eight 26 ms, 128 with their barriers 66 ms: so it has one,
 //! unless rows are few. Tiles did not help transposes, and products of few rows would gain little: both
-//! are as they were.
+//! are as they were. Where the elements of a row lie together, rows are read and stored by fours, with the
+//! address and the check of bounds of one element: of 4096 × 1024, the layer normalization took 26 ms
+//! instead of 50 and softmax 34 instead of 51, the lesser medians of two runs in turns at a load average of 5 to 8.
 //!
 //! Least times in milliseconds, 2026-11-23, llvmpipe (LLVM 15.0.6, 256 bits) of Mesa 22.3.6 on two cores
 //! at a load average of 22 from other work, before and after in turn, twice
@@ -171,11 +173,15 @@
 //!
 //! # Memory of intermediate values
 //!
-//! Values take turns in buffers, in the tightest of several greedy orders. Scratch is 1.09 times the largest sum of values
-//! that live together for ResNet50 at a batch of 32 and 1.17 times for MobileNetV2; for small networks
-//! of inverted residual blocks 1.23, of LSTM layers 1.20. Closer would need several values in one buffer, and
-//! WebGPU does not let a kernel write a buffer that it reads elsewhere. After the first run nothing is
-//! made on the device ([`Gpu::objects_made`](crate::gpu::Gpu::objects_made)).
+//! Values take turns in places of a few buffers, in the tightest of several greedy orders. A buffer that a
+//! kernel writes cannot be bound as read-only in the same dispatch, even for another part of it; so what a
+//! kernel writes lies in another buffer than what it reads, as long as this takes at most a tenth more
+//! memory. Else they lie in one, and those kernels alone read what they could also write, which keeps
+//! some drivers from shorter ways to memory. Scratch was 1.09 times the largest sum of values that live
+//! together for ResNet50 at a batch of 32; 1.17 for MobileNetV2, 1.25 for EfficientNetB0 and 1.33 for the encoder,
+//! when every buffer held one value at a time, and 1.00 now (`keraunos plan MODEL`). Values start at
+//! multiples of 256 bytes, which tiny models see. After the first run nothing is made on the device
+//! ([`Gpu::objects_made`](crate::gpu::Gpu::objects_made)).
 //!
 //! # On the host
 //!
@@ -189,13 +195,21 @@
 //!   pieces, one for each tap, so that nothing is gathered; with few channels, the taps of a row are one
 //!   piece, behind a padded copy of the input. Filters are packed as weights are. Positions that the
 //!   same taps reach are computed together in the input gradient of a convolution with stride 2 or
-//!   more; the other taps are left out. Convolutions of each channel by itself and their gradients go
-//!   along channels, without packing.
+//!   more; the other taps are left out. Where a window's place is known to be inside of the image, its
+//!   taps are told by one addition each. Convolutions of each channel by itself and their gradients go
+//!   along channels, without packing; forwards, four neighbouring positions are summed in registers,
+//!   so that a weight is loaded once for them.
 //! * A kernel of integers of few bits is unpacked and packed for its product once, until it changes, as
 //!   far as packed forms have room.
-//! * What follows an anchor (bias, activation, residual) works in the anchor's memory on each block of
-//!   rows as it is finished, while it is cached, instruction by instruction over runs of 512 elements.
-//!   A run takes several lines where lines are short, so that looking up an instruction costs little.
+//! * What follows an anchor (bias, scale, activation, residual) works in the anchor's memory on each block
+//!   of 64 rows as it is finished, while it is cached. Code that is a chain, each step a function of one
+//!   element and of one more (of another value, of its column, a number), keeps the element in a register
+//!   from the first to the last step, four vectors for each step that is looked up. ReLU, ReLU6, SiLU,
+//!   hard swish and GELU are such. Other code is interpreted instruction by instruction over runs of 512
+//!   elements; a run takes several lines where lines are short.
+//! * A region reads any number of values: a device binds eight buffers at most.
+//! * A batch whose values need more than 16 MiB at a time is computed in equal parts, one after the other,
+//!   where the program proves that each sample goes its own way (`samples` among the passes).
 //! * exp, log, tanh, erf and sigmoid are polynomials without branches in single precision; their errors,
 //!   at most 2.1 units in the last place over all floats, are asserted by a test. Rarer functions are
 //!   computed in double precision, one by one.
@@ -213,14 +227,26 @@
 //!
 //! | model | batch | before, ms | now, ms |
 //! | --- | ---: | ---: | ---: |
-//! | MobileNetV2 | 1 | 15.8 | 15.9 |
-//! | ResNet50 | 1 | 66.7 | 65.8 |
 //! | encoder of BERT-base's size, sequence 128 | 1 | 287.6 | 176.7 |
 //! | GRU, 256 units, 128 steps | 1 | 2.6 | 1.4 |
 //! | GRU, 256 units, 128 steps | 32 | 32.0 | 19.0 |
 //!
-//! In the encoder, seven tenths of it are the products' inner loop. In MobileNetV2 that is a third; the
-//! most is the code behind products with few channels, which is interpreted.
+//! In the encoder, seven tenths of it are the products' inner loop.
+//!
+//! Networks of images, by two threads on the same processor at a load average of 8 to 10 from other work
+//! (2026-11-24, `keraunos bench MODEL --device host --batch N --seconds 2 --json F`, each program twice in
+//! turns, but for the last figure, of one run); before is without chains, regions that read more than eight
+//! values, sums of four positions, rows found once, and parts of the batch:
+//!
+//! | model | batch | before, ms | now, ms |
+//! | --- | ---: | ---: | ---: |
+//! | MobileNetV2 | 1 | 16.8 to 18.2 | 10.1 to 10.8 |
+//! | MobileNetV2 | 32 | 592 to 597 | 332 to 388 |
+//! | ResNet50 | 4 | 267 to 345 | 215 to 227 |
+//! | ResNet50 | 32 | 2143 to 2188 | 1617 |
+//!
+//! Of MobileNetV2's time in one thread about two fifths are products, most of them of 16 to 96 channels, an eighth
+//! convolutions of each channel, an eighth what follows both.
 //!
 //! # Beside other programs
 //!

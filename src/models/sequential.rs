@@ -41,9 +41,10 @@ impl Sequential {
         }
         let records = config.get("layers").and_then(Json::as_array);
         let records = records.ok_or_else(|| fail("a sequential model without a list of layers"))?;
-        // Keras writes the policy and ignores it: it is the layers' own that counts.
+        // Keras writes both and reads neither: the layers' own policies and flags count.
         let mut settings = config.clone();
         settings.remove("dtype");
+        settings.remove("trainable");
         let settings = Config::new("sequential model".into(), settings, Json::Null);
         let mut base = LayerBase::new("Sequential", &settings)?;
         base.policy = DTypePolicy::FLOAT32;

@@ -8,7 +8,8 @@ use crate::layers::{Layer, Stage, SymbolicSpec};
 use crate::models::form::Form;
 use crate::models::functional::{Call, Functional};
 use crate::models::model::Model;
-use crate::tensor::{Variable, VariableId};
+use crate::models::weights::{frozen_variables, visit};
+use crate::tensor::Variable;
 
 /// One row of a summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +76,9 @@ impl Model {
     }
 
     fn summary_of(&self, rows: Vec<SummaryRow>) -> Summary {
-        let variables = self.variables();
+        let mut variables = self.variables();
+        let mut seen = HashSet::new();
+        variables.retain(|(_, variable)| seen.insert(variable.id()));
         let frozen = frozen_variables(self.root().as_ref());
         let trains = |v: &Variable| v.trainable() && !frozen.contains(&v.id());
         let all = || variables.iter().map(|(_, v)| v);
@@ -252,24 +255,4 @@ fn params(layer: &dyn Layer) -> (usize, usize) {
         }
     });
     (seen.len(), total)
-}
-
-/// Variables of layers that are set not to train.
-fn frozen_variables(root: &dyn Layer) -> HashSet<VariableId> {
-    let mut frozen = HashSet::new();
-    visit(root, &mut |layer| {
-        if !layer.base().trainable {
-            visit(layer, &mut |inner| {
-                frozen.extend(inner.base().variables.iter().map(Variable::id));
-            });
-        }
-    });
-    frozen
-}
-
-fn visit(layer: &dyn Layer, f: &mut dyn FnMut(&dyn Layer)) {
-    f(layer);
-    for (_, children) in layer.children() {
-        children.flatten().into_iter().for_each(|child| visit(child.as_ref(), f));
-    }
 }

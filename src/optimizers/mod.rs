@@ -82,7 +82,8 @@ pub trait Optimizer: Send + Sync {
     fn variables(&self) -> Vec<Variable>;
 
     /// Writes the update of all weights by their gradients: those of the loss that
-    /// [`scale_loss`](Optimizer::scale_loss) gave. A weight without a gradient stays as it is.
+    /// [`scale_loss`](Optimizer::scale_loss) gave. A weight without a gradient stays as it is. Without
+    /// weights there is no step: the iteration stays, too.
     ///
     /// # Errors
     /// If there are not as many gradients as weights, or the optimizer was not built; further

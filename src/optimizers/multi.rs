@@ -186,6 +186,9 @@ impl Optimizer for Multi {
     }
 
     fn apply<'g>(&self, step: &Step<'g>, gradients: &[Option<Value<'g>>]) -> Result<()> {
+        if gradients.is_empty() {
+            return Ok(());
+        }
         for (i, part) in self.parts.iter().enumerate() {
             let own = self.of_part(i, gradients);
             if !own.is_empty() {

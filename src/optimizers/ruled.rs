@@ -225,6 +225,9 @@ impl Optimizer for Ruled {
     }
 
     fn apply<'g>(&self, step: &Step<'g>, gradients: &[Option<Value<'g>>]) -> Result<()> {
+        if gradients.is_empty() {
+            return Ok(());
+        }
         let mut pairs = self.overwrite(step, gradients);
         if !pairs.is_empty() {
             if let Some(factor) = self.settings.loss_scale_factor {

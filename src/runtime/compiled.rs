@@ -1,6 +1,5 @@
 //! A program made ready for a device.
 
-use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, mem};
 
@@ -12,7 +11,7 @@ use crate::program::pass::{at_rest, attention, panels, rows};
 use crate::program::region::{Region, RegionKind};
 use crate::program::{Cost, Options, Pass, Program};
 use crate::runtime::gpu_plan::GpuPlan;
-use crate::runtime::host::HostPlan;
+use crate::runtime::host_parts::HostParts;
 use crate::runtime::placement::Placement;
 use crate::runtime::{Device, lower};
 use crate::tensor::Tensor;
@@ -26,7 +25,7 @@ pub struct Compiled {
 
 enum Plan {
     Gpu(GpuPlan),
-    Host(HostPlan),
+    Host(HostParts),
 }
 
 /// What a plan consists of, for people to read.
@@ -74,11 +73,12 @@ impl Compiled {
         let mut summary = PlanSummary::default();
         let plan = match device {
             Device::Host => {
-                summary = summarize(&program, options, Target::Host)?.2;
-                Plan::Host(HostPlan::new(&program, options, &Arc::default())?)
+                let (plan, text) = HostParts::new(&program, options)?;
+                summary = text;
+                Plan::Host(plan)
             }
             Device::Gpu(gpu) => {
-                let target = Target::Device(gpu.caps().kind);
+                let target = Target::Device(gpu.caps().kind, gpu.max_binding());
                 panels::run(&mut program, gpu.max_binding())?;
                 at_rest::run(&mut program)?;
                 let variables = program.prelude.iter().flat_map(|inner| inner.variables.values());
@@ -106,7 +106,7 @@ impl Compiled {
     /// # Errors
     /// As [`new`](Compiled::new), as far as that needs no device.
     pub fn describe(program: &Program, options: &Options) -> Result<PlanSummary> {
-        let target = Target::Device(Kind::Discrete);
+        let target = Target::Device(Kind::Discrete, USUAL_BUFFER);
         let mut program = program.clone();
         at_rest::run(&mut program)?;
         let mut summary = summarize(&program, options, target)?.2;
@@ -158,7 +158,7 @@ impl Compiled {
     pub fn warm_up(&self) -> Result<()> {
         match &self.plan {
             Plan::Gpu(plan) => plan.warm_up(),
-            Plan::Host(plan) => plan.warm_up(&self.program).map(|_| ()),
+            Plan::Host(plan) => plan.warm_up(&self.program),
         }
     }
 
@@ -215,13 +215,26 @@ impl Compiled {
 pub enum Target {
     /// Interprets regions: a value that is computed twice costs more than one that is stored.
     Host,
-    Device(Kind),
+    /// Of a kind, and with so many bytes in the largest buffer.
+    Device(Kind, u64),
 }
+
+/// Bytes of the largest buffer of a device that is not known.
+const USUAL_BUFFER: u64 = 1 << 30;
 
 /// Attention of fewer scores is computed with a matrix of them. A software adapter has no memory that
 /// is nearer than any other and pays for barriers: there, only what would fill its memory is not.
 fn least_scores(kind: Kind) -> usize {
     if kind == Kind::Software { 16 << 20 } else { 0 }
+}
+
+/// The most bytes of a slot in which values take turns; without the pass, none do.
+fn largest_slot(target: Target, options: &Options) -> Option<usize> {
+    let bytes = match target {
+        Target::Host => USUAL_BUFFER,
+        Target::Device(_, bytes) => bytes,
+    };
+    options.has(Pass::Memory).then(|| usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 /// The regions of an optimised program, their buffers, and both for people to read.
@@ -230,9 +243,13 @@ pub fn summarize(
     options: &Options,
     target: Target,
 ) -> Result<(Regions, Slots, PlanSummary)> {
-    let mut regions = fuse::run(program, options.has(Pass::Fuse))?;
-    if let Target::Device(kind) = target
-        && options.has(Pass::Fuse)
+    let fuses = options.has(Pass::Fuse);
+    let mut regions = match target {
+        Target::Host => fuse::run_on_host(program, fuses)?,
+        Target::Device(..) => fuse::run(program, fuses)?,
+    };
+    if let Target::Device(kind, _) = target
+        && fuses
         && options.has(Pass::Rows)
     {
         rows::run(program, &mut regions)?;
@@ -240,7 +257,7 @@ pub fn summarize(
             attention::run(program, &mut regions, least_scores(kind))?;
         }
     }
-    let slots = memory::run(program, &regions, options.has(Pass::Memory));
+    let slots = memory::run(program, &regions, largest_slot(target, options));
     let summary = PlanSummary {
         regions: summaries(program, &regions, &slots),
         prelude: Vec::new(),
@@ -288,7 +305,12 @@ impl RegionSummary {
             RegionKind::Loop => "each step".into(),
         };
         let node = &program.nodes[region.root];
-        let place = |id| slots.of.get(&id).map_or("output".into(), |s| format!("slot {s}"));
+        let place = |id| {
+            slots
+                .of
+                .get(&id)
+                .map_or("output".into(), |s| format!("slot {} at {}", s.slot, s.offset))
+        };
         let places: Vec<String> = region.stores(program).into_iter().map(place).collect();
         let (places, members) = (places.join(", "), members.join(" · "));
         RegionSummary {

@@ -14,7 +14,7 @@ use crate::program::LoopPlan;
 use crate::program::pass::memory::Slots;
 use crate::program::pass::storage_of;
 use crate::program::region::Region;
-use crate::runtime::gpu_plan::upload;
+use crate::runtime::gpu_plan::{placed, upload};
 use crate::runtime::lower::{Lowered, lower};
 
 /// What a loop works on.
@@ -159,8 +159,10 @@ impl<'a> Body<'a> {
     fn slots(&mut self, slots: &Slots) -> Result<()> {
         let words = slots.bytes.iter().map(|&bytes| self.scratch(bytes / 4));
         let scratch = words.collect::<Result<Vec<Buffer>>>()?;
-        self.of.extend(slots.of.iter().map(|(&id, &slot)| (id, scratch[slot].clone())));
         let nodes = &self.plan.program.nodes;
+        for (&id, place) in &slots.of {
+            self.of.insert(id, placed(&scratch, place, nodes[id].spec.shape.len())?);
+        }
         for (&id, _) in self.plan.stores.iter().filter(|(_, stores)| stores.whole) {
             let buffer = self.scratch(nodes[id].spec.shape.len())?;
             self.of.insert(id, buffer);

@@ -9,7 +9,7 @@ use crate::gpu::{Buffer, DeviceTensor, Gpu, Recording, Rows, Step, Work};
 use crate::graph::{NodeId, Op};
 use crate::kernels::Access;
 use crate::program::pass::fuse::Regions;
-use crate::program::pass::memory::Slots;
+use crate::program::pass::memory::{Place, Slots};
 use crate::program::pass::{at_rest, panels, storage_of};
 use crate::program::region::Region;
 use crate::program::{LoopPlan, Program};
@@ -181,7 +181,7 @@ impl GpuPlan {
             })?;
             copies.push((self.outputs[*position].clone(), resident));
         }
-        copies.retain(|(from, to)| !from.is(to));
+        copies.retain(|(from, to)| !from.overlaps(to));
         Ok(copies)
     }
 }
@@ -259,12 +259,10 @@ impl Buffers<'_> {
             .map(|&bytes| self.gpu.create_buffer(bytes as u64, "scratch"))
             .collect::<Result<_>>()?;
         for id in regions.regions.iter().flat_map(|region| region.stores(self.program)) {
+            let words = self.program.nodes[id].spec.shape.len();
             let buffer = match slots.of.get(&id) {
-                Some(&slot) => scratch[slot].clone(),
-                None => {
-                    let bytes = self.program.nodes[id].spec.shape.len() as u64 * 4;
-                    self.gpu.create_buffer(bytes, "output")?
-                }
+                Some(place) => placed(&scratch, place, words)?,
+                None => self.gpu.create_buffer(words as u64 * 4, "output")?,
             };
             self.of.insert(id, buffer);
         }
@@ -334,4 +332,9 @@ impl Buffers<'_> {
         buffers.splice(first..first, stores.collect::<Result<Vec<Buffer>>>()?);
         Ok(Step { launch: lowered.launch, buffers })
     }
+}
+
+/// The part of its slot that a value of so many words takes.
+pub(super) fn placed(slots: &[Buffer], place: &Place, words: usize) -> Result<Buffer> {
+    slots[place.slot].part(place.offset as u64, words as u64 * 4)
 }

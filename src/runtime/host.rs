@@ -141,7 +141,7 @@ fn title(variable: &Variable) -> String {
 impl HostPlan {
     /// A plan whose values use this memory.
     pub fn new(program: &Program, options: &Options, memory: &Arc<Memory>) -> Result<HostPlan> {
-        let regions = fuse::run(program, options.has(Pass::Fuse))?;
+        let regions = fuse::run_on_host(program, options.has(Pass::Fuse))?;
         let mut constants = HashMap::new();
         for (id, node) in program.nodes.iter().enumerate().filter(|(id, _)| regions.stored[*id]) {
             if let Op::Constant(constant) = &node.op {

@@ -9,6 +9,7 @@ use crate::base::{DType, Result};
 use crate::graph::ops::{BinaryRow, UnaryRow, threefry};
 use crate::program::region::{Body, Inst};
 use crate::program::view::Affine;
+use crate::runtime::host_chain::Chain;
 use crate::runtime::host_math;
 use crate::runtime::host_narrow::Narrow;
 use crate::tensor::convert::{bits_of, round_f32, word_of};
@@ -67,11 +68,13 @@ pub struct Behind<'a> {
     body: &'a Body,
     code: Vec<Prepared<'a>>,
     operands: &'a [Operand<'a>],
+    chain: Option<Chain<'a>>,
 }
 
 impl<'a> Behind<'a> {
     pub fn new(body: &'a Body, operands: &'a [Operand<'a>]) -> Result<Behind<'a>> {
-        Ok(Behind { body, code: prepare(body)?, operands })
+        let chain = Chain::of(body, operands);
+        Ok(Behind { body, code: prepare(body)?, operands, chain })
     }
 
     /// Computes the body at neighbouring elements, of which the first is at a linear position;
@@ -79,6 +82,9 @@ impl<'a> Behind<'a> {
     pub fn apply(&self, first: usize, words: &mut [u32]) {
         if let [Inst::Anchor { dtype }] = self.body.code.as_slice() {
             return round(*dtype, words);
+        }
+        if let Some(chain) = &self.chain {
+            return chain.apply(first, bytemuck::cast_slice_mut(words));
         }
         let mut machine = Machine::new(self.body, &self.code, self.operands, words.len());
         let mut done = 0;

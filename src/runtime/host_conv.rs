@@ -1,6 +1,8 @@
 //! Convolutions on the host: products whose left rows are the windows that filters see, read where
 //! they lie.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::base::Result;
@@ -27,6 +29,8 @@ pub struct Windows<'a> {
     pad: [usize; 3],
     /// How far each piece lies from a window's first position.
     taps: Vec<[usize; 3]>,
+    /// The same in memory, forwards.
+    offsets: Vec<usize>,
     first_channel: usize,
     len: usize,
     zeros: Vec<f32>,
@@ -41,8 +45,15 @@ enum Step {
     Back([usize; 3]),
 }
 
-/// An image, and the place in it that a tap at 0 looks at, which may lie in front of it.
-pub type Place = (usize, [usize; 3]);
+/// Where a window is.
+#[derive(Clone, Copy)]
+pub struct Place {
+    image: usize,
+    /// What a tap at 0 looks at, which may lie in front of the image.
+    start: [usize; 3],
+    /// The same in memory, where all taps look at the image.
+    whole: Option<usize>,
+}
 
 impl Rows for Windows<'_> {
     type At = Place;
@@ -55,21 +66,30 @@ impl Rows for Windows<'_> {
         self.len
     }
 
-    #[inline(always)]
     fn at(&self, row: usize) -> Place {
-        let [d, h, w] = self.positions;
-        let (image, o) = (row / (d * h * w), row % (d * h * w));
-        let position = [o / w / h, o / w % h, o % w];
-        let start = |i: usize| match self.step {
-            Step::Forward(stride) => (position[i] * stride[i]).wrapping_sub(self.pad[i]),
-            Step::Back(_) => position[i] + self.pad[i],
+        let (image, position) = self.position(row);
+        self.place(image, position)
+    }
+
+    fn places(&self, rows: Range<usize>) -> Vec<Place> {
+        let (mut image, mut position) = self.position(rows.start);
+        let next = |_| {
+            let place = self.place(image, position);
+            // Counted on: divisions would take longer than a window of few elements.
+            let axis = (0..3).rev().find(|&i| position[i] + 1 < self.positions[i]);
+            position[axis.map_or(0, |i| i + 1)..].fill(0);
+            match axis {
+                Some(i) => position[i] += 1,
+                None => image += 1,
+            }
+            place
         };
-        (image, [start(0), start(1), start(2)])
+        rows.map(next).collect()
     }
 
     /// One of the rows stands for all: those of a block lie equally far from multiples of the stride.
     #[inline(always)]
-    fn is_skipped(&self, (_, start): Place, piece: usize) -> bool {
+    fn is_skipped(&self, Place { start, .. }: Place, piece: usize) -> bool {
         let Step::Back(stride) = self.step else { return false };
         // May lie in front of the first position, where the distance counts with its sign.
         let reach = |i: usize| start[i].wrapping_sub(self.taps[piece][i]) as isize;
@@ -77,7 +97,10 @@ impl Rows for Windows<'_> {
     }
 
     #[inline(always)]
-    fn piece(&self, (image, start): Place, piece: usize) -> &[f32] {
+    fn piece(&self, Place { image, start, whole }: Place, piece: usize) -> &[f32] {
+        if let Some(first) = whole {
+            return &self.x[first + self.offsets[piece]..][..self.len];
+        }
         let mut element = image;
         for (i, extent) in self.extents.into_iter().enumerate() {
             let tap = self.taps[piece][i];
@@ -101,6 +124,38 @@ impl Rows for Windows<'_> {
 }
 
 impl<'a> Windows<'a> {
+    /// The image and the position in it of a row.
+    fn position(&self, row: usize) -> (usize, [usize; 3]) {
+        let [d, h, w] = self.positions;
+        let (image, o) = (row / (d * h * w), row % (d * h * w));
+        (image, [o / w / h, o / w % h, o % w])
+    }
+
+    #[inline(always)]
+    fn place(&self, image: usize, position: [usize; 3]) -> Place {
+        let Step::Forward(stride) = self.step else {
+            let start = [0, 1, 2].map(|i| position[i] + self.pad[i]);
+            return Place { image, start, whole: None };
+        };
+        let start = [0, 1, 2].map(|i| (position[i] * stride[i]).wrapping_sub(self.pad[i]));
+        // The last tap reaches farthest along every axis; a place in front of the image is a large one.
+        let last = self.taps.last().copied().unwrap_or_default();
+        let inside = |i: usize| start[i] < self.extents[i] && start[i] + last[i] < self.extents[i];
+        let whole = (0..3).all(inside).then(|| {
+            let element = (0..3).fold(image, |sum, i| sum * self.extents[i] + start[i]);
+            element * self.channels + self.first_channel
+        });
+        Place { image, start, whole }
+    }
+
+    /// The same with what follows from the other fields.
+    fn with_offsets(self) -> Windows<'a> {
+        let [_, h, w] = self.extents;
+        let offset = |[d, y, x]: [usize; 3]| ((d * h + y) * w + x) * self.channels;
+        let offsets = self.taps.iter().map(|&tap| offset(tap)).collect();
+        Windows { offsets, ..self }
+    }
+
     /// Those that output positions see of a group's channels.
     pub fn forward(g: &ConvGeometry, x: &'a [f32], group: usize) -> Windows<'a> {
         let len = g.in_channels / g.groups;
@@ -112,10 +167,12 @@ impl<'a> Windows<'a> {
             step: Step::Forward(g.stride),
             pad: g.pad,
             taps: taps(g.kernel, g.dilation),
+            offsets: Vec::new(),
             first_channel: group * len,
             len,
             zeros: vec![0.0; len],
         }
+        .with_offsets()
     }
 
     /// Those of one group with the taps of a row together: the input has its padding there.
@@ -130,6 +187,7 @@ impl<'a> Windows<'a> {
             zeros: vec![0.0; len],
             ..Windows::forward(g, padded, 0)
         }
+        .with_offsets()
     }
 
     /// The gradients of a group's outputs that input positions have a part in.
@@ -179,8 +237,11 @@ pub fn forward(
         let rows = Dense { data: x, depth: g.in_channels, count };
         multiply(out, &rows, count, &strips, finish);
     } else if g.groups == 1 && g.in_channels < FEW && g.kernel[2] > 1 && g.dilation[2] == 1 {
-        let padded = padded_rows(g, x);
-        multiply(out, &Windows::with_whole_rows(g, &padded), count, &strips, finish);
+        let mut words = memory.take(padded_len(g));
+        let padded: &mut [f32] = bytemuck::cast_slice_mut(&mut words);
+        pad_rows(g, x, padded);
+        multiply(out, &Windows::with_whole_rows(g, padded), count, &strips, finish);
+        memory.keep(words);
     } else if g.groups == 1 {
         multiply(out, &Windows::forward(g, x, 0), count, &strips, finish);
     } else {
@@ -211,15 +272,21 @@ fn reach(g: &ConvGeometry) -> usize {
     g.output[2].saturating_sub(1) * g.stride[2] + g.kernel[2]
 }
 
-/// The input with the zeros of its last axis.
-fn padded_rows(g: &ConvGeometry, x: &[f32]) -> Vec<f32> {
+/// Elements of the input with the zeros of its last axis.
+fn padded_len(g: &ConvGeometry) -> usize {
+    g.batch * g.input[0] * g.input[1] * reach(g) * g.in_channels
+}
+
+/// Copies the input, with the zeros of its last axis.
+fn pad_rows(g: &ConvGeometry, x: &[f32], padded: &mut [f32]) {
     let (from, to) = (g.input[2] * g.in_channels, reach(g) * g.in_channels);
     let before = (g.pad[2] * g.in_channels).min(to);
     let len = from.min(to - before);
-    let mut padded = vec![0.0; g.batch * g.input[0] * g.input[1] * to];
-    let rows = padded.par_chunks_exact_mut(to.max(1)).zip(x.par_chunks_exact(from.max(1)));
-    rows.for_each(|(to, from)| to[before..before + len].copy_from_slice(&from[..len]));
-    padded
+    padded.par_chunks_exact_mut(to.max(1)).enumerate().for_each(|(row, to)| {
+        to[..before].fill(0.0);
+        to[before..before + len].copy_from_slice(&x[row * from..][..len]);
+        to[before + len..].fill(0.0);
+    });
 }
 
 /// Whether the windows are the input's elements as they lie: one tap, nothing skipped or padded.

@@ -1,13 +1,18 @@
 //! Convolutions of each channel by itself, on the host.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::graph::ops::ConvGeometry;
 use crate::runtime::host_product::Finish;
 
-/// Channels that are summed in registers.
+/// Channels whose sums a gradient keeps in registers.
 pub const LANES: usize = 32;
+
+/// Neighbouring positions that are summed together: each weight is loaded once for them.
+const TOGETHER: usize = 4;
 
 /// `y` of a convolution of each channel by itself, with one or several filters for each.
 pub fn depthwise(
@@ -19,61 +24,144 @@ pub fn depthwise(
 ) {
     let filters = g.out_channels;
     let line = g.output[2].max(1);
-    let arch = Arch::new();
+    let whole = whole_windows(g);
     out.par_chunks_mut((line * filters).max(1)).enumerate().for_each(|(row, out)| {
         let mut found: Vec<(usize, usize)> = Vec::new();
-        for (i, out) in out.chunks_exact_mut(filters.max(1)).enumerate() {
+        let mut done = 0;
+        while done < line {
+            // Positions whose windows lie inside see the same taps, one step further each.
+            let count = if done == whole.start { whole.len().max(1) } else { 1 };
             found.clear();
-            taps(g, row * line + i, |tap, from, count| {
+            taps(g, row * line + done, |tap, from, count| {
                 found.extend((0..count).map(|k| (tap + k, from + k * g.in_channels)));
             });
+            let out = &mut out[done * filters..][..count * filters];
+            let step = g.stride[2] * g.in_channels;
             if filters == g.in_channels {
-                arch.dispatch(OneFilter { taps: &found, x, kernel, out });
+                Filtered { taps: &found, step, x, kernel, channels: filters, out }.fill();
             } else {
-                several_filters(&found, x, kernel, filters / g.in_channels, out);
+                for (i, out) in out.chunks_exact_mut(filters.max(1)).enumerate() {
+                    several_filters(&found, &x[i * step..], kernel, filters / g.in_channels, out);
+                }
             }
+            done += count;
         }
         finish(row * line * filters, out);
     });
 }
 
-/// One position with one filter for each channel; `taps` are the filter's and the input's places.
-pub struct OneFilter<'a> {
+/// The positions of a line whose windows lie inside of the input along it.
+fn whole_windows(g: &ConvGeometry) -> Range<usize> {
+    let reach = g.kernel[2].saturating_sub(1) * g.dilation[2];
+    let first = g.pad[2].div_ceil(g.stride[2]);
+    let past = (g.input[2] + g.pad[2]).saturating_sub(reach).div_ceil(g.stride[2]);
+    first..past.min(g.output[2]).max(first)
+}
+
+/// Neighbouring positions with one filter for each channel.
+pub struct Filtered<'a> {
+    /// The filter's and the input's places that the first position looks at.
     pub taps: &'a [(usize, usize)],
+    /// From a position's place in the input to the next one's.
+    pub step: usize,
     pub x: &'a [f32],
     pub kernel: &'a [f32],
+    pub channels: usize,
+    /// `channels` sums for each position.
     pub out: &'a mut [f32],
 }
 
-impl WithSimd for OneFilter<'_> {
+impl Filtered<'_> {
+    /// Computes the positions, with the widest vectors that this processor has.
+    pub fn fill(self) {
+        Arch::new().dispatch(self);
+    }
+}
+
+impl WithSimd for Filtered<'_> {
     type Output = ();
 
-    /// Plain loops: inlined into a function for wide vectors, they become such.
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let OneFilter { taps, x, kernel, out } = self;
-        let channels = out.len();
-        let (whole, rest) = out.as_chunks_mut::<LANES>();
-        let first_of_rest = whole.len() * LANES;
-        for (i, out) in whole.iter_mut().enumerate() {
-            let mut sums = [0.0; LANES];
-            for &(tap, from) in taps {
-                let x = &x[from + i * LANES..][..LANES];
-                let weights = &kernel[tap * channels + i * LANES..][..LANES];
-                for ((sum, x), w) in sums.iter_mut().zip(x).zip(weights) {
-                    *sum += x * w;
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Filtered { taps, step, x, kernel, channels, out } = self;
+        let sums = Sums { simd, taps, step, kernel, channels };
+        let mut groups = out.chunks_exact_mut((TOGETHER * channels).max(1));
+        let mut first = 0;
+        for out in &mut groups {
+            sums.fill::<TOGETHER>(x, first, out);
+            first += TOGETHER * step;
+        }
+        for out in groups.into_remainder().chunks_exact_mut(channels.max(1)) {
+            sums.fill::<1>(x, first, out);
+            first += step;
+        }
+    }
+}
+
+/// What all positions of a line have in common.
+struct Sums<'a, S> {
+    simd: S,
+    taps: &'a [(usize, usize)],
+    step: usize,
+    kernel: &'a [f32],
+    channels: usize,
+}
+
+impl<S: Simd> Sums<'_, S> {
+    /// So many positions, of which the first lies behind the line's.
+    #[inline(always)]
+    fn fill<const P: usize>(&self, x: &[f32], first: usize, out: &mut [f32]) {
+        let lanes = S::F32_LANES;
+        let mut channel = 0;
+        while channel + 2 * lanes <= self.channels {
+            self.some_channels::<P, 2>(x, first, channel..channel + 2 * lanes, out);
+            channel += 2 * lanes;
+        }
+        while channel < self.channels {
+            let past = (channel + lanes).min(self.channels);
+            self.some_channels::<P, 1>(x, first, channel..past, out);
+            channel = past;
+        }
+    }
+
+    /// Vectors of channels; a single one may be cut short.
+    #[inline(always)]
+    fn some_channels<const P: usize, const V: usize>(
+        &self,
+        x: &[f32],
+        first: usize,
+        channels: Range<usize>,
+        out: &mut [f32],
+    ) {
+        let simd = self.simd;
+        let mut sums = [[simd.splat_f32s(0.0); V]; P];
+        for &(tap, from) in self.taps {
+            let weights = &self.kernel[tap * self.channels + channels.start..][..channels.len()];
+            let weights = load::<S, V>(simd, weights);
+            for i in 0..P {
+                let x = &x[from + first + i * self.step + channels.start..][..channels.len()];
+                let x = load::<S, V>(simd, x);
+                for v in 0..V {
+                    sums[i][v] = simd.mul_add_e_f32s(x[v], weights[v], sums[i][v]);
                 }
             }
-            *out = sums;
         }
-        rest.fill(0.0);
-        for &(tap, from) in taps {
-            let x = &x[from + first_of_rest..];
-            let weights = &kernel[tap * channels + first_of_rest..];
-            for ((out, x), w) in rest.iter_mut().zip(x).zip(weights) {
-                *out += x * w;
+        for (i, sums) in sums.into_iter().enumerate() {
+            let out = &mut out[i * self.channels + channels.start..][..channels.len()];
+            match <&mut [S::f32s; V]>::try_from(S::as_mut_simd_f32s(out).0) {
+                Ok(out) => *out = sums,
+                Err(_) => simd.partial_store_f32s(out, sums[0]),
             }
         }
+    }
+}
+
+/// Vectors that lie together; a single one may be cut short.
+#[inline(always)]
+fn load<S: Simd, const V: usize>(simd: S, from: &[f32]) -> [S::f32s; V] {
+    match S::as_simd_f32s(from).0.try_into() {
+        Ok(vectors) => vectors,
+        Err(_) => [simd.partial_load_f32s(from); V],
     }
 }
 

@@ -4,7 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::graph::ops::ConvGeometry;
-use crate::runtime::host_depthwise::{LANES, OneFilter};
+use crate::runtime::host_depthwise::{Filtered, LANES};
 use crate::runtime::host_product::Finish;
 
 /// `dx` of a convolution of each channel by itself, with one or several filters for each.
@@ -17,14 +17,13 @@ pub fn input_grad(
 ) {
     let (channels, filters) = (g.in_channels.max(1), g.out_channels);
     let line = g.input[2].max(1);
-    let arch = Arch::new();
     out.par_chunks_mut(line * channels).enumerate().for_each(|(row, out)| {
         let mut found = Vec::new();
         for (i, out) in out.chunks_exact_mut(channels).enumerate() {
             found.clear();
             seen_by(g, row * line + i, &mut found);
             if filters == channels {
-                arch.dispatch(OneFilter { taps: &found, x: dy, kernel, out });
+                Filtered { taps: &found, step: 0, x: dy, kernel, channels, out }.fill();
             } else {
                 several_filters(&found, dy, kernel, filters / channels, out);
             }

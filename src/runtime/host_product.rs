@@ -17,7 +17,7 @@ const SHORT: usize = 4;
 /// Elements of a row that are summed before the next rows: rows and strip then stay in the cache.
 pub const DEPTH: usize = 1024;
 
-/// Rows of one task at most.
+/// Rows that are computed before what comes behind them, and rows of one task unless they are cheap.
 const ROWS: usize = 64;
 
 /// Multiply-adds that are worth a task.
@@ -35,6 +35,11 @@ pub trait Rows: Sync {
     fn piece_len(&self) -> usize;
 
     fn at(&self, row: usize) -> Self::At;
+
+    /// [`at`](Rows::at) for neighbouring rows.
+    fn places(&self, rows: Range<usize>) -> Vec<Self::At> {
+        rows.map(|row| self.at(row)).collect()
+    }
 
     fn piece(&self, at: Self::At, piece: usize) -> &[f32];
 
@@ -66,7 +71,9 @@ impl Rows for Dense<'_> {
 
     #[inline(always)]
     fn at(&self, row: usize) -> usize {
-        row % self.count * self.depth
+        // A division takes longer than a row of few elements.
+        let row = if row < self.count { row } else { row % self.count };
+        row * self.depth
     }
 
     #[inline(always)]
@@ -105,11 +112,14 @@ pub fn multiply<R: Rows>(
     out.par_chunks_mut(size).enumerate().for_each(|(matrix, out)| {
         let strips = strips.matrix(matrix);
         out.par_chunks_mut((block * columns).max(1)).enumerate().for_each(|(i, out)| {
-            let first = matrix * whole + i * block;
-            let some = first..first + out.len() / columns;
-            let (chosen, pieces) = (0..strips.count(), 0..rows.pieces());
-            Block { rows, some, strips, chosen, pieces, stride: columns }.fill(out);
-            finish(first * columns, out);
+            // What comes behind finds the elements in the cache.
+            for (j, out) in out.chunks_mut(ROWS * columns).enumerate() {
+                let first = matrix * whole + i * block + j * ROWS;
+                let some = first..first + out.len() / columns;
+                let (chosen, pieces) = (0..strips.count(), 0..rows.pieces());
+                Block { rows, some, strips, chosen, pieces, stride: columns }.fill(out);
+                finish(first * columns, out);
+            }
         });
     });
 }
@@ -173,16 +183,18 @@ impl<R: Rows> WithSimd for Filling<'_, R> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Filling { block, out } = self;
         let together = (DEPTH / block.rows.piece_len().max(1)).max(1);
+        let places = block.rows.places(block.some.clone());
         if block.pieces.is_empty() {
             out.fill(0.0);
         }
         for first in block.pieces.clone().step_by(together) {
             let pieces = first..(first + together).min(block.pieces.end);
             for strip in block.chosen.clone() {
-                let mut row = block.some.start;
-                while row < block.some.end {
-                    let left = block.some.end - row;
-                    let tile = Tile { block: &block, row, strip, pieces: pieces.clone() };
+                let mut row = 0;
+                while row < places.len() {
+                    let left = places.len() - row;
+                    let at = &places[row..];
+                    let tile = Tile { block: &block, row, at, strip, pieces: pieces.clone() };
                     row += match left {
                         TALL.. if S::REGISTER_COUNT >= 32 => tile.compute::<S, TALL>(simd, out),
                         SHORT.. => tile.compute::<S, SHORT>(simd, out),
@@ -196,9 +208,12 @@ impl<R: Rows> WithSimd for Filling<'_, R> {
 }
 
 /// As many rows as registers hold the sums of, times one strip.
-struct Tile<'a, R> {
+struct Tile<'a, R: Rows> {
     block: &'a Block<'a, R>,
+    /// The first row, counted from the block's.
     row: usize,
+    /// Where rows are, from the first on.
+    at: &'a [R::At],
     strip: usize,
     pieces: Range<usize>,
 }
@@ -207,23 +222,27 @@ impl<R: Rows> Tile<'_, R> {
     /// Adds the pieces' products to the output, or sets it by the first; returns the number of rows.
     #[inline(always)]
     fn compute<S: Simd, const N: usize>(&self, simd: S, out: &mut [f32]) -> usize {
-        let Tile { block, row, strip, pieces } = self;
+        let Tile { block, row, at, strip, pieces } = self;
         let width = VECTORS * S::F32_LANES;
         let len = block.rows.piece_len();
-        let at: [R::At; N] = std::array::from_fn(|i| block.rows.at(row + i));
+        let at = &at[..N];
         let mut sums = [[simd.splat_f32s(0.0); VECTORS]; N];
         for piece in pieces.clone() {
             if block.rows.is_skipped(at[0], piece) {
                 continue;
             }
-            let rows = at.map(|at| block.rows.piece(at, piece));
+            // No `map`: it would stay a call.
+            let mut rows = [&[][..]; N];
+            for i in 0..N {
+                rows[i] = block.rows.piece(at[i], piece);
+            }
             let strip = block.strips.at_piece(*strip, piece, len);
             sums = add_products(simd, rows, strip, sums);
         }
         let column = (strip - block.chosen.start) * width;
         let columns = width.min(block.strips.columns - strip * width);
         for (i, sums) in sums.iter().enumerate() {
-            let first = (row - block.some.start + i) * block.stride + column;
+            let first = (row + i) * block.stride + column;
             store::<S>(simd, sums, &mut out[first..first + columns], pieces.start > 0);
         }
         N
@@ -241,10 +260,13 @@ fn add_products<S: Simd, const N: usize>(
     let (vectors, _) = S::as_simd_f32s(strip);
     let (vectors, _) = vectors.as_chunks::<VECTORS>();
     let depth = rows[0].len().min(vectors.len());
-    let rows = rows.map(|row| &row[..depth]);
+    let mut cut = [&[][..]; N];
+    for i in 0..N {
+        cut[i] = &rows[i][..depth];
+    }
     for (k, vectors) in vectors[..depth].iter().enumerate() {
         for i in 0..N {
-            let x = simd.splat_f32s(rows[i][k]);
+            let x = simd.splat_f32s(cut[i][k]);
             sums[i][0] = simd.mul_add_e_f32s(x, vectors[0], sums[i][0]);
             sums[i][1] = simd.mul_add_e_f32s(x, vectors[1], sums[i][1]);
         }

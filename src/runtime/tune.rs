@@ -104,7 +104,11 @@ fn collect(program: &Program, gpu: &Gpu, subjects: &mut Vec<Subject>) -> Result<
     if let Some(prelude) = &program.prelude {
         collect(prelude, gpu, subjects)?;
     }
-    let (regions, ..) = summarize(program, &Options::default(), Target::Device(gpu.caps().kind))?;
+    let (regions, ..) = summarize(
+        program,
+        &Options::default(),
+        Target::Device(gpu.caps().kind, gpu.max_binding()),
+    )?;
     collect_regions(program, &regions, gpu, subjects)
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::error::quote;
 use crate::base::stream::CHUNK;
 use crate::base::{DType, Error, Result, Source, Spec};
+use crate::saving::SKIPPED;
 use crate::saving::saveable::Kind;
 use crate::saving::store::{Group, Store};
 use crate::saving::walk::Saved;
@@ -39,7 +40,7 @@ pub fn load_into(saved: &[Saved], store: &dyn Store, skip_mismatch: bool) -> Res
         }
     }
     if !failures.is_empty() && skip_mismatch {
-        log::warn!("not loaded: {}", describe(&failures));
+        log::warn!(target: SKIPPED, "not loaded: {}", describe(&failures));
     } else if !failures.is_empty() {
         return Err(Error::Weights(describe(&failures)));
     }

@@ -27,6 +27,9 @@ mod stored_zip;
 pub mod walk;
 pub mod weights_file;
 
+/// The log's target for what `skip_mismatch` leaves out, so that a tool can show that and no more.
+pub(crate) const SKIPPED: &str = "keraunos::skipped";
+
 pub use archive::{Archive, Member, Method};
 pub use archive_writer::{Contents, WriteOptions, write_archive, write_archive_to};
 pub use atomic::Replace;

@@ -41,9 +41,9 @@ impl Training {
         let Some(objectives) = &self.objectives else { return Ok(()) };
         let mut losses: Vec<Value<'g>> = objectives.loss(graph, &outputs)?.into_iter().collect();
         losses.extend(graph.losses());
-        for (trained, value) in self.weights.iter().zip(&weights) {
+        for trained in &self.weights {
             if let Some(regularizer) = &trained.regularizer {
-                losses.push(regularizer.call(*value)?);
+                losses.push(regularizer.call(graph.read(&trained.weight.variable))?);
             }
         }
         let sum = losses.into_iter().map(|l| l.cast(DType::Float32)).reduce(|a, b| a + b);
@@ -57,12 +57,24 @@ impl Training {
             }
         };
         if training {
+            self.restore(graph, &weights);
             // As in Keras with JAX: predictions come out of differentiation without their masks.
             outputs.iter_mut().for_each(|output| output.weights.mask = None);
             self.without_gradient = self.update(graph, loss, &weights)?;
         }
         let Some(objectives) = &self.objectives else { return Ok(()) };
         objectives.update(graph, loss, rows, &outputs)
+    }
+
+    /// Takes back what layers have assigned to weights that train: as in Keras with JAX it was for this
+    /// step's loss, and the optimizer updates what was there before.
+    fn restore<'g>(&self, graph: &'g Graph, weights: &[Value<'g>]) {
+        for (trained, value) in self.weights.iter().zip(weights) {
+            let variable = &trained.weight.variable;
+            if graph.read(variable).id() != value.id() {
+                graph.assign(variable, *value);
+            }
+        }
     }
 
     /// Writes gradients and the optimizer's update; gives the paths of weights without a gradient.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::base::Nested;
 use crate::layers::Layer;
+use crate::models::weights::makes;
 use crate::optimizers::Weight;
 use crate::regularizers::Regularizer;
 use crate::tensor::Variable;
@@ -17,8 +18,9 @@ pub struct Trained {
     pub adapts: Option<Variable>,
 }
 
-/// The trainable weights of a model: layer after layer, a layer's own before those of its parts. A
-/// layer that is frozen freezes its parts.
+/// The trainable weights of a model: layer after layer, a layer's own before those of its parts. As in
+/// Keras a layer's `trainable` is about the weights that it made itself, and its parts have their own;
+/// only that of the model is about all of them.
 pub fn trained(root: &dyn Layer) -> Vec<Trained> {
     let mut found = Found { seen: HashSet::new(), weights: Vec::new() };
     if root.base().trainable {
@@ -35,17 +37,15 @@ struct Found {
 impl Found {
     fn layer(&mut self, layer: &Arc<dyn Layer>, path: &str) {
         let base = layer.base();
-        if !base.trainable {
-            return;
-        }
         // As in a model that Keras has loaded, models within models leave no trace in paths.
         let path = match layer.kind().is_model() {
             true => path.to_owned(),
             false if path.is_empty() => base.name.clone(),
             false => format!("{path}/{}", base.name),
         };
-        for (variable, adapts) in base.trained_variables() {
-            if self.seen.insert(variable.id()) {
+        let trained = if base.trainable { base.trained_variables() } else { Vec::new() };
+        for (variable, adapts) in trained {
+            if makes(layer.as_ref(), variable) && self.seen.insert(variable.id()) {
                 let name = variable.name();
                 let weight = Weight {
                     constraint: base.rules.constraint(name).cloned(),

@@ -65,6 +65,29 @@ ARRAYS = {
 }
 
 
+def spectral(x, **flags):
+    inner = layers.Dense(4, kernel_regularizer="l2", kernel_constraint="non_neg", bias_regularizer="l1", **flags)
+    return layers.Dense(1)(layers.SpectralNormalization(inner, trainable=False)(x))
+
+
+def flagged(s):
+    """Layers that are frozen around parts that are not."""
+    h = layers.RNN(layers.GRUCell(4), trainable=False)(s)
+    chain = keras.Sequential([layers.Input((4,)), layers.Dense(3), layers.Dense(3)])
+    i = layers.Input((3,))
+    nested = keras.Model(i, layers.Dense(2)(layers.Dense(2)(i)))
+    for part in (chain, nested):
+        part.trainable = False
+        part.layers[-1].trainable = True
+    return layers.Dense(1)(nested(chain(h)))
+
+
+def frozen(x):
+    model = keras.Model(x, layers.Dense(1)(x))
+    model.trainable = False
+    return model
+
+
 def models():
     x = layers.Input((3,), name="x")
     hidden = layers.Dense(4, activation="tanh")(x)
@@ -84,6 +107,10 @@ def models():
         "steps": keras.Model(s, layers.Dense(2, name="d")(masked)),
         "recurrent": keras.Model(s, layers.Dense(1)(layers.GRU(3)(masked))),
         "normal": keras.Model(x, layers.Dense(1)(layers.BatchNormalization(momentum=0.8)(hidden))),
+        "spectral": keras.Model(x, spectral(x)),
+        "spectral_frozen": keras.Model(x, spectral(x, trainable=False)),
+        "flagged": keras.Model(s, flagged(s)),
+        "frozen": frozen(x),
     }
 
 
@@ -219,6 +246,10 @@ def cases():
     yield "one", both, [train(x="x", y="y2"), train(x="x4", y="y2_4", sample_weight="w4"), test(x="x", y="y2"), test(x="x4", y="y2_4")]
     yield "one", both, [fit(**XY, batch_size=3), test(x="x", y="y2"), evaluate(x="x", y="y2", batch_size=3)]
     yield "normal", MSE, [fit(**COLUMN, batch_size=4, epochs=2), evaluate(x="x", y="y1", batch_size=4)]
+    # Whose weights train, and whose rules hold, where layers are parts of others.
+    for name in ["spectral", "spectral_frozen", "frozen"]:
+        yield name, MSE, [fit(**COLUMN, batch_size=4, epochs=2), evaluate(x="x", y="y1")]
+    yield "flagged", MSE, [fit(x="s", y="y1", shuffle=False, batch_size=4, epochs=2)]
     # What compile leaves out.
     yield "one", {}, [evaluate(x="x", y="y2")]
     yield "one", {"metrics": ["mae"]}, [evaluate(x="x", y="y2", batch_size=4)]

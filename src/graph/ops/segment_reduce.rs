@@ -94,35 +94,58 @@ impl OpDef for SegmentReduce {
         let (Words::I32(sorted), Words::I32(order)) = (&inputs[0].words, &inputs[1].words) else {
             return Err(Error::Internal("segments: numbers in another lane".into()));
         };
-        let inner = output.shape[1];
-        let rows = |i: usize| {
-            let segment = (i / inner) as i64;
-            let first = sorted.partition_point(|&s| i64::from(s) < segment);
-            let end = sorted.partition_point(|&s| i64::from(s) <= segment);
-            let last = order.len() as i32 - 1;
-            order[first..end]
-                .iter()
-                .map(move |&row| row.clamp(0, last) as usize * inner + i % inner)
-        };
         let values = inputs[2];
-        let all = 0..output.shape.len();
-        let float = |i: usize, v: &[f32]| {
-            let total = rows(i).fold(self.kind.start(), |t, at| self.kind.float(t, v[at].into()));
-            total as f32
-        };
-        let int = |i: usize| {
-            let start = self.kind.int_start(output.dtype);
-            rows(i).fold(start, |t, at| self.kind.int(t, values.index(at)))
-        };
+        let int_start = self.kind.int_start(output.dtype);
+        let int = |total: i64, at: usize| self.kind.int(total, values.index(at));
+        let combined = Segments { sorted, order, inner: output.shape[1], segments: self.segments };
         let words = match &values.words {
-            Words::F32(v) => Words::F32(all.map(|i| float(i, v)).collect()),
-            Words::I32(_) => Words::I32(all.map(|i| int(i) as i32).collect()),
-            Words::U32(_) => Words::U32(all.map(|i| int(i) as u32).collect()),
+            Words::F32(v) => {
+                let float = |total, at: usize| self.kind.float(total, v[at].into());
+                Words::F32(combined.map(self.kind.start(), float, |total| total as f32))
+            }
+            Words::I32(_) => Words::I32(combined.map(int_start, int, |total| total as i32)),
+            Words::U32(_) => Words::U32(combined.map(int_start, int, |total| total as u32)),
         };
         Ok(Array { spec: output.clone(), words })
     }
 
     fn fusion(&self) -> FusionClass {
         FusionClass::Opaque
+    }
+}
+
+/// Where the rows of each segment stand.
+struct Segments<'a> {
+    sorted: &'a [i32],
+    order: &'a [i32],
+    inner: usize,
+    segments: usize,
+}
+
+impl Segments<'_> {
+    /// For each column of each segment `finish` of all its elements combined from `start`;
+    /// `combine` takes what came before and the place of an element.
+    fn map<T: Copy, W>(
+        &self,
+        start: T,
+        combine: impl Fn(T, usize) -> T,
+        finish: impl Fn(T) -> W,
+    ) -> Vec<W> {
+        let last = self.order.len().saturating_sub(1);
+        let mut next = self.sorted.partition_point(|&s| s < 0);
+        let mut totals = vec![start; self.inner];
+        let mut out = Vec::with_capacity(self.segments * self.inner);
+        for segment in 0..self.segments {
+            while self.sorted.get(next).is_some_and(|&s| s as usize == segment) {
+                let first = (self.order[next].max(0) as usize).min(last) * self.inner;
+                for (column, total) in totals.iter_mut().enumerate() {
+                    *total = combine(*total, first + column);
+                }
+                next += 1;
+            }
+            out.extend(totals.iter().map(|&total| finish(total)));
+            totals.fill(start);
+        }
+        out
     }
 }

@@ -120,9 +120,8 @@ impl Layer for SpectralNormalizationLayer {
         };
         let (moved, divided) = self.normalized(cx.read(kernel), cx.read(vector));
         cx.graph().assign(vector, moved.cast(vector.spec().dtype));
-        // As in Keras with JAX: the step sees the divided kernel, and updates the kernel itself.
-        let divided = divided.cast(kernel.spec().dtype);
-        cx.graph().with_value(kernel, divided, || self.call_inner(cx, args))
+        cx.graph().assign(kernel, divided.cast(kernel.spec().dtype));
+        self.call_inner(cx, args)
     }
 
     fn children(&self) -> Vec<(&'static str, Nested<Arc<dyn Layer>>)> {

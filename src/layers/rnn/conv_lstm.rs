@@ -106,7 +106,9 @@ impl ConvLSTMCell {
 
 impl ConvCell {
     fn new(rank: usize, name: Option<&str>, config: &Config) -> Result<ConvCell> {
-        let base = LayerBase::of_part("ConvLSTMCell", name, config)?;
+        let mut base = LayerBase::of_part("ConvLSTMCell", name, config)?;
+        // Keras hands the flag of the layer around it to the cells of other layers, not to this one.
+        base.trainable |= name.is_some();
         let size = config.sizes("kernel_size", rank)?;
         let stride = config.sizes("strides", rank)?;
         let dilation = config.sizes("dilation_rate", rank)?;

@@ -27,17 +27,32 @@ pub struct Regions {
     pub loops: HashMap<NodeId, LoopPlan>,
 }
 
-/// Runs the pass; without `fuse`, every operation is a region.
+/// Runs the pass for a device; without `fuse`, every operation is a region.
 pub fn run(program: &Program, fuse: bool) -> Result<Regions> {
     run_body(program, fuse, &HashSet::new())
 }
 
+/// [`run`] for the host, where a region may read any number of values.
+pub fn run_on_host(program: &Program, fuse: bool) -> Result<Regions> {
+    run_within(program, fuse, usize::MAX, &HashSet::new())
+}
+
 /// [`run`] for the body of a loop; values of `double` are stored in two places.
 pub fn run_body(program: &Program, fuse: bool, double: &HashSet<NodeId>) -> Result<Regions> {
+    run_within(program, fuse, BINDINGS, double)
+}
+
+/// Runs the pass for regions that read and store so many values at most.
+fn run_within(
+    program: &Program,
+    fuse: bool,
+    bindings: usize,
+    double: &HashSet<NodeId>,
+) -> Result<Regions> {
     let mut forced = BTreeSet::new();
     loop {
         let assignment = assign(program, fuse, &forced);
-        match regions(program, &assignment, double)? {
+        match regions(program, &assignment, bindings, double)? {
             Ok(regions) => {
                 let loops = loops(program, &regions, fuse)?;
                 return Ok(Regions { regions, stored: assignment.stored, loops });
@@ -68,12 +83,15 @@ fn loops(program: &Program, regions: &[Region], fuse: bool) -> Result<HashMap<No
 fn regions(
     program: &Program,
     assignment: &Assignment,
+    bindings: usize,
     double: &HashSet<NodeId>,
 ) -> Result<Result<Vec<Region>, Vec<NodeId>>> {
     let mut store = Vec::new();
     let mut regions = Vec::with_capacity(assignment.roots.len());
     for &root in &assignment.roots {
-        match region(program, assignment, root, 1 + usize::from(double.contains(&root))) {
+        // What is stored is bound as well.
+        let places = 1 + usize::from(double.contains(&root));
+        match region(program, assignment, root, bindings - places) {
             Ok(region) => regions.push(region),
             Err(Stop::Store(id)) => store.push(id),
             Err(Stop::Failed(error)) => return Err(error),
@@ -85,12 +103,12 @@ fn regions(
     Ok(if store.is_empty() { Ok(regions) } else { Err(store) })
 }
 
-/// The region of a root that is stored in this many places.
+/// The region of a root that reads so many values at most.
 fn region(
     program: &Program,
     assignment: &Assignment,
     root: NodeId,
-    places: usize,
+    bindings: usize,
 ) -> Result<Region, Stop> {
     let anchor = assignment.anchor.get(&root).copied();
     let shape = |id: NodeId| program.nodes[id].spec.shape.clone();
@@ -104,14 +122,14 @@ fn region(
         RegionKind::Kernel { anchor } => unpacks(program, assignment, anchor),
         _ => None,
     };
-    // What is stored is bound as well; a kernel's own operands are bound in front.
+    // A kernel's own operands are bound in front.
     let own = match kind {
         RegionKind::Kernel { anchor } => {
             program.nodes[anchor].inputs.len() - usize::from(unpacks.is_some())
         }
         _ => 0,
     };
-    let bindings = (BINDINGS - places).saturating_sub(own);
+    let bindings = bindings.saturating_sub(own);
     let stored = &assignment.stored;
     let mut puller = Puller { program, stored, root, anchor, numbers: &[], bindings };
     let mut prologue = None;

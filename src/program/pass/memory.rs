@@ -1,10 +1,12 @@
-//! Gives stored values their buffers, which values use in turn that are not alive together.
+//! Gives stored values their places in buffers, which values use in turn that are not alive together.
 //!
-//! A buffer holds one value at a time: a kernel that reads one part of a buffer may not write another.
+//! A slot holds several values at a time. It holds none that a region stores together with one that the
+//! region reads, if that takes little more memory: only then may its kernel rely on what it reads.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use crate::base::shape::BINDING_ALIGNMENT;
 use crate::graph::NodeId;
 use crate::program::Program;
 use crate::program::pass::assign::storage_of;
@@ -16,8 +18,8 @@ use crate::program::region::{Region, RegionKind};
 pub struct Slots {
     /// Bytes of each slot.
     pub bytes: Vec<usize>,
-    /// Slot of each value that is neither a leaf nor an output.
-    pub of: HashMap<NodeId, usize>,
+    /// Place of each value that is neither a leaf nor an output.
+    pub of: HashMap<NodeId, Place>,
     /// Largest sum of values alive at one time, in bytes.
     pub peak_live: usize,
     /// Slots of the values inside of loops, by their loop. A loop's carries have buffers of their
@@ -25,22 +27,34 @@ pub struct Slots {
     pub loops: HashMap<NodeId, Slots>,
 }
 
-/// A value that needs a slot, and the regions by which it is alive: from the one that stores it to the
+/// Where a value lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Number of the slot.
+    pub slot: usize,
+    /// The value's first byte in it, a multiple of [`BINDING_ALIGNMENT`].
+    pub offset: usize,
+}
+
+/// A value that needs a place, and the regions by which it is alive: from the one that stores it to the
 /// last that reads it.
 struct Life {
     id: NodeId,
     bytes: usize,
     first: usize,
     last: usize,
+    /// Values that may not lie in the same slot.
+    apart: HashSet<NodeId>,
 }
 
-/// Assigns slots. Without `reuse`, every value has its own.
-pub fn run(program: &Program, regions: &Regions, reuse: bool) -> Slots {
+/// Assigns places in slots of at most `most` bytes, but for values that are larger. Without it, every
+/// value has a slot of its own.
+pub fn run(program: &Program, regions: &Regions, most: Option<usize>) -> Slots {
     let lives = lives(program, &regions.regions);
-    let mut slots = assign(&lives, reuse);
+    let mut slots = assign(&lives, most);
     slots.peak_live = peak(program, &regions.regions, &lives);
     for (&id, plan) in &regions.loops {
-        let inner = run(&plan.program, &plan.regions, reuse);
+        let inner = run(&plan.program, &plan.regions, most);
         slots.loops.insert(id, inner);
     }
     slots
@@ -52,13 +66,26 @@ fn lives(program: &Program, regions: &[Region]) -> Vec<Life> {
     let outputs: HashSet<NodeId> =
         program.outputs.iter().map(|&id| storage_of(program, id)).collect();
     let mut lives = Vec::new();
+    let mut apart: HashMap<NodeId, HashSet<NodeId>> = HashMap::new();
     for (first, region) in regions.iter().enumerate() {
-        let inner = region.stores(program).into_iter().filter(|id| !outputs.contains(id));
+        let stores = region.stores(program);
+        let reads = reads(program, region);
+        for &id in &stores {
+            let others = stores.iter().filter(|&&other| other != id).chain(&reads);
+            for &other in others {
+                apart.entry(id).or_default().insert(other);
+                apart.entry(other).or_default().insert(id);
+            }
+        }
+        let inner = stores.into_iter().filter(|id| !outputs.contains(id));
         lives.extend(inner.map(|id| {
             // A value nobody reads is dead at once.
             let last = last.get(&id).copied().unwrap_or(first);
-            Life { id, bytes: words(program, id), first, last }
+            Life { id, bytes: words(program, id), first, last, apart: HashSet::new() }
         }));
+    }
+    for life in &mut lives {
+        life.apart = apart.remove(&life.id).unwrap_or_default();
     }
     lives
 }
@@ -68,14 +95,22 @@ impl Life {
     fn span(&self) -> usize {
         self.last - self.first + 1
     }
+
+    /// Whether both are alive in some region.
+    fn meets(&self, other: &Life) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
 }
 
 /// What values are sorted by.
 type Order = dyn Fn(&Life) -> (Reverse<usize>, usize);
 
-/// The tightest of several greedy assignments: none of them is best for all programs. (Turning places in
-/// the order of the best one found nothing better for networks of the applications.)
-fn assign(lives: &[Life], reuse: bool) -> Slots {
+/// Values that are stored lie beside such that are read meanwhile, if they would take more than eleven
+/// tenths of this memory apart.
+const WORTH_SHARING: [usize; 2] = [10, 11];
+
+/// The tightest of several greedy assignments: none of them is best for all programs.
+fn assign(lives: &[Life], most: Option<usize>) -> Slots {
     let orders: [&Order; 4] = [
         // No slot is larger than the values that need it.
         &|life| (Reverse(life.bytes), life.id),
@@ -84,41 +119,85 @@ fn assign(lives: &[Life], reuse: bool) -> Slots {
         // As they come.
         &|life| (Reverse(0), life.first),
     ];
-    let assigned = orders.iter().map(|order| {
-        let mut lives: Vec<&Life> = lives.iter().collect();
-        lives.sort_by_key(|life| order(life));
-        assign_in_order(&lives, reuse)
+    let [apart, beside] = [false, true].map(|beside| {
+        let assigned = orders.iter().map(|order| {
+            let mut lives: Vec<&Life> = lives.iter().collect();
+            lives.sort_by_key(|life| order(life));
+            assign_in_order(&lives, most, beside)
+        });
+        assigned.min_by_key(Slots::total).unwrap_or_default()
     });
-    assigned.min_by_key(|slots| slots.bytes.iter().sum::<usize>()).unwrap_or_default()
+    let [less, more] = WORTH_SHARING;
+    if beside.total().saturating_mul(more) < apart.total().saturating_mul(less) {
+        return beside;
+    }
+    apart
 }
 
-/// Each value chooses the slot that grows least for it, and of those the smallest.
-fn assign_in_order(lives: &[&Life], reuse: bool) -> Slots {
-    let mut slots = Slots::default();
-    // For each slot, the lives in it by their first region.
-    let mut taken: Vec<BTreeMap<usize, usize>> = Vec::new();
-    for life in lives {
-        let free = (0..taken.len()).filter(|&slot| reuse && is_free(&taken[slot], life));
-        let growth = |slot: &usize| {
-            let bytes = slots.bytes[*slot];
-            (life.bytes.saturating_sub(bytes), bytes)
-        };
-        let slot = free.min_by_key(growth).unwrap_or(taken.len());
-        if slot == taken.len() {
-            taken.push(BTreeMap::new());
-            slots.bytes.push(0);
-        }
-        slots.bytes[slot] = slots.bytes[slot].max(life.bytes);
-        taken[slot].insert(life.first, life.last);
-        slots.of.insert(life.id, slot);
+impl Slots {
+    /// Bytes of all slots.
+    pub fn total(&self) -> usize {
+        self.bytes.iter().sum()
     }
+}
+
+/// Each value chooses the slot that grows least for it, of those one that holds nothing that it should lie
+/// apart from, if others are allowed at all, and the smallest.
+fn assign_in_order(lives: &[&Life], most: Option<usize>, beside: bool) -> Slots {
+    let mut slots = Slots::default();
+    let mut taken: Vec<Taken<'_>> = Vec::new();
+    for life in lives {
+        let bytes = life.bytes.max(1).next_multiple_of(BINDING_ALIGNMENT);
+        let place_in = |(slot, taken): (usize, &Taken<'_>)| {
+            let meets = !taken.ids.is_disjoint(&life.apart);
+            let offset = taken.offset_for(life, bytes);
+            let end = offset + bytes;
+            let fits = most.is_some_and(|most| end <= most.max(taken.bytes)) && (beside || !meets);
+            let growth = end.saturating_sub(taken.bytes);
+            fits.then_some(((growth, meets, taken.bytes), Place { slot, offset }))
+        };
+        let fitting = taken.iter().enumerate().filter_map(place_in).min_by_key(|(cost, _)| *cost);
+        let own = Place { slot: taken.len(), offset: 0 };
+        let place = fitting.map_or(own, |(_, place)| place);
+        if place.slot == taken.len() {
+            taken.push(Taken::default());
+        }
+        taken[place.slot].add(life, place.offset, bytes);
+        slots.of.insert(life.id, place);
+    }
+    slots.bytes = taken.iter().map(|taken| taken.bytes).collect();
     slots
 }
 
-/// Whether no life in a slot meets another one.
-fn is_free(taken: &BTreeMap<usize, usize>, life: &Life) -> bool {
-    let before = taken.range(..=life.last).next_back();
-    before.is_none_or(|(_, &last)| last < life.first)
+/// What lies in a slot.
+#[derive(Default)]
+struct Taken<'a> {
+    bytes: usize,
+    ids: HashSet<NodeId>,
+    /// Values by their offsets, and where they end.
+    values: BTreeMap<usize, Vec<(&'a Life, usize)>>,
+}
+
+impl<'a> Taken<'a> {
+    fn add(&mut self, life: &'a Life, offset: usize, bytes: usize) {
+        self.bytes = self.bytes.max(offset + bytes);
+        self.ids.insert(life.id);
+        self.values.entry(offset).or_default().push((life, offset + bytes));
+    }
+
+    /// The lowest offset at which a value fits between those that are alive with it, or behind them.
+    fn offset_for(&self, life: &Life, bytes: usize) -> usize {
+        let mut free = 0;
+        for (&offset, values) in &self.values {
+            let meeting = values.iter().filter(|(other, _)| other.meets(life));
+            let Some(end) = meeting.map(|(_, end)| *end).max() else { continue };
+            if free + bytes <= offset {
+                return free;
+            }
+            free = free.max(end);
+        }
+        free
+    }
 }
 
 /// Largest sum of values alive at one time, outputs from the region on that stores them.
@@ -185,13 +264,40 @@ fn words(program: &Program, id: NodeId) -> usize {
 mod tests {
     use super::*;
 
+    fn life(id: NodeId, bytes: usize, first: usize, last: usize, apart: &[NodeId]) -> Life {
+        Life { id, bytes, first, last, apart: apart.iter().copied().collect() }
+    }
+
+    fn place(slot: usize, offset: usize) -> Place {
+        Place { slot, offset }
+    }
+
     #[test]
-    fn values_share_a_slot_when_they_do_not_meet() {
-        let life = |id, bytes, first, last| Life { id, bytes, first, last };
-        let lives = [life(0, 90, 0, 1), life(1, 400, 1, 2), life(2, 500, 3, 4), life(3, 10, 2, 3)];
-        let slots = assign(&lives, true);
-        assert_eq!(slots.bytes, [500, 90]);
-        assert_eq!([0, 1, 2, 3].map(|id| slots.of[&id]), [1, 0, 0, 1]);
-        assert_eq!(assign(&lives, false).bytes.len(), 4);
+    fn values_share_a_place_when_they_do_not_meet() {
+        let lives = [
+            life(0, 256, 0, 1, &[1]),
+            life(1, 1024, 1, 2, &[0, 3]),
+            life(2, 1280, 3, 4, &[3]),
+            life(3, 10, 2, 3, &[1, 2]),
+        ];
+        let slots = assign(&lives, Some(1 << 20));
+        assert_eq!(slots.bytes, [1280, 256]);
+        let places = [0, 1, 2, 3].map(|id| slots.of[&id]);
+        assert_eq!(places, [place(1, 0), place(0, 0), place(0, 0), place(1, 0)]);
+        assert_eq!(assign(&lives, None).bytes.len(), 4);
+    }
+
+    #[test]
+    fn what_a_region_stores_lies_beside_what_it_reads_only_where_it_pays() {
+        // A chain: each region reads what the last one stored.
+        let chain = |bytes: [usize; 4]| -> Vec<Life> {
+            let apart = |id: usize| [id.wrapping_sub(1), id + 1];
+            (0..4).map(|id| life(id, bytes[id], id, id + 1, &apart(id))).collect()
+        };
+        assert_eq!(assign(&chain([1024; 4]), Some(1 << 20)).bytes, [1024, 1024]);
+        let uneven = chain([4096, 1024, 1024, 4096]);
+        assert_eq!(assign(&uneven, Some(1 << 20)).bytes, [5120]);
+        let limited = assign(&uneven, Some(4096)).bytes;
+        assert!(limited.iter().all(|&bytes| bytes <= 4096), "{limited:?}");
     }
 }

@@ -12,6 +12,7 @@ mod packed;
 pub mod panels;
 mod pull;
 pub mod rows;
+pub mod samples;
 pub mod simplify;
 
 use crate::base::{Error, Result};

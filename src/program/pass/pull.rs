@@ -143,7 +143,7 @@ impl Writer<'_, '_> {
     }
 
     /// A value to store when a body grows too long: the one at hand if it is computed here, else the
-    /// last one that is.
+    /// last one that is. A view comes last: to store it is a copy that takes little off the body.
     fn deepest(&self, id: NodeId) -> NodeId {
         let computed = |i: NodeId| {
             !self.puller.stored[i]
@@ -153,7 +153,9 @@ impl Writer<'_, '_> {
         if id != self.puller.root && computed(id) {
             return id;
         }
-        self.members.iter().rev().copied().find(|&i| computed(i)).unwrap_or(id)
+        let view = |i: NodeId| self.node(i).op.def().fusion() == FusionClass::View;
+        let members = || self.members.iter().rev().copied().filter(|&i| computed(i));
+        members().find(|&i| !view(i)).or_else(|| members().next()).unwrap_or(id)
     }
 
     fn write(&mut self, id: NodeId, axes: &[Affine]) -> Result<Reg, Stop> {

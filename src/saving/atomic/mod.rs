@@ -165,6 +165,14 @@ pub fn write(path: &Path, bytes: &[u8], replace: Replace) -> Result<()> {
     file.commit()
 }
 
+/// Whether a file can be written at a path, which stays as it is.
+///
+/// # Errors
+/// As those of [`write`] before it writes.
+pub(super) fn try_create(path: &Path) -> Result<()> {
+    AtomicFile::create(&Disk, path, Replace::default()).map(drop)
+}
+
 /// The path behind a symbolic link, or the path itself.
 fn resolve(files: &dyn FileSystem, path: &Path) -> Result<PathBuf> {
     files.resolve(path).map_err(|e| refuse(path, &format!("it is a link that leads nowhere ({e})")))

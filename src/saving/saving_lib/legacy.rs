@@ -16,7 +16,9 @@ use crate::saving::legacy::{
 };
 use crate::saving::load::{cast, load_into};
 use crate::saving::saving_lib::{KERAS_VERSION, LoadOptions, compile, keep};
-use crate::saving::{Group, GroupPlan, Json, KerasVersion, Replace, Saved, Store, profile};
+use crate::saving::{
+    Group, GroupPlan, Json, KerasVersion, Replace, SKIPPED, Saved, Store, profile,
+};
 use crate::tensor::Variable;
 use crate::trainers::LossScaling;
 
@@ -160,7 +162,8 @@ pub(super) fn load_by_name(model: &Model, file: &LegacyFile, skip_mismatch: bool
     for layer in &file.layers()? {
         for owner in owners.iter().filter(|owner| owner.name == layer.name) {
             if skip_mismatch && owner.weights.len() != layer.weights.len() {
-                log::warn!("not loaded: layer '{}', which has other weights", quote(&owner.name));
+                let name = quote(&owner.name);
+                log::warn!(target: SKIPPED, "not loaded: layer '{name}', which has other weights");
                 continue;
             }
             pair(owner, layer, skip_mismatch, &mut values)?;
@@ -208,7 +211,7 @@ fn pair(
         if !skip_mismatch {
             return Err(Error::Weights(what));
         }
-        log::warn!("not loaded: {what}");
+        log::warn!(target: SKIPPED, "not loaded: {what}");
     }
     Ok(())
 }

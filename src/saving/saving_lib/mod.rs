@@ -24,6 +24,7 @@ use crate::saving::{Archive, Json, Limits, ReadAt, Saved, Store};
 use crate::trainers::{Compile, LossScaling, Training};
 
 pub use save::SaveOptions;
+pub(crate) use save::try_target;
 pub use weights::{LoadWeightsOptions, SaveWeightsOptions};
 
 /// The Keras version whose file layout is written, and named in the metadata of new models.

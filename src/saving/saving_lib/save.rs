@@ -9,6 +9,7 @@ use crate::base::error::quote;
 use crate::base::{Error, Result, ResultExt};
 use crate::models::{CustomObjects, Model};
 use crate::saving::archive_writer::write_archive_to;
+use crate::saving::atomic;
 use crate::saving::json::{parse, to_python};
 use crate::saving::limits::check;
 use crate::saving::saving_lib::{
@@ -104,18 +105,7 @@ impl Model {
             let mut report = |done, all| options.report(done, all);
             return legacy::save(self, path, version, replace, &mut report);
         }
-        let is_archive = path.extension().is_some_and(|e| e == "keras");
-        if is_archive != options.zipped {
-            return Err(Error::Invalid(format!(
-                "cannot save to {}: {}",
-                quote(&path.display().to_string()),
-                if options.zipped {
-                    "the name of a model file ends in .keras, or in .h5 for the older format"
-                } else {
-                    "the name of a folder (zipped = false) does not end in .keras"
-                }
-            )));
-        }
+        check_name(path, options.zipped)?;
         let contents = self.contents(options.keras_version)?;
         let write = WriteOptions { replace, zipped: options.zipped, zip64: false };
         write_archive(path, &contents, &write, &mut |done, all| options.report(done, all))
@@ -251,4 +241,30 @@ impl Model {
         }
         Ok(model)
     }
+}
+
+/// Whether a model can be saved under a name: tried before long work whose result goes there. Nothing
+/// stays behind.
+///
+/// # Errors
+/// Those that [`Model::save`] has for the name: another ending, no folder, no permission.
+pub(crate) fn try_target(path: &Path) -> Result<()> {
+    if !is_hdf5(path) {
+        check_name(path, true)?;
+    }
+    atomic::try_create(path)
+}
+
+/// Whether a name ends as that of an archive, or of a folder.
+fn check_name(path: &Path, zipped: bool) -> Result<()> {
+    let is_archive = path.extension().is_some_and(|e| e == "keras");
+    if is_archive == zipped {
+        return Ok(());
+    }
+    let what = match zipped {
+        true => "the name of a model file ends in .keras, or in .h5 for the older format",
+        false => "the name of a folder (zipped = false) does not end in .keras",
+    };
+    let path = quote(&path.display().to_string());
+    Err(Error::Invalid(format!("cannot save to {path}: {what}")))
 }
