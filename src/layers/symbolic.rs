@@ -53,7 +53,7 @@ fn known_extents(args: &CallArgs<SymbolicSpec>) -> Vec<Option<usize>> {
 fn known_batch(args: &CallArgs<SymbolicSpec>) -> Option<usize> {
     let mut known = None;
     args.visit(&mut |spec: &SymbolicSpec| {
-        known = known.max(spec.shape.0.first().copied().flatten())
+        known = known.max(spec.shape.0.first().copied().flatten());
     });
     known
 }

@@ -217,10 +217,9 @@ impl Call {
                 }
             }
         }
-        if let Some((key, size)) = self.threefold.and_then(|key| Some((key, config.get(key)?))) {
-            if size.is_number() {
-                config.insert(key.into(), vec![size.clone(); 3].into());
-            }
+        let given = self.threefold.and_then(|key| Some((key, config.get(key)?.clone())));
+        if let Some((key, size)) = given.filter(|(_, size)| size.is_number()) {
+            config.insert(key.into(), vec![size; 3].into());
         }
         let takes_format = defaults.contains_key("data_format");
         if takes_format && config.get("data_format").is_none_or(Json::is_null) {
