@@ -235,15 +235,15 @@
 //!
 //! Networks of images, by two threads on the same processor at a load average of 8 to 10 from other work
 //! (2026-11-24, `keraunos bench MODEL --device host --batch N --seconds 2 --json F`, each program twice in
-//! turns, but for the last figure, of one run); before is without chains, regions that read more than eight
-//! values, sums of four positions, rows found once, and parts of the batch:
+//! turns); before is without chains, regions that read more than eight values, sums of four positions, rows
+//! found once, and parts of the batch:
 //!
 //! | model | batch | before, ms | now, ms |
 //! | --- | ---: | ---: | ---: |
-//! | MobileNetV2 | 1 | 16.8 to 18.2 | 10.1 to 10.8 |
-//! | MobileNetV2 | 32 | 592 to 597 | 332 to 388 |
+//! | MobileNetV2 | 1 | 16.0 to 17.1 | 10.0 to 10.1 |
+//! | MobileNetV2 | 32 | 577 to 582 | 315 to 353 |
 //! | ResNet50 | 4 | 267 to 345 | 215 to 227 |
-//! | ResNet50 | 32 | 2143 to 2188 | 1617 |
+//! | ResNet50 | 32 | 2115 to 2132 | 1647 to 1800 |
 //!
 //! Of MobileNetV2's time in one thread about two fifths are products, most of them of 16 to 96 channels, an eighth
 //! convolutions of each channel, an eighth what follows both.
