@@ -10,7 +10,7 @@ use crate::cli::arrays;
 use crate::cli::callbacks::{CallbackArgs, Report};
 use crate::cli::device::DeviceArgs;
 use crate::cli::failure::Outcome;
-use crate::cli::model_file::{ModelArgs, Use};
+use crate::cli::model_file::ModelArgs;
 use crate::cli::predict::{BatchArgs, positive, read_inputs};
 use crate::models::Model;
 use crate::saving::json::{Json, to_python};
@@ -56,6 +56,12 @@ pub struct Args {
     compile: CompileArgs,
     #[command(flatten)]
     callbacks: CallbackArgs,
+    /// Layers that do not train from now on, nor the layers in them; the optimizer starts afresh
+    #[arg(long, value_name = "LAYER,..", value_delimiter = ',')]
+    freeze: Vec<String>,
+    /// Layers that train from now on
+    #[arg(long, value_name = "LAYER,..", value_delimiter = ',')]
+    unfreeze: Vec<String>,
     /// Where the trained model goes
     #[arg(long, value_name = "OUT.keras")]
     save: PathBuf,
@@ -229,8 +235,14 @@ fn identifier(text: &str) -> Result<Json> {
 }
 
 impl Args {
+    /// The changes of what trains.
+    fn trainable(&self) -> Vec<(String, bool)> {
+        let frozen = self.freeze.iter().map(|name| (name.clone(), false));
+        frozen.chain(self.unfreeze.iter().map(|name| (name.clone(), true))).collect()
+    }
+
     pub fn run(&self, out: &mut dyn Write) -> Outcome {
-        let mut model = self.model.load(Use::Run)?;
+        let mut model = self.model.load_to_train(self.trainable())?;
         self.compile.apply(&mut model)?;
         let data = self.data.read(&model)?;
         let validation_data = self.validation.data(&model)?;

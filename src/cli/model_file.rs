@@ -72,6 +72,17 @@ impl ModelArgs {
         self.weights.load_into(&mut model)?;
         Ok(model)
     }
+
+    /// Loads the model to be trained, with these changes of what trains in it.
+    ///
+    /// # Errors
+    /// As [`load`](ModelArgs::load), or that there is no layer of a name.
+    pub fn load_to_train(&self, trainable: Vec<(String, bool)>) -> Result<Model> {
+        let options = LoadOptions { trainable, lazy: true, ..loading::options() };
+        let mut model = load_with(&self.path, standard::source_for(&self.path)?, &options)?;
+        self.weights.load_into(&mut model)?;
+        Ok(model)
+    }
 }
 
 /// What a file given as a model holds, told by its name as in Keras.
@@ -116,17 +127,25 @@ pub fn load(path: &Path, purpose: Use) -> Result<Model> {
 /// As [`load`].
 pub fn load_from(path: &Path, standard: Option<Arc<dyn ReadAt>>, purpose: Use) -> Result<Model> {
     let options = LoadOptions { lazy: purpose != Use::Look, ..loading::options() };
+    load_with(path, standard, &options)
+}
+
+fn load_with(
+    path: &Path,
+    standard: Option<Arc<dyn ReadAt>>,
+    options: &LoadOptions,
+) -> Result<Model> {
     let load = || match (standard, Form::of(path)) {
-        (Some(source), _) => standard::load(source, &options),
+        (Some(source), _) => standard::load(source, options),
         (None, Form::Architecture) => {
-            Model::from_json_with(&architecture(path)?, &options).at(|| path.display().to_string())
+            Model::from_json_with(&architecture(path)?, options).at(|| path.display().to_string())
         }
         (None, Form::Weights) => Err(Error::Invalid(format!(
             "'{}' holds weights and no model: give the model, which may be its config.json, and \
              this file with --weights",
             quote(&path.display().to_string())
         ))),
-        (None, Form::Archive | Form::Legacy) => load_model_with(path, &options),
+        (None, Form::Archive | Form::Legacy) => load_model_with(path, options),
     };
     let model = progress::spin(&format!("loading {}", path.display()), load)?;
     progress::warn_of_narrowed(&model);

@@ -29,6 +29,13 @@ const LOSS_SCALE: &str = "LossScaleOptimizer";
 
 /// The model of an older file. Its config becomes what Keras 3 would write.
 pub(super) fn load(file: &LegacyFile, options: &LoadOptions) -> Result<Model> {
+    if !options.trainable.is_empty() {
+        return Err(Error::Unsupported(
+            "changing what trains while a file in the older format is loaded, which lists weights by \
+             it: load it, save it as .keras, and load that"
+                .into(),
+        ));
+    }
     let mut config = modern_model(&file.config()?).at(|| "model_config".into())?;
     let training = if options.compile { file.training_config()? } else { None };
     config["compile_config"] = training.as_ref().map_or_else(|| json!({}), modern_training);

@@ -3,6 +3,7 @@
 
 mod legacy;
 mod save;
+mod trainable;
 mod weights;
 
 use std::io::{Read, Seek};
@@ -43,6 +44,11 @@ pub struct LoadOptions {
     /// Whether to compute in float32 what the model wants in float64; such models are refused
     /// otherwise. [`Model::narrowed`] tells where. Weights stay in float64 in the file.
     pub narrow_float64: bool,
+    /// Layers by name, each with whether it trains from now on, as setting `layer.trainable` does in
+    /// Keras: it holds for all layers within it. As there, the model is compiled anew then, with the
+    /// settings of the file and an optimizer that starts afresh; weights that do not train stay as they
+    /// are. Files in the older format (`.h5`) list weights by what trains, and are refused with this.
+    pub trainable: Vec<(String, bool)>,
     /// Bounds on what a file may ask for.
     pub limits: Limits,
     /// Reads nothing of the weights of a `.keras` archive until they are first used: by a device that
@@ -65,6 +71,7 @@ impl Default for LoadOptions {
             compile: true,
             safe_mode: true,
             narrow_float64: false,
+            trainable: Vec::new(),
             limits: Limits::default(),
             lazy: false,
         }
@@ -192,15 +199,22 @@ fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
     let mut model = read_config(archive.config()?, options).at(|| "config.json".into())?;
     model.metadata = archive.metadata()?;
     let weights = if options.lazy { archive.weights_on_use() } else { archive.weights() }?;
-    if options.compile {
+    let compiled = |model: &mut Model| {
         let scaling = LossScaling::of_file(weights.as_ref())?;
-        compile(&mut model, scaling).at(|| "compile_config".into())?;
+        compile(model, scaling).at(|| "compile_config".into())
+    };
+    // The optimizer's state in the file is of other weights where others train.
+    let resumes = options.compile && options.trainable.is_empty();
+    if resumes {
+        compiled(&mut model)?;
     }
     let saved = model.saved();
     load_into(&saved, weights.as_ref(), false)?;
-    if options.compile {
+    if resumes {
         let groups = kept_groups(&model.saved_layers(), weights.as_ref())?;
         keep(&mut model, groups);
+    } else if options.compile {
+        compiled(&mut model)?;
     } else {
         forget_compile_config(&mut model);
     }
@@ -215,7 +229,8 @@ fn load_archive(archive: &Archive, options: &LoadOptions) -> Result<Model> {
 }
 
 /// The model of a root record, not compiled yet.
-fn read_config(config: Json, options: &LoadOptions) -> Result<Model> {
+fn read_config(mut config: Json, options: &LoadOptions) -> Result<Model> {
+    trainable::set(&mut config, &options.trainable)?;
     compile_config::check(&config, options.compile, &options.custom_objects)?;
     let mut model = Model::read(config, &options.custom_objects, options.narrow_float64)?;
     model.predict_bytes = options.limits.predict_bytes;
