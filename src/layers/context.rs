@@ -19,7 +19,10 @@ pub struct Context<'g> {
     silent: bool,
     /// Whether the call is within that of another layer.
     inside: bool,
+    /// What floating variables are cast to where they are read.
     compute: DType,
+    /// The compute dtype of the layer itself.
+    own: DType,
     host: Option<&'g dyn HostRun>,
     unknown: usize,
 }
@@ -34,6 +37,7 @@ impl<'g> Context<'g> {
             silent: false,
             inside: false,
             compute: DType::Float32,
+            own: DType::Float32,
             host: None,
             unknown: 1,
         }
@@ -88,7 +92,7 @@ impl<'g> Context<'g> {
 
     /// The dtype in which the layer computes.
     pub fn compute_dtype(&self) -> DType {
-        self.compute
+        self.own
     }
 
     /// The value of a variable; a floating one is cast to the layer's compute dtype.
@@ -150,14 +154,26 @@ impl<'g> Context<'g> {
         self.penalized(layer, args, |inner, args| layer.call_with_masks(inner, args, masks))
     }
 
-    /// [`call`](Context::call) that adds nothing for the layer's own outputs to the loss: what Keras
-    /// does where it calls a layer's `call`.
+    /// Only a layer's `call`, where Keras does not call the layer itself: nothing is added to the loss for
+    /// its outputs, its inputs are not cast, and its variables are read in the caller's compute dtype. A
+    /// caller of a low precision throughout casts none, and the layer computes as if it were called.
     ///
     /// # Errors
     /// As [`call`](Context::call).
-    pub fn call_without_penalty(&self, layer: &dyn Layer, args: &Args<'g>) -> Result<Outputs<'g>> {
-        let call = |inner: &Context<'g>, args: &Args<'g>| Ok((layer.call(inner, args)?, ()));
-        self.called(layer, args, call).map(|(outputs, ())| outputs)
+    pub fn call_inside(
+        &self,
+        caller: &dyn Layer,
+        layer: &dyn Layer,
+        args: &Args<'g>,
+    ) -> Result<Outputs<'g>> {
+        let policy = &caller.base().policy;
+        let casts = policy.compute != policy.variable || policy.compute == DType::Float32;
+        let call = |inner: &Context<'g>, args: &Args<'g>| {
+            let compute = if casts { self.compute } else { inner.compute };
+            Ok((layer.call(&Context { compute, ..*inner }, args)?, ()))
+        };
+        let autocast = !casts && layer.base().autocast;
+        self.called(layer, args, autocast, call).map(|(outputs, ())| outputs)
     }
 
     fn penalized<T>(
@@ -172,7 +188,7 @@ impl<'g> Context<'g> {
             collect_owners(layer, &mut owners);
             self.graph.drop_losses(|owner| owners.contains(&owner));
         }
-        let (outputs, more) = self.called(layer, args, call)?;
+        let (outputs, more) = self.called(layer, args, layer.base().autocast, call)?;
         let rules = &layer.base().rules;
         if adds && rules.activity.is_some() {
             let penalize = |output: &Value<'g>| rules.add_activity_loss(owner(layer), *output);
@@ -185,6 +201,7 @@ impl<'g> Context<'g> {
         &self,
         layer: &dyn Layer,
         args: &Args<'g>,
+        autocast: bool,
         call: impl FnOnce(&Context<'g>, &Args<'g>) -> Result<(Outputs<'g>, T)>,
     ) -> Result<(Outputs<'g>, T)> {
         if self.graph.has_failed() {
@@ -206,9 +223,8 @@ impl<'g> Context<'g> {
             }
         }
         let compute = base.policy.compute;
-        let cast = |v: &Value<'g>| {
-            Ok(if base.autocast && v.dtype().is_float() { v.cast(compute) } else { *v })
-        };
+        let cast =
+            |v: &Value<'g>| Ok(if autocast && v.dtype().is_float() { v.cast(compute) } else { *v });
         self.within(layer, |inner| call(inner, &args.try_map(&mut { cast })?))
     }
 
@@ -223,7 +239,8 @@ impl<'g> Context<'g> {
         f: impl FnOnce(&Context<'g>) -> Result<T>,
     ) -> Result<T> {
         let name = quote(&layer.base().name);
-        let inner = Context { compute: layer.base().policy.compute, inside: true, ..*self };
+        let compute = layer.base().policy.compute;
+        let inner = Context { compute, own: compute, inside: true, ..*self };
         self.graph.scope(&name, || f(&inner)).at(|| format!("layer '{name}'"))
     }
 }

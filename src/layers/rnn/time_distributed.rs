@@ -73,7 +73,7 @@ impl Layer for TimeDistributedLayer {
             let mut call = CallArgs::one(Arg::Tensor(x[0]));
             call.keyword.extend(x.get(1).map(|mask| ("mask".into(), Arg::Tensor(*mask))));
             // Keras calls the layer's `call`, so a penalty on its outputs has no effect.
-            let outputs = cx.call_without_penalty(self.layer.as_ref(), &call)?;
+            let outputs = cx.call_inside(self, self.layer.as_ref(), &call)?;
             let several =
                 || Error::Unsupported("TimeDistributed of a layer with several outputs".into());
             outputs.leaf().copied().ok_or_else(several)
