@@ -1,6 +1,6 @@
 //! `keras.ops.numpy`, statistics.
 
-use crate::base::{DType, Error, Result};
+use crate::base::{DType, Error, Result, Shape};
 use crate::graph::Value;
 use crate::graph::ops::ReduceKind;
 use crate::layers::config::Json;
@@ -246,8 +246,21 @@ fn bincount<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
     })?;
     let least = usize::try_from(c.config.int("minlength")?)
         .map_err(|_| c.config.bad("minlength", "a count"))?;
-    let largest = known.iter_f64().fold(-1.0, f64::max);
-    let n = ((largest + 1.0).max(1.0) as usize).max(least);
+    let shape = x.shape();
+    let [rows, len] = match shape.as_slice() {
+        &[len] => [1, len],
+        &[rows, len] => [rows, len],
+        _ => return Err(c.bad(0, "a row of numbers, or several")),
+    };
+    let numbers: Vec<f64> = known.iter_f64().collect();
+    let counts = |row: usize| {
+        let largest = numbers[row * len..(row + 1) * len].iter().copied().fold(-1.0, f64::max);
+        ((largest + 1.0).max(1.0) as usize).max(least)
+    };
+    let n = if rows == 0 { least } else { counts(0) };
+    if (0..rows).any(|row| counts(row) != n) {
+        return Err(c.bad(0, "rows whose largest numbers are the same, or a larger minlength"));
+    }
     let weights = match c.config.is_null("weights") {
         true => c.cx.graph().scalar(1.0, DType::Int32).broadcast(x.shape()),
         false => {
@@ -263,16 +276,11 @@ fn bincount<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
     }
     // JAX counts negative numbers as zeros.
     let x = x.cast(DType::Int32);
-    let at = x.binary("max", x.like(0.0));
-    match x.shape().as_slice() {
-        &[len] => {
-            let sums = weights.reshape([len, 1]).segment_reduce(at, ReduceKind::Sum, n);
-            Ok(sums.reshape([n]))
-        }
-        _ => {
-            Err(Error::Unsupported("bincount of more than one row: each has its own length".into()))
-        }
-    }
+    let row = c.cx.graph().iota([rows, 1], 0) * n as f64;
+    let at = (x.binary("max", x.like(0.0)).reshape([rows, len]) + row).reshape([rows * len]);
+    let sums = weights.reshape([rows * len, 1]).segment_reduce(at, ReduceKind::Sum, rows * n);
+    let counted: Shape = shape[..shape.rank() - 1].iter().copied().chain([n]).collect();
+    Ok(sums.reshape(counted))
 }
 
 fn trapezoid<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
