@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use keraunos::layers::registry::{Group, LAYERS, Status};
-use keraunos::operations::OPERATIONS;
+use keraunos::operations::{OPERATIONS, OperationDef, REFUSED};
 
 const START: &str = "<!-- coverage:start -->\n";
 const END: &str = "<!-- coverage:end -->";
@@ -16,7 +16,10 @@ fn table() -> String {
             groups.push(def.group);
         }
     }
-    let operations: usize = OPERATIONS.iter().map(|(_, rows)| rows.len()).sum();
+    let count = |tables: &[(&str, &[OperationDef])]| -> usize {
+        tables.iter().map(|(_, rows)| rows.len()).sum()
+    };
+    let operations = count(OPERATIONS) - count(REFUSED);
     let mut text = format!(
         "{} of Keras's layer classes, with all their settings but those named:\n\n\
          | layers | |\n| --- | --- |\n",
@@ -36,8 +39,15 @@ fn table() -> String {
     for (reason, names) in refused() {
         writeln!(text, "| Not: {} | {reason} |", names.join(", ")).unwrap();
     }
-    writeln!(text, "\nand {operations} operations of `keras.ops` as nodes of functional models.")
-        .unwrap();
+    writeln!(
+        text,
+        "\nand {operations} operations of `keras.ops` as nodes of functional models.\n\n\
+         | operations | |\n| --- | --- |"
+    )
+    .unwrap();
+    for (reason, names) in refused_operations() {
+        writeln!(text, "| Not: {} | {reason} |", names.join(", ")).unwrap();
+    }
     text
 }
 
@@ -53,6 +63,15 @@ fn refused() -> BTreeMap<&'static str, Vec<&'static str>> {
         if !reason.starts_with("a base class") && !reason.starts_with("read beside") {
             refused.entry(reason).or_default().push(name);
         }
+    }
+    refused
+}
+
+/// The operations that only say why they are not computed, by the reason.
+fn refused_operations() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let mut refused: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (reason, table) in REFUSED {
+        refused.entry(*reason).or_default().extend(table.iter().map(|def| def.class_name));
     }
     refused
 }

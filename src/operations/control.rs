@@ -1,4 +1,4 @@
-//! `keras.ops` that no graph of fixed shapes can hold: each says why instead of computing.
+//! `keras.ops` that are not computed: each says why.
 
 use crate::base::{Error, Result};
 use crate::graph::Value;
@@ -30,6 +30,12 @@ operations! {
     Nonzero(x) |c| nonzero(c);
 }
 
+operations! {
+    /// Eigenvalues of matrices that are not symmetric, in `keras.ops.linalg`.
+    EIGENVALUES:
+    Eig(x) |c| eig(c);
+}
+
 fn python<'g>(c: &Call<'_, 'g>, name: &str) -> Result<Value<'g>> {
     Err(Error::Unsupported(format!(
         "keras.ops.{name} ({}) calls functions of the user's Python code, which a file does not hold: \
@@ -41,5 +47,11 @@ fn python<'g>(c: &Call<'_, 'g>, name: &str) -> Result<Value<'g>> {
 fn nonzero<'g>(_: &Call<'_, 'g>) -> Result<Value<'g>> {
     let what =
         "nonzero: how many positions it gives depends on the data, and a graph has fixed shapes";
+    Err(Error::Unsupported(what.into()))
+}
+
+fn eig<'g>(_: &Call<'_, 'g>) -> Result<Value<'g>> {
+    let what = "eig: its eigenvalues are complex and in no order of their own, and Keras on JAX has it on \
+                processors only; eigh takes symmetric matrices apart";
     Err(Error::Unsupported(what.into()))
 }

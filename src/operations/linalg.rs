@@ -28,7 +28,6 @@ operations! {
         let a = square(c, 0)?;
         Ok(a.batch.restore(determinant(a.value)))
     };
-    Eig(x) |c| no_complex(c);
     Eigh(x) |c| {
         let a = square(c, 0)?;
         let (values, vectors) = symmetric(a.value).eigh();
@@ -321,9 +320,4 @@ fn singular<'g>(c: &Call<'_, 'g>) -> Result<Outputs<'g>> {
     }
     let (u, s, vt) = a.value.svd(full);
     Ok([u, s, vt].map(|part| a.batch.restore(part)).to_vec().into())
-}
-
-fn no_complex<'g>(_: &Call<'_, 'g>) -> Result<Value<'g>> {
-    let what = "eig: its eigenvalues are complex numbers; eigh takes symmetric matrices apart";
-    Err(Error::Unsupported(what.into()))
 }

@@ -83,6 +83,7 @@ pub const OPERATIONS: &[(&str, &[OperationDef])] = &[
     ("keras.src.ops.core", scatter::SCATTER),
     ("keras.src.ops.core", control::CONTROL),
     ("keras.src.ops.linalg", control::DERIVATIVES),
+    ("keras.src.ops.linalg", control::EIGENVALUES),
     ("keras.src.ops.einops", rearrange::EINOPS),
     ("keras.src.ops.linalg", linalg::LINALG),
     ("keras.src.ops.linalg", norm::NORM),
@@ -103,6 +104,17 @@ pub const OPERATIONS: &[(&str, &[OperationDef])] = &[
     ("keras.src.ops.image", patches::PATCHES),
     ("keras.src.ops.nn", patches::BLOCKS),
     ("keras.src.activations.activations", nn::ACTIVATIONS),
+];
+
+/// Those of them that only say why they are not computed, by the reason.
+pub const REFUSED: &[(&str, &[OperationDef])] = &[
+    ("calls functions of the user's Python code, which no file holds", control::CONTROL),
+    ("calls functions of the user's Python code, which no file holds", control::DERIVATIVES),
+    ("how many positions there are depends on the data", control::POSITIONS),
+    (
+        "complex eigenvalues in no order of their own; Keras on JAX has it on processors only",
+        control::EIGENVALUES,
+    ),
 ];
 
 /// Functions of plain numbers, which no file holds as nodes: Keras calls them at once.
