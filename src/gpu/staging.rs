@@ -160,7 +160,11 @@ impl Slot {
         }
         match self.mapping.load(Ordering::Acquire) {
             MAPPED => Ok(()),
-            _ => Err(Error::Device("a staging buffer could not be mapped".into())),
+            _ => {
+                // The news of a device's loss may come behind what failed for it.
+                gpu.poll(wgpu::PollType::Poll)?;
+                Err(Error::Device("a staging buffer could not be mapped".into()))
+            }
         }
     }
 }

@@ -288,13 +288,67 @@ impl Model {
                 format!("{}: {}", declared.len(), names(&declared)),
             ));
         }
-        let any_extents = self.form.takes_other_extents();
         let conform = |(spec, tensor): (&InputSpec, &Option<Tensor>)| match tensor {
-            Some(tensor) => conform_one(spec, tensor, any_extents).map(Some),
+            Some(tensor) => self.conform_one(spec, tensor).map(Some),
             None if spec.optional => Ok(None),
             None => Err(not_optional(spec)),
         };
         declared.iter().zip(&inputs).map(conform).collect()
+    }
+
+    /// One input in its declared dtype. As in Keras, a missing last axis of extent 1 is added and an
+    /// extra one is dropped.
+    fn conform_one(&self, spec: &InputSpec, tensor: &Tensor) -> Result<Tensor> {
+        let rank = spec.shape.rank();
+        let shape = tensor.shape();
+        let last_is_one = |extents: &[usize]| extents.last() == Some(&1);
+        let tensor = if shape.rank() == rank + 1 && last_is_one(shape) {
+            tensor.reshape(Shape::from(&shape[..rank]))?
+        } else if shape.rank() + 1 == rank && matches!(spec.shape.0.last(), Some(Some(1) | None)) {
+            let mut extents = shape.to_vec();
+            extents.push(1);
+            tensor.reshape(extents)?
+        } else {
+            tensor.clone()
+        };
+        self.check_extents(spec, &tensor)?;
+        let is_text = |dtype: DType| dtype == DType::String;
+        let loses_parts = tensor.dtype() == DType::Complex64 && spec.dtype != DType::Complex64;
+        if is_text(tensor.dtype()) != is_text(spec.dtype) || loses_parts {
+            return Err(Error::DType {
+                context: format!("input '{}'", quote(&spec.name)),
+                found: tensor.dtype().name().into(),
+                expected: spec.dtype.name().into(),
+            });
+        }
+        tensor.cast_exactly(spec.dtype).at(|| format!("input '{}'", quote(&spec.name)))
+    }
+
+    /// The extents of an input are those declared. As in Keras the layers of a sequential model may take
+    /// others.
+    fn check_extents(&self, spec: &InputSpec, tensor: &Tensor) -> Result<()> {
+        let (declared, shape) = (&spec.shape.0, tensor.shape());
+        let wrong = |expected: String| {
+            let what = format!("input '{}'", quote(&spec.name));
+            Err(Error::shape(what, shape.to_string(), expected))
+        };
+        let ranks = declared.len() == shape.rank();
+        // The batch extent is the caller's choice even where the file declares one.
+        let mut extents = declared.iter().zip(shape.iter()).skip(1);
+        if ranks && extents.all(|(d, n)| d.is_none_or(|d| d == *n)) {
+            return Ok(());
+        }
+        if !ranks || !self.form.takes_other_extents() {
+            return wrong(spec.shape.to_string());
+        }
+        if tensor.dtype() == DType::String {
+            // Text is looked up before a graph is traced.
+            return Ok(());
+        }
+        match self.trace(&[Some(Spec::new(shape.clone(), tensor.dtype()))]) {
+            Ok(_) => Ok(()),
+            Err(error) => wrong(format!("{}, or what the layers take: {error}", spec.shape)),
+        }
     }
 
     /// The batch size that all inputs declare, if they do.
@@ -308,49 +362,6 @@ impl Model {
 fn names(inputs: &[InputSpec]) -> String {
     let names: Vec<_> = inputs.iter().map(|i| format!("{} {}", quote(&i.name), i.shape)).collect();
     names.join(", ")
-}
-
-/// One input in its declared dtype. As in Keras, a missing last axis of extent 1 is added and an
-/// extra one is dropped.
-fn conform_one(spec: &InputSpec, tensor: &Tensor, any_extents: bool) -> Result<Tensor> {
-    let rank = spec.shape.rank();
-    let shape = tensor.shape();
-    let last_is_one = |extents: &[usize]| extents.last() == Some(&1);
-    let tensor = if shape.rank() == rank + 1 && last_is_one(shape) {
-        tensor.reshape(Shape::from(&shape[..rank]))?
-    } else if shape.rank() + 1 == rank && matches!(spec.shape.0.last(), Some(Some(1) | None)) {
-        let mut extents = shape.to_vec();
-        extents.push(1);
-        tensor.reshape(extents)?
-    } else {
-        tensor.clone()
-    };
-    // The batch extent is the caller's choice even where the file declares one.
-    let fits = tensor.shape().rank() == rank
-        && spec
-            .shape
-            .0
-            .iter()
-            .zip(tensor.shape().iter())
-            .skip(1)
-            .all(|(d, n)| any_extents || d.is_none_or(|d| d == *n));
-    if !fits {
-        return Err(Error::shape(
-            format!("input '{}'", quote(&spec.name)),
-            tensor.shape().to_string(),
-            spec.shape.to_string(),
-        ));
-    }
-    let is_text = |dtype: DType| dtype == DType::String;
-    let loses_parts = tensor.dtype() == DType::Complex64 && spec.dtype != DType::Complex64;
-    if is_text(tensor.dtype()) != is_text(spec.dtype) || loses_parts {
-        return Err(Error::DType {
-            context: format!("input '{}'", quote(&spec.name)),
-            found: tensor.dtype().name().into(),
-            expected: spec.dtype.name().into(),
-        });
-    }
-    tensor.cast_exactly(spec.dtype).at(|| format!("input '{}'", quote(&spec.name)))
 }
 
 /// The number of rows, which all inputs share.

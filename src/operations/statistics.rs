@@ -247,9 +247,9 @@ fn bincount<'g>(c: &Call<'_, 'g>) -> Result<Value<'g>> {
     let least = usize::try_from(c.config.int("minlength")?)
         .map_err(|_| c.config.bad("minlength", "a count"))?;
     let shape = x.shape();
-    let [rows, len] = match shape.as_slice() {
-        &[len] => [1, len],
-        &[rows, len] => [rows, len],
+    let [rows, len] = match *shape.as_slice() {
+        [len] => [1, len],
+        [rows, len] => [rows, len],
         _ => return Err(c.bad(0, "a row of numbers, or several")),
     };
     let numbers: Vec<f64> = known.iter_f64().collect();
