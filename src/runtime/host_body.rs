@@ -21,6 +21,10 @@ pub const RUN: usize = 512;
 /// Elements that one task computes.
 pub const TASK: usize = 16 << 10;
 
+/// Elements for which looking for a chain pays: it takes as long as interpreting some thousand. A step
+/// of a recurrent layer has fewer.
+const LEAST_FOR_CHAIN: usize = 4 << 10;
+
 /// The elements of a stored value.
 #[derive(Clone, Copy)]
 pub enum Operand<'a> {
@@ -73,7 +77,8 @@ pub struct Behind<'a> {
 
 impl<'a> Behind<'a> {
     pub fn new(body: &'a Body, operands: &'a [Operand<'a>]) -> Result<Behind<'a>> {
-        let chain = Chain::of(body, operands);
+        let elements = body.space.dims.iter().fold(1, |n: usize, &dim| n.saturating_mul(dim));
+        let chain = if elements < LEAST_FOR_CHAIN { None } else { Chain::of(body, operands) };
         Ok(Behind { body, code: prepare(body)?, operands, chain })
     }
 
